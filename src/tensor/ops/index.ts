@@ -1,0 +1,2 @@
+export { sigmoid, tanh } from "./unary.ts";
+export { add, mul, sub } from "./binary.ts";

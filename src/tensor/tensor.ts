@@ -1,0 +1,110 @@
+import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { formatShape, sizeOf } from "./shape.ts";
+
+/** Element types. f64 serves laws and references; i8 and u8 hold codes; i32 indices. */
+export type DType = "f32" | "f64" | "i32" | "i8" | "u8";
+export type Data = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array;
+
+/** Shape and dtype of a tensor, without its values. */
+export interface Meta {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+const ARRAYS = {
+  f32: Float32Array,
+  f64: Float64Array,
+  i32: Int32Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+} as const;
+
+/** Immutable, contiguous, row-major. `data` is never written after creation. */
+export class Tensor implements Meta {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly data: Data;
+
+  /** Wraps `data` without copying: the caller gives up the right to write to it. */
+  constructor(shape: readonly number[], dtype: DType, data: Data) {
+    if (data.length !== sizeOf(shape)) {
+      throw new ShapeError(
+        "tensor",
+        `data.length must equal the product of the shape = ${sizeOf(shape)}, got ${data.length} (${dtype}${formatShape(shape)})`,
+      );
+    }
+    if (!(data instanceof ARRAYS[dtype])) {
+      throw new DTypeError("tensor", `data must be a ${ARRAYS[dtype].name} for ${dtype}, got ${data.constructor.name}`);
+    }
+    this.shape = shape;
+    this.dtype = dtype;
+    this.data = data;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.data.length;
+  }
+
+  toString(): string {
+    const shown = Array.from(this.data.subarray(0, 8), (v) => String(Number(v.toPrecision(6))));
+    return `${this.dtype}${formatShape(this.shape)} {${shown.join(", ")}${this.size > 8 ? ", …" : ""}}`;
+  }
+}
+
+/** A zero-filled typed array of the given dtype. */
+export function allocate(dtype: DType, size: number): Data {
+  return new ARRAYS[dtype](size);
+}
+
+/** Builds a tensor from numbers (nested arrays give the shape) or, with `shape`, from a flat list. */
+export function tensor(values: number | NestedNumbers | Data, shape?: readonly number[], dtype: DType = "f32"): Tensor {
+  if (typeof values === "number") return new Tensor(shape ?? [], dtype, ARRAYS[dtype].of(values));
+  if (ArrayBuffer.isView(values)) {
+    return new Tensor(shape ?? [values.length], dtype, ARRAYS[dtype].from(values as ArrayLike<number>));
+  }
+  const flat: number[] = [];
+  const inferred = flattenInto(values, flat);
+  return new Tensor(shape ?? inferred, dtype, ARRAYS[dtype].from(flat));
+}
+
+export type NestedNumbers = readonly (number | NestedNumbers)[];
+
+function flattenInto(values: NestedNumbers, flat: number[]): number[] {
+  let inner: number[] | undefined;
+  for (const value of values) {
+    const shape: number[] = typeof value === "number" ? (flat.push(value), []) : flattenInto(value, flat);
+    if (inner && (inner.length !== shape.length || inner.some((d, i) => d !== shape[i]))) {
+      throw new ArgumentError("tensor", `nested values must be rectangular, got rows of ${formatShape(inner)} and ${formatShape(shape)}`);
+    }
+    inner = shape;
+  }
+  return [values.length, ...(inner ?? [])];
+}
+
+/** A tensor filled with one value. */
+export function full(shape: readonly number[], value: number, dtype: DType = "f32"): Tensor {
+  const data = allocate(dtype, sizeOf(shape));
+  if (value !== 0) data.fill(value);
+  return new Tensor(shape, dtype, data);
+}
+
+export const zeros = (shape: readonly number[], dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
+export const ones = (shape: readonly number[], dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
+export const scalar = (value: number, dtype: DType = "f32"): Tensor => full([], value, dtype);
+
+/** Converts element type; integers are truncated as typed arrays do. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return x.dtype === dtype ? x : new Tensor(x.shape, dtype, ARRAYS[dtype].from(x.data as ArrayLike<number>));
+}
+
+/** The single value of a one-element tensor. */
+export function item(x: Tensor): number {
+  if (x.size !== 1) throw new ShapeError("item", `needs exactly 1 element, got ${x.size} (${x.dtype}${formatShape(x.shape)})`);
+  return x.data[0]!;
+}
+
+/** Same storage under another shape of equal size; no op is recorded. */
+export function viewAs(x: Tensor, shape: readonly number[]): Tensor {
+  return new Tensor(shape, x.dtype, x.data);
+}
