@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests of parts that run no kernel: one pass is enough. */
+const KERNEL_FREE = ["test/architecture.test.ts", "test/report/**", "test/node/**", "test/cli/**", "test/wasm/**", "test/em/**"];
+
+/** `npm run test:deep` multiplies the runs of every property. */
+const deep = process.env.INLIERQ_DEEP === "1";
+
+const shared = { setupFiles: ["test/setup.ts"], testTimeout: deep ? 600_000 : 60_000 };
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "json"],
+    outputFile: { json: "out/test-report.json" },
+    projects: [
+      { test: { ...shared, name: "auto", include: ["test/**/*.test.ts"], env: { INLIERQ_KERNELS: "auto" } } },
+      {
+        test: {
+          ...shared,
+          name: "reference",
+          include: ["test/**/*.test.ts"],
+          exclude: [...KERNEL_FREE, "test/**/*.real.test.ts", "test/job/**"],
+          env: { INLIERQ_KERNELS: "reference" },
+        },
+      },
+    ],
+  },
+});
