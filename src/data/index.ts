@@ -1,0 +1,17 @@
+export { collate, shuffledBatches } from "./batches.ts";
+export {
+  type CocoAnnotation,
+  type CocoCategory,
+  type CocoDataset,
+  type CocoImage,
+  type CocoResult,
+  formatCocoResults,
+  labelsOf,
+  parseCoco,
+  parseCocoResults,
+  truthByImage,
+} from "./coco.ts";
+export { type DecodeOptions, decodePicture, encodePng, type Picture } from "./image.ts";
+export { type Prepared, preprocess, resize } from "./preprocess.ts";
+export { readSafetensors, type TensorFile, writeSafetensors } from "./safetensors.ts";
+export { parseVoc, type VocAnnotation, type VocObject } from "./voc.ts";
