@@ -1,0 +1,125 @@
+import { ArgumentError, StateError } from "../../errors.ts";
+import { formatShape, type Tensor } from "../../tensor/index.ts";
+import type { Range } from "../scheme.ts";
+
+/** Anything that takes items one at a time and gives a result. `add` may write to the state it was given and returns it. */
+export interface Fold<S, X, R> {
+  init(): S;
+  add(state: S, item: X): S;
+  result(state: S): R;
+}
+
+/** One calibration tensor. The mask (u8, volumes with a non-zero entry count) is read by `masked` only. */
+export interface Sample {
+  readonly x: Tensor;
+  readonly mask?: Tensor;
+}
+
+/** Estimates the range of a site from a stream of tensors, per tensor or per channel. */
+export interface Observer<S = unknown> extends Fold<S, Sample, Range> {
+  readonly name: string;
+  /** True where the order of the stream may change the result. */
+  readonly orderSensitive: boolean;
+}
+
+/** Granularity of an observer: null (default) for the whole tensor, else the channel axis (1 activations, 0 weights). */
+export interface Granularity {
+  readonly axis?: number | null;
+}
+
+/** What one channel keeps of the stream, and how runs of values enter it. */
+export interface Accumulator<T> {
+  init(channels: number): T;
+  /** Takes data[start, end) whose smallest and largest values are `min` and `max`, all finite. */
+  addRun(kept: T, data: Floats, start: number, end: number, min: number, max: number): void;
+  /** The ends of this channel's range; undefined where it saw nothing. */
+  result(kept: T): { min: number; max: number } | undefined;
+}
+
+export type Floats = Float32Array | Float64Array;
+
+/** State of an observer built by `observerOf`: one accumulator per channel, none before the first element. */
+export type PerChannel<T> = { channels: T[] };
+
+/**
+ * Builds an observer from what one channel does.
+ *
+ * @throws ArgumentError on integer tensors, a missing axis, another channel count, NaN or infinity; StateError when asked
+ * for the range of nothing.
+ */
+export function observerOf<T>(
+  name: string,
+  accumulator: Accumulator<T>,
+  { axis = null }: Granularity,
+  orderSensitive = false,
+): Observer<PerChannel<T>> {
+  return {
+    name,
+    orderSensitive,
+    init: () => ({ channels: [] }),
+    add(state, { x }) {
+      if (x.size === 0) return state;
+      const count = channelCount(name, x, axis);
+      if (state.channels.length === 0) state.channels = Array.from({ length: count }, () => accumulator.init(count));
+      else expectChannels(name, state.channels.length, count, x);
+      forEachRun(name, x, axis, (c, data, start, end, min, max) => accumulator.addRun(state.channels[c], data, start, end, min, max));
+      return state;
+    },
+    result: (state) => collectRange(name, state.channels.map((kept) => accumulator.result(kept))),
+  };
+}
+
+/** Fails where a stream changes its channel count. */
+export function expectChannels(name: string, want: number, got: number, x: Tensor): void {
+  if (want !== got) throw new ArgumentError(name, `every tensor must have ${want} channels, got ${got} (${x.dtype}${formatShape(x.shape)})`);
+}
+
+/** Gathers per-channel ends into a Range. */
+export function collectRange(name: string, ends: readonly ({ min: number; max: number } | undefined)[]): Range {
+  if (ends.length === 0 || ends.some((e) => e === undefined)) {
+    throw new StateError(name, "needs at least one element before result, got none (were all calibration tensors or masks empty?)");
+  }
+  return { min: Float64Array.from(ends, (e) => e?.min ?? 0), max: Float64Array.from(ends, (e) => e?.max ?? 0) };
+}
+
+/** Number of channels of `x` on `axis`; 1 for null. */
+export function channelCount(name: string, x: Tensor, axis: number | null): number {
+  if (axis === null) return 1;
+  const length = x.shape[axis];
+  if (length === undefined) throw new ArgumentError(name, `axis must be below the rank ${x.shape.length}, got ${axis} (${x.dtype}${formatShape(x.shape)})`);
+  return length;
+}
+
+type Visit = (channel: number, data: Floats, start: number, end: number, min: number, max: number) => void;
+
+/** Calls `visit` with every contiguous run of one channel and the run's extremes; refuses NaN and infinities. */
+export function forEachRun(name: string, x: Tensor, axis: number | null, visit: Visit): void {
+  const { data } = x;
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) throw new ArgumentError(name, `x must be f32 or f64, got ${x.dtype}`);
+  const channels = channelCount(name, x, axis);
+  let run = 1;
+  if (axis === null) run = x.size;
+  else for (let d = axis + 1; d < x.shape.length; d++) run *= x.shape[d];
+  if (run === 0) return;
+  for (let start = 0, c = 0; start < data.length; start += run) {
+    const end = start + run;
+    let min = data[start];
+    let max = min;
+    let trouble = 0; // v * 0 is NaN exactly where v is not finite, and NaN stays in the sum
+    for (let i = start; i < end; i++) {
+      const v = data[i];
+      if (v < min) min = v;
+      if (v > max) max = v;
+      trouble += v * 0;
+    }
+    if (trouble !== 0) refuseNonFinite(name, x, data, start);
+    visit(c, data, start, end, min, max);
+    c = c + 1 === channels ? 0 : c + 1;
+  }
+}
+
+function refuseNonFinite(name: string, x: Tensor, data: Floats, start: number): never {
+  let i = start;
+  while (Number.isFinite(data[i])) i++;
+  throw new ArgumentError(name, `values must be finite, got ${data[i]} (element ${i} of ${x.dtype}${formatShape(x.shape)})`);
+}
