@@ -1,0 +1,168 @@
+/** Weights, means and variances of two normal components, in no particular order. */
+export interface Components {
+  readonly weights: readonly [number, number];
+  readonly means: readonly [number, number];
+  readonly variances: readonly [number, number];
+}
+
+export interface EmOptions {
+  /** Most updates. */
+  readonly iterations: number;
+  /** Stop once the mean log-likelihood moves by no more than this share of itself. 0: never. */
+  readonly tolerance?: number;
+  /** Stop once the mean log-likelihood moves by less than this (scikit-learn). 0: never. */
+  readonly absoluteTolerance?: number;
+  /** Least variance, in squared score units. */
+  readonly varianceFloor?: number;
+  /** Added to both component counts (scikit-learn: 10 machine epsilons). Default 0: see `Departure` below. */
+  readonly countEpsilon?: number;
+  /** Added to both variances, in squared score units (scikit-learn: 1e-6). Default 0. */
+  readonly regCovar?: number;
+}
+
+/** One run of EM. */
+export interface EmRun {
+  readonly final: Components;
+  /** logLikelihood[t]: mean per score under the components before update t. */
+  readonly logLikelihood: readonly number[];
+  readonly finalLogLikelihood: number;
+  /** The components after update t. */
+  readonly steps: readonly Components[];
+}
+
+/** Scores are summed in blocks of this many, so that sums of 200 000 terms lose nothing that matters. */
+const BLOCK = 128;
+
+/** Slots of the statistics array: the log-likelihood sum, then zeroth to second moments of both components. */
+const SLOT = { logLikelihood: 0, count: 1, first: 3, second: 5, size: 7 } as const;
+
+/**
+ * Expectation maximisation of a 1-D mixture of two normals from given components, in the log domain.
+ *
+ * Source: InlierQ eq. 10 leaves the fit open; the update is the textbook one.
+ * Departure: no epsilon in the responsibilities' denominator. It would hand the far tail, where both densities
+ * underflow, to no component, and the most salient volumes would end as anomalies.
+ */
+export function expectationMaximization(scores: Float64Array, start: Components, options: EmOptions): EmRun {
+  const { iterations, tolerance = 0, absoluteTolerance = 0, varianceFloor = 0, countEpsilon = 0, regCovar = 0 } = options;
+  const stats = new Float64Array(SLOT.size);
+  const logLikelihood: number[] = [];
+  const steps: Components[] = [];
+  let current = start;
+  let previous = -Infinity;
+  for (let t = 0; t < iterations; t++) {
+    accumulate(scores, current, stats);
+    const mean = stats[SLOT.logLikelihood] / scores.length;
+    logLikelihood.push(mean);
+    current = update(current, stats, scores.length, { varianceFloor, countEpsilon, regCovar });
+    steps.push(current);
+    const moved = Math.abs(mean - previous);
+    if (moved < absoluteTolerance || (tolerance > 0 && moved <= tolerance * Math.abs(mean))) break;
+    previous = mean;
+  }
+  accumulate(scores, current, stats);
+  return { final: current, logLikelihood, finalLogLikelihood: stats[SLOT.logLikelihood] / scores.length, steps };
+}
+
+/**
+ * Responsibilities and moments of one pass, in the closed two-component form: with d the log-odds of component 1,
+ * r1 = 1 / (1 + exp(-d)) and log-sum-exp = max(a0, a1) + log(1 + exp(-|d|)). Factors 1 + exp(-|d|) lie in (1, 2], so a
+ * block of 128 of them is multiplied up and costs a single logarithm.
+ *
+ * Moments are taken about the current means, which keeps the variance free of cancellation.
+ */
+function accumulate(scores: Float64Array, at: Components, stats: Float64Array): void {
+  const [mean0, mean1] = at.means;
+  const half0 = -0.5 / at.variances[0];
+  const half1 = -0.5 / at.variances[1];
+  const log0 = Math.log(at.weights[0]) - 0.5 * Math.log(2 * Math.PI * at.variances[0]);
+  const log1 = Math.log(at.weights[1]) - 0.5 * Math.log(2 * Math.PI * at.variances[1]);
+  const lost = new Float64Array(SLOT.size);
+  stats.fill(0);
+  for (let start = 0; start < scores.length; start += BLOCK) {
+    const end = Math.min(start + BLOCK, scores.length);
+    let best = 0;
+    let product = 1;
+    let n0 = 0;
+    let n1 = 0;
+    let f0 = 0;
+    let f1 = 0;
+    let s0 = 0;
+    let s1 = 0;
+    for (let i = start; i < end; i++) {
+      const d0 = scores[i] - mean0;
+      const d1 = scores[i] - mean1;
+      const a0 = log0 + half0 * d0 * d0;
+      const a1 = log1 + half1 * d1 * d1;
+      const first = a0 >= a1;
+      const small = Math.exp(first ? a1 - a0 : a0 - a1);
+      const total = 1 + small;
+      best += first ? a0 : a1;
+      product *= total;
+      const winner = 1 / total;
+      const r0 = first ? winner : small * winner;
+      const r1 = first ? small * winner : winner;
+      n0 += r0;
+      n1 += r1;
+      f0 += r0 * d0;
+      f1 += r1 * d1;
+      s0 += r0 * d0 * d0;
+      s1 += r1 * d1 * d1;
+    }
+    add(stats, lost, SLOT.logLikelihood, best + Math.log(product));
+    add(stats, lost, SLOT.count, n0);
+    add(stats, lost, SLOT.count + 1, n1);
+    add(stats, lost, SLOT.first, f0);
+    add(stats, lost, SLOT.first + 1, f1);
+    add(stats, lost, SLOT.second, s0);
+    add(stats, lost, SLOT.second + 1, s1);
+  }
+  for (let i = 0; i < SLOT.size; i++) stats[i] += lost[i];
+}
+
+/** Compensated addition (Neumaier). */
+function add(sums: Float64Array, lost: Float64Array, slot: number, value: number): void {
+  const sum = sums[slot];
+  const next = sum + value;
+  lost[slot] += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+  sums[slot] = next;
+}
+
+type Regularisation = Required<Pick<EmOptions, "varianceFloor" | "countEpsilon" | "regCovar">>;
+
+function update(at: Components, stats: Float64Array, size: number, o: Regularisation): Components {
+  const component = (k: 0 | 1): { count: number; mean: number; variance: number } => {
+    const seen = stats[SLOT.count + k];
+    const count = seen + o.countEpsilon;
+    // A component that no score answers for keeps its place.
+    if (count === 0) return { count, mean: at.means[k], variance: at.variances[k] };
+    const first = stats[SLOT.first + k];
+    const mean = (first + at.means[k] * seen) / count;
+    const shift = mean - at.means[k];
+    const spread = (stats[SLOT.second + k] - 2 * shift * first + shift * shift * seen) / count;
+    return { count, mean, variance: Math.max(o.varianceFloor, Math.max(0, spread) + o.regCovar) };
+  };
+  const a = component(0);
+  const b = component(1);
+  return {
+    weights: [a.count / size, b.count / size],
+    means: [a.mean, b.mean],
+    variances: [a.variance, b.variance],
+  };
+}
+
+/** Log-odds of component `inlier` against the other at a score: the log of the ratio in InlierQ eq. 10. */
+export function logOdds(at: Components, inlier: 0 | 1, score: number): number {
+  const anomaly = inlier === 0 ? 1 : 0;
+  const da = score - at.means[anomaly];
+  const di = score - at.means[inlier];
+  return (
+    Math.log(at.weights[inlier] / at.weights[anomaly]) +
+    0.5 * Math.log(at.variances[anomaly] / at.variances[inlier]) +
+    (0.5 * da * da) / at.variances[anomaly] -
+    (0.5 * di * di) / at.variances[inlier]
+  );
+}
+
+/** Logistic function without overflow. */
+export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
