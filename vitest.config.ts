@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
 
+type GroupBy = <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) => Map<K, T[]>;
+
 // Vitest's reporter groups failures with Map.groupBy, which Node 20 does not have.
-Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {
+(Map as { groupBy?: GroupBy }).groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) => {
   const groups = new Map<K, T[]>();
   let index = 0;
   for (const item of items) {
