@@ -1,0 +1,89 @@
+import type { Box, Prediction } from "./detector.ts";
+import { byScore } from "./nms.ts";
+
+/**
+ * Largest radius by which both corners of a box may move while IoU with it stays at least `minOverlap` (CornerNet).
+ * Three cases, both corners outside, both inside, one each, give three quadratics; the least root counts.
+ *
+ * "released" reproduces the code that CornerNet and CenterNet shipped, whose first two roots are taken with the wrong
+ * denominators; "corrected" solves the quadratics. Unit: heatmap cells, not rounded.
+ */
+export function gaussianRadius(height: number, width: number, minOverlap = 0.7, version: "corrected" | "released" = "corrected"): number {
+  const sum = height + width;
+  const product = height * width;
+  const outside = Math.sqrt(sum * sum - (4 * product * (1 - minOverlap)) / (1 + minOverlap));
+  const inside = Math.sqrt(4 * sum * sum - 16 * (1 - minOverlap) * product);
+  const mixed = Math.sqrt(4 * minOverlap * minOverlap * sum * sum + 16 * minOverlap * (1 - minOverlap) * product);
+  const slope = -2 * minOverlap * sum;
+  return version === "released"
+    ? Math.min((sum + outside) / 2, (2 * sum + inside) / 2, (slope + mixed) / 2)
+    : Math.min((sum - outside) / 2, (2 * sum - inside) / 8, (slope + mixed) / (8 * minOverlap));
+}
+
+/**
+ * Draws the target peak of one object into one channel of a heatmap, in place: exp(-d^2 / 2 sigma^2) within `radius`
+ * cells of the centre, sigma = (2 radius + 1) / 6, the larger value where objects overlap. Values below the machine
+ * epsilon are left out.
+ */
+export function drawGaussian(channel: Float32Array | Float64Array, width: number, cx: number, cy: number, radius: number): void {
+  const height = channel.length / width;
+  const sigma = (2 * radius + 1) / 6;
+  for (let y = Math.max(0, cy - radius); y <= Math.min(height - 1, cy + radius); y++) {
+    for (let x = Math.max(0, cx - radius); x <= Math.min(width - 1, cx + radius); x++) {
+      const value = Math.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma * sigma));
+      const at = y * width + x;
+      if (value >= Number.EPSILON && value > channel[at]) channel[at] = value;
+    }
+  }
+}
+
+/** One image of CenterNet outputs: row-major channels of `height` x `width` cells. */
+export interface CenterMaps {
+  readonly width: number;
+  readonly height: number;
+  readonly classes: number;
+  /** [classes, height, width], higher is better. */
+  readonly heat: ArrayLike<number>;
+  /** [2, height, width]: box width, box height. */
+  readonly size: ArrayLike<number>;
+  /** [2, height, width]: where in its cell the centre lies, x then y. Absent: the middle. */
+  readonly offset?: ArrayLike<number> | undefined;
+}
+
+/** A cell that is the greatest of its 3 x 3 neighbourhood; equal neighbours are all peaks. */
+function isPeak(maps: CenterMaps, c: number, x: number, y: number): boolean {
+  const { heat, width, height } = maps;
+  const base = c * width * height;
+  const value = heat[base + y * width + x];
+  for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+    for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) if (heat[base + v * width + u] > value) return false;
+  }
+  return true;
+}
+
+/**
+ * CenterNet decoding of one image: 3 x 3 peaks with heat above `minHeat`, the best `topK`, best first.
+ * Boxes in heatmap cells, `score` is the heat as given.
+ */
+export function decodeCenters(maps: CenterMaps, topK: number, minHeat = -Infinity): Prediction[] {
+  const { heat, width, height, classes, size, offset } = maps;
+  const cells = width * height;
+  const peaks: number[] = [];
+  for (let c = 0; c < classes; c++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++)
+        if (heat[c * cells + y * width + x] > minHeat && isPeak(maps, c, x, y)) peaks.push(c * cells + y * width + x);
+    }
+  }
+  const order = byScore(peaks.map((i) => heat[i]));
+  return Array.from(order.subarray(0, topK), (k) => {
+    const index = peaks[k];
+    const cell = index % cells;
+    const cx = (cell % width) + (offset ? offset[cell] : 0.5);
+    const cy = Math.floor(cell / width) + (offset ? offset[cells + cell] : 0.5);
+    const w = size[cell];
+    const h = size[cells + cell];
+    const box: Box = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
+    return { box, score: heat[index], label: Math.floor(index / cells) };
+  });
+}

@@ -1,0 +1,20 @@
+export { type AnchorOptions, anchors, type BoxWeights, decodeBox, encodeBox } from "./anchors.ts";
+export { area, ciou, clipBox, diou, fromCxcywh, fromXywh, giou, hull, iou, overlap, toCxcywh, toXywh } from "./box.ts";
+export type { Box, Detector, GroundTruth, Heads, InputSpec, Prediction } from "./detector.ts";
+export { type CenterMaps, decodeCenters, drawGaussian, gaussianRadius } from "./heatmap.ts";
+export {
+  COCO_AREAS,
+  COCO_IOU_THRESHOLDS,
+  COCO_RECALLS,
+  type CocoClassStats,
+  type CocoOptions,
+  type CocoScores,
+  type CocoStats,
+  cocoAp,
+  cocoEvaluate,
+  type Evaluated,
+} from "./metric/cocoAp.ts";
+export type { CocoBox, CocoDetection, CocoImage, CocoTruth } from "./metric/cocoMatch.ts";
+export { detectionsKept, type Kept, type KeptOptions, partners } from "./metric/match.ts";
+export { type VocClassScores, type VocDetection, type VocOptions, type VocScores, vocAp, vocEvaluate } from "./metric/vocAp.ts";
+export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
