@@ -1,9 +1,23 @@
 import type { Meta, Tensor } from "../tensor.ts";
+import { conv2d } from "./conv2d.ts";
+import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
+import { conv2dWeightGrad } from "./conv2dWeightGrad.ts";
+import { matmul } from "./matmul.ts";
+
+/**
+ * How far a kernel may lie from the reference: "exact" means the same bits; `terms` is K in
+ * |fast - ref| <= K u / (1 - K u) sum|a b| + half an ulp of ref, u = 2^-24; `ulps` counts units in the last
+ * place of the reference, subnormals counting 2^-149.
+ */
+export type Bound = "exact" | { readonly terms: number } | { readonly ulps: number };
 
 /** A fast implementation of one op, held to the reference within `bound`. */
 export interface FastKernel {
   /** Runs the call, or returns undefined where it does not support it. */
   run(inputs: readonly Tensor[], attrs: unknown, outputs: readonly Meta[]): Tensor[] | undefined;
+  /** The distance to the reference that a supported call keeps. */
+  bound(inputs: readonly Meta[], attrs: unknown): Bound;
 }
 
-export const kernels: Readonly<Record<string, FastKernel>> = {};
+/** The fast kernels by op name. */
+export const kernels: Readonly<Record<string, FastKernel>> = { matmul, conv2d, conv2dInputGrad, conv2dWeightGrad, convTranspose2d };

@@ -1,0 +1,227 @@
+import { type Arena, type Entry, FunctionBuilder, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
+
+/** Register tile: 4 rows of 8 columns; with two loads and one splat it fits 15 vector registers. */
+const ROWS = 4;
+const COLUMNS = 8;
+/** Cache blocks: terms, rows and columns per packed block. */
+const BLOCK_TERMS = 256;
+const BLOCK_ROWS = 192;
+const BLOCK_COLUMNS = 512;
+
+export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
+
+/**
+ * A product C = A B whose operands are addressed through tables of byte offsets: element (m, k) of A lies at
+ * `a + aRows[m] + aTerms[k]`, element (k, n) of B at `b + bTerms[k] + bColumns[n]`. So transposes, strides,
+ * dilations and implicit im2col are all the same product. Tables are padded by `writeTable`.
+ */
+export interface Product {
+  readonly rows: number;
+  readonly columns: number;
+  readonly terms: number;
+  readonly aRows: number;
+  readonly aTerms: number;
+  readonly bColumns: number;
+  readonly bTerms: number;
+}
+
+/** Scratch addresses of one product. */
+export interface Packs {
+  readonly a: number;
+  readonly b: number;
+}
+
+/** Writes a table of byte offsets into the arena, continued past its end so that whole tiles may be read. */
+export function writeTable(arena: Arena, length: number, offset: (i: number) => number): number {
+  const address = arena.allocate(4 * roundUp(length, COLUMNS));
+  const table = arena.i32.subarray(address >> 2);
+  for (let i = 0; i < length; i++) table[i] = offset(i);
+  for (let i = length; i < roundUp(length, COLUMNS); i++) table[i] = length > 0 ? table[i - 1]! + 4 : 0;
+  return address;
+}
+
+/** Reserves room for `count` packed left operands and one packed block of right operands, which they share. */
+export function allocatePacks(arena: Arena, p: Product, count: number): Packs[] {
+  const b = arena.allocate(4 * Math.min(p.terms, BLOCK_TERMS) * roundUp(Math.min(p.columns, BLOCK_COLUMNS), COLUMNS));
+  return Array.from({ length: count }, () => ({ a: arena.allocate(4 * roundUp(p.rows, ROWS) * p.terms), b }));
+}
+
+/** Packs the whole of A; it may then serve several calls of `multiply`. */
+export function packA(arena: Arena, p: Product, a: number, packs: Packs): void {
+  const { packRows } = kernel(arena);
+  const panelRows = roundUp(p.rows, ROWS);
+  for (let k = 0; k < p.terms; k += BLOCK_TERMS) {
+    packRows!(a, p.aRows, p.aTerms + 4 * k, p.rows, Math.min(BLOCK_TERMS, p.terms - k), packs.a + 4 * k * panelRows);
+  }
+}
+
+/**
+ * Computes C = start + A B with A already packed. C has `pitch` floats a row, a multiple of 8 not below
+ * `columns`; rows up to the next multiple of 4 and columns up to the next multiple of 8 are overwritten with
+ * unspecified values. `start` is the address of one float per row (a multiple of 4 of them), or undefined to
+ * continue from what C holds.
+ */
+export function multiply(arena: Arena, p: Product, b: number, c: number, pitch: number, packs: Packs, start: number | undefined): void {
+  const { packColumns, macro } = kernel(arena);
+  const panelRows = roundUp(p.rows, ROWS);
+  for (let n = 0; n < p.columns; n += BLOCK_COLUMNS) {
+    const columns = Math.min(BLOCK_COLUMNS, p.columns - n);
+    for (let k = 0; k < p.terms || k === 0; k += BLOCK_TERMS) {
+      const terms = Math.min(BLOCK_TERMS, p.terms - k);
+      packColumns!(b, p.bColumns + 4 * n, p.bTerms + 4 * k, columns, terms, packs.b);
+      const fresh = k === 0 && start !== undefined;
+      for (let m = 0; m < p.rows; m += BLOCK_ROWS) {
+        const rows = Math.min(BLOCK_ROWS, p.rows - m);
+        const panel = packs.a + 4 * (k * panelRows + m * terms);
+        macro!(rows, columns, terms, panel, packs.b, c + 4 * (m * pitch + n), 4 * pitch, fresh ? start + 4 * m : 0);
+      }
+    }
+  }
+}
+
+const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
+  instantiate("gemm", () => [emitTile(), emitMacro(), emitPackRows(), emitPackColumns()], arena);
+
+/** tile(terms, a, b, c, pitch, start): one 4x8 tile of C; `start` 0 continues from C. */
+function emitTile(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "tile",
+    Array.from({ length: 6 }, () => "i32" as const),
+  );
+  const [terms, a, b, c, pitch, start] = f.pointers as [Local<"i32">, Local<"i32">, Local<"i32">, Local<"i32">, Local<"i32">, Local<"i32">];
+  const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
+  const columns = f.locals("v128", COLUMNS / 4);
+  const value = f.local("v128");
+  const end = f.let(op("i32.add", a, op("i32.mul", terms, i32(4 * ROWS))));
+  const row = f.let(c);
+  f.if(
+    start,
+    () => sums.forEach((r, i) => r.forEach((s) => f.set(s, load("v128.load32_splat", start, 4 * i)))),
+    () => {
+      for (const r of sums) {
+        r.forEach((s, j) => f.set(s, load("v128.load", row, 16 * j)));
+        f.bump(row, pitch);
+      }
+    },
+  );
+  const more = op("i32.lt_u", a, end);
+  const step = () => {
+    columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
+    sums.forEach((r, i) => {
+      f.set(value, load("v128.load32_splat", a, 4 * i));
+      r.forEach((s, j) => f.set(s, op("f32x4.add", op("f32x4.mul", value, columns[j]!), s)));
+    });
+    f.bump(b, 4 * COLUMNS);
+    f.bump(a, 4 * ROWS);
+  };
+  // Leaving through a branch after every term keeps each a basic block of its own: V8 11 lifts all loads of a
+  // block to its top, and those of four terms together spill the accumulators.
+  f.block((done) => {
+    f.breakIf(done, op("i32.eqz", more));
+    f.doWhile(() => {
+      for (let k = 0; k < 3; k++) {
+        step();
+        f.breakIf(done, op("i32.eqz", more));
+      }
+      step();
+    }, more);
+  });
+  for (const r of sums) {
+    r.forEach((s, j) => f.store("v128.store", c, s, 16 * j));
+    f.bump(c, pitch);
+  }
+  return f;
+}
+
+/** macro(rows, columns, terms, a, b, c, pitch, start): all tiles of one packed block. */
+function emitMacro(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "macro",
+    Array.from({ length: 8 }, () => "i32" as const),
+  );
+  const [rows, columns, terms, a, b, c, pitch, start] = f.pointers;
+  const [n, m, panel, target, from] = f.locals("i32", 5);
+  const aStep = f.let(op("i32.mul", terms!, i32(4 * ROWS)));
+  const bStep = f.let(op("i32.mul", terms!, i32(4 * COLUMNS)));
+  const cStep = f.let(op("i32.mul", pitch!, i32(ROWS)));
+  f.for(n!, columns!, COLUMNS, () => {
+    f.set(panel!, a!);
+    f.set(from!, start!);
+    f.set(target!, op("i32.add", c!, op("i32.mul", n!, i32(4))));
+    f.for(m!, rows!, ROWS, () => {
+      f.call(0, terms!, panel!, b!, target!, pitch!, from!);
+      f.bump(panel!, aStep);
+      f.bump(target!, cStep);
+      f.if(start!, () => f.bump(from!, 4 * ROWS));
+    });
+    f.bump(b!, bStep);
+  });
+  return f;
+}
+
+/** packRows(source, rowTable, termTable, rows, terms, target): panels [term][4]. */
+function emitPackRows(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "packRows",
+    Array.from({ length: 6 }, () => "i32" as const),
+  );
+  const [source, rowTable, termTable, rows, terms, target] = f.pointers;
+  const [m, k, table, offset] = f.locals("i32", 4);
+  const bases = f.locals("i32", ROWS);
+  f.for(m!, rows!, ROWS, () => {
+    bases.forEach((base, i) => f.set(base, op("i32.add", source!, load("i32.load", rowTable!, 4 * i))));
+    f.bump(rowTable!, 4 * ROWS);
+    f.set(table!, termTable!);
+    f.for(k!, terms!, 1, () => {
+      f.set(offset!, load("i32.load", table!));
+      bases.forEach((base, i) => f.store("f32.store", target!, load("f32.load", op("i32.add", base, offset!)), 4 * i));
+      f.bump(table!, 4);
+      f.bump(target!, 4 * ROWS);
+    });
+  });
+  return f;
+}
+
+/** packColumns(source, columnTable, termTable, columns, terms, target): panels [term][8], whole vectors where columns are neighbours. */
+function emitPackColumns(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "packColumns",
+    Array.from({ length: 6 }, () => "i32" as const),
+  );
+  const [source, columnTable, termTable, columns, terms, target] = f.pointers;
+  const [n, k, table, offset] = f.locals("i32", 4);
+  const bases = f.locals("i32", COLUMNS);
+  const eachTerm = (body: () => void) => {
+    f.set(table!, termTable!);
+    f.for(k!, terms!, 1, () => {
+      f.set(offset!, load("i32.load", table!));
+      body();
+      f.bump(table!, 4);
+      f.bump(target!, 4 * COLUMNS);
+    });
+  };
+  f.for(n!, columns!, COLUMNS, () => {
+    bases.forEach((base, j) => f.set(base, op("i32.add", source!, load("i32.load", columnTable!, 4 * j))));
+    f.bump(columnTable!, 4 * COLUMNS);
+    const neighbours = bases.slice(1).map((base, j) => op("i32.eq", op("i32.sub", base, bases[0]!), i32(4 * (j + 1))));
+    f.if(
+      neighbours.reduce((all, next) => op("i32.and", all, next)),
+      () =>
+        eachTerm(() => {
+          const from = op("i32.add", bases[0]!, offset!);
+          f.store("v128.store", target!, load("v128.load", from));
+          f.store("v128.store", target!, load("v128.load", from, 16), 16);
+        }),
+      () =>
+        eachTerm(() => bases.forEach((base, j) => f.store("f32.store", target!, load("f32.load", op("i32.add", base, offset!)), 4 * j))),
+    );
+  });
+  return f;
+}
+
+/** A vector of zeros, for sums that start from nothing. */
+export function zeroStart(arena: Arena, rows: number): number {
+  const address = arena.allocate(4 * roundUp(rows, ROWS));
+  arena.f32.fill(0, address >> 2, (address >> 2) + roundUp(rows, ROWS));
+  return address;
+}

@@ -1,0 +1,164 @@
+import { type Arena, type Entry, FunctionBuilder, i32, instantiate, type Local, load, op, shuffle } from "../../wasm/index.ts";
+
+/**
+ * Where a batch of planes lies once zeros are put around it and its columns are dealt out by their remainder
+ * modulo the horizontal stride: element (plane, y, x) of the padded image is float
+ * `plane * size + y * row + (x % deal) * pitch + floor(x / deal)`. A strided convolution then reads neighbours.
+ */
+export interface Layout {
+  readonly height: number;
+  readonly deal: number;
+  readonly pitch: number;
+  readonly row: number;
+  readonly size: number;
+  readonly top: number;
+  readonly left: number;
+}
+
+/** The layout of planes [height, width] with the given padding, dealt by `deal`. */
+export function layoutOf(height: number, width: number, padding: readonly number[], deal: number): Layout {
+  const [top, bottom, left, right] = padding as [number, number, number, number];
+  const pitch = Math.ceil((left + width + right) / deal);
+  const row = deal * pitch;
+  return { height: top + height + bottom, deal, pitch, row, size: (top + height + bottom) * row, top, left };
+}
+
+/** Float offset of column x of a padded row. */
+export const columnOffset = (l: Layout, x: number): number => (x % l.deal) * l.pitch + Math.floor(x / l.deal);
+
+/** True where a plane needs no rearrangement. */
+export const isPlain = (l: Layout, height: number, width: number): boolean => l.deal === 1 && l.height === height && l.pitch === width;
+
+const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
+  instantiate("plane", () => [emitPad(), emitCopyRows(), emitScatter()], arena);
+
+/** Lays out `planes` dense planes at `source` as `layout` at `target`. */
+export function padPlanes(
+  arena: Arena,
+  source: number,
+  planes: number,
+  height: number,
+  width: number,
+  layout: Layout,
+  target: number,
+): void {
+  const { pad } = kernel(arena);
+  const { deal, left, top, row, size } = layout;
+  pad!(target, 0, 0, 0, 0, 0, 0, 4 * planes * size);
+  for (let remainder = 0; remainder < deal; remainder++) {
+    const count = Math.max(0, Math.ceil((width - remainder) / deal));
+    const first = target + 4 * (top * row + columnOffset(layout, left + remainder));
+    for (let p = 0; p < planes; p++) {
+      pad!(first + 4 * p * size, 4 * row, source + 4 * (p * height * width + remainder), 4 * width, height, count, deal, 0);
+    }
+  }
+}
+
+/** Copies `rows` rows of `bytes` bytes between arrays of different pitch (bytes). */
+export function copyRows(
+  arena: Arena,
+  target: number,
+  targetPitch: number,
+  source: number,
+  sourcePitch: number,
+  rows: number,
+  bytes: number,
+): void {
+  kernel(arena).copyRows!(target, targetPitch, source, sourcePitch, rows, bytes);
+}
+
+/** Spreads a dense [rows, columns] plane over steps of bytes. */
+export function scatter(
+  arena: Arena,
+  target: number,
+  rowStep: number,
+  columnStep: number,
+  source: number,
+  sourcePitch: number,
+  rows: number,
+  columns: number,
+): void {
+  kernel(arena).scatter!(target, rowStep, columnStep, source, sourcePitch, rows, columns);
+}
+
+/** Sets bytes to zero. */
+export function clear(arena: Arena, target: number, bytes: number): void {
+  kernel(arena).pad!(target, 0, 0, 0, 0, 0, 0, bytes);
+}
+
+/** pad(target, targetPitch, source, sourcePitch, rows, count, deal, clear): clears bytes, then copies every deal-th float of each row. */
+function emitPad(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "pad",
+    Array.from({ length: 8 }, () => "i32" as const),
+  );
+  const [target, targetPitch, source, sourcePitch, rows, count, deal, bytes] = f.pointers;
+  const [y, x, from, to] = f.locals("i32", 4);
+  const whole = f.let(op("i32.sub", count!, i32(3)));
+  f.if(bytes!, () => f.zero(target!, bytes!));
+  const quads = (step: number, read: () => ReturnType<typeof shuffle>) =>
+    f.while(op("i32.lt_s", x!, whole), () => {
+      f.store("v128.store", to!, read());
+      f.bump(from!, 16 * step);
+      f.bump(to!, 16);
+      f.bump(x!, 4);
+    });
+  f.for(y!, rows!, 1, () => {
+    f.set(from!, source!);
+    f.set(to!, target!);
+    f.set(x!, i32(0));
+    f.if(
+      op("i32.eq", deal!, i32(1)),
+      () => quads(1, () => load("v128.load", from!)),
+      () =>
+        f.if(op("i32.eq", deal!, i32(2)), () =>
+          quads(2, () => shuffle(load("v128.load", from!), load("v128.load", from!, 16), [0, 2, 4, 6])),
+        ),
+    );
+    f.while(op("i32.lt_s", x!, count!), () => {
+      f.store("f32.store", to!, load("f32.load", from!));
+      f.bump(from!, op("i32.mul", deal!, i32(4)));
+      f.bump(to!, 4);
+      f.bump(x!, 1);
+    });
+    f.bump(source!, sourcePitch!);
+    f.bump(target!, targetPitch!);
+  });
+  return f;
+}
+
+function emitCopyRows(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "copyRows",
+    Array.from({ length: 6 }, () => "i32" as const),
+  );
+  const [target, targetPitch, source, sourcePitch, rows, bytes] = f.pointers;
+  const y = f.local("i32");
+  f.for(y, rows!, 1, () => {
+    f.copy(target!, source!, bytes!);
+    f.bump(target!, targetPitch!);
+    f.bump(source!, sourcePitch!);
+  });
+  return f;
+}
+
+function emitScatter(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "scatter",
+    Array.from({ length: 7 }, () => "i32" as const),
+  );
+  const [target, rowStep, columnStep, source, sourcePitch, rows, columns] = f.pointers as Local<"i32">[];
+  const [y, x, from, to] = f.locals("i32", 4);
+  f.for(y!, rows!, 1, () => {
+    f.set(from!, source!);
+    f.set(to!, target!);
+    f.for(x!, columns!, 1, () => {
+      f.store("f32.store", to!, load("f32.load", from!));
+      f.bump(from!, 4);
+      f.bump(to!, columnStep!);
+    });
+    f.bump(target!, rowStep!);
+    f.bump(source!, sourcePitch!);
+  });
+  return f;
+}

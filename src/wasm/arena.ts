@@ -1,0 +1,80 @@
+import { StateError } from "../errors.ts";
+
+const PAGE = 65536;
+const ALIGN = 64;
+/** Bytes kept free behind the last block, so that vector loads may read past the end of any block. */
+const SLACK = 4096;
+/** Reserved sizes in MiB, tried in order: address space only, a page costs memory when it is first written. */
+const SIZES = [1024, 512, 256, 128, 64];
+
+/** A block that does not fit into what is left of an arena. */
+export class ArenaFull extends StateError {}
+
+/**
+ * One WebAssembly memory, reserved once and never grown, so that views of it stay valid. Blocks are
+ * bump allocated and all freed together by `reset`.
+ */
+export class Arena {
+  readonly memory: WebAssembly.Memory;
+  readonly f32: Float32Array;
+  readonly i32: Int32Array;
+  #top = ALIGN;
+
+  constructor(megabytes: readonly number[] = SIZES) {
+    this.memory = reserve(megabytes);
+    this.f32 = new Float32Array(this.memory.buffer);
+    this.i32 = new Int32Array(this.memory.buffer);
+  }
+
+  /** Bytes that one kernel call may allocate. */
+  get capacity(): number {
+    return this.memory.buffer.byteLength - SLACK - ALIGN;
+  }
+
+  /** Forgets all blocks. */
+  reset(): void {
+    this.#top = ALIGN;
+  }
+
+  /** The address of a 64-byte aligned block with at least 64 bytes free behind it; throws ArenaFull where it does not fit. */
+  allocate(bytes: number): number {
+    const address = this.#top;
+    const top = address + Math.ceil(bytes / ALIGN) * ALIGN + ALIGN;
+    const end = this.memory.buffer.byteLength - SLACK;
+    if (top > end) throw new ArenaFull("arena", `a block must fit into the ${end - address} free bytes, got ${bytes}`);
+    this.#top = top;
+    return address;
+  }
+
+  /** Copies floats in at a byte address. */
+  write(address: number, values: Float32Array): void {
+    this.f32.set(values, address >> 2);
+  }
+
+  /** A new array with `length` floats from a byte address on. */
+  read(address: number, length: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.memory.buffer.slice(address, address + 4 * length));
+  }
+}
+
+function reserve(megabytes: readonly number[]): WebAssembly.Memory {
+  let refusal: unknown;
+  for (const size of megabytes) {
+    const pages = (size * 1024 * 1024) / PAGE;
+    try {
+      return new WebAssembly.Memory({ initial: pages, maximum: pages });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      refusal = error;
+    }
+  }
+  throw new StateError("arena", `must reserve at least ${megabytes[megabytes.length - 1]} MiB of memory, got ${String(refusal)}`);
+}
+
+let shared: Arena | undefined;
+
+/** The arena all kernels of this thread stage through; reserved at the first call. */
+export function sharedArena(): Arena {
+  shared ??= new Arena();
+  return shared;
+}
