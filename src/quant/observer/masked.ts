@@ -29,7 +29,10 @@ export function selectVolumes(x: Tensor, mask: Tensor | undefined): Tensor {
   const rest = mask.shape.slice(1);
   const fits = rest.join() === spatial || (rest[0] === 1 && rest.slice(1).join() === spatial);
   if (x.shape.length < 2 || mask.shape[0] !== samples || !fits) {
-    throw new ArgumentError("masked", `mask must be [N,...] or [N,1,...] of x [N,C,...], got mask ${formatShape(mask.shape)} and x ${formatShape(x.shape)}`);
+    throw new ArgumentError(
+      "masked",
+      `mask must be [N,...] or [N,1,...] of x [N,C,...], got mask ${formatShape(mask.shape)} and x ${formatShape(x.shape)}`,
+    );
   }
   const marks = mask.data;
   const kept = new Int32Array(marks.length);

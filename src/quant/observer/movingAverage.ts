@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../errors.ts";
-import { channelCount, collectRange, expectChannels, forEachRun, type Granularity, type Observer } from "./observer.ts";
 import type { Extremes } from "./minmax.ts";
+import { channelCount, collectRange, expectChannels, forEachRun, type Granularity, type Observer } from "./observer.ts";
 
 /** Options of `movingAverage`. */
 export interface MovingAverageOptions extends Granularity {

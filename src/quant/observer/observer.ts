@@ -65,13 +65,18 @@ export function observerOf<T>(
       forEachRun(name, x, axis, (c, data, start, end, min, max) => accumulator.addRun(state.channels[c], data, start, end, min, max));
       return state;
     },
-    result: (state) => collectRange(name, state.channels.map((kept) => accumulator.result(kept))),
+    result: (state) =>
+      collectRange(
+        name,
+        state.channels.map((kept) => accumulator.result(kept)),
+      ),
   };
 }
 
 /** Fails where a stream changes its channel count. */
 export function expectChannels(name: string, want: number, got: number, x: Tensor): void {
-  if (want !== got) throw new ArgumentError(name, `every tensor must have ${want} channels, got ${got} (${x.dtype}${formatShape(x.shape)})`);
+  if (want !== got)
+    throw new ArgumentError(name, `every tensor must have ${want} channels, got ${got} (${x.dtype}${formatShape(x.shape)})`);
 }
 
 /** Gathers per-channel ends into a Range. */
@@ -86,7 +91,8 @@ export function collectRange(name: string, ends: readonly ({ min: number; max: n
 export function channelCount(name: string, x: Tensor, axis: number | null): number {
   if (axis === null) return 1;
   const length = x.shape[axis];
-  if (length === undefined) throw new ArgumentError(name, `axis must be below the rank ${x.shape.length}, got ${axis} (${x.dtype}${formatShape(x.shape)})`);
+  if (length === undefined)
+    throw new ArgumentError(name, `axis must be below the rank ${x.shape.length}, got ${axis} (${x.dtype}${formatShape(x.shape)})`);
   return length;
 }
 
@@ -95,7 +101,8 @@ type Visit = (channel: number, data: Floats, start: number, end: number, min: nu
 /** Calls `visit` with every contiguous run of one channel and the run's extremes; refuses NaN and infinities. */
 export function forEachRun(name: string, x: Tensor, axis: number | null, visit: Visit): void {
   const { data } = x;
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) throw new ArgumentError(name, `x must be f32 or f64, got ${x.dtype}`);
+  if (!(data instanceof Float32Array || data instanceof Float64Array))
+    throw new ArgumentError(name, `x must be f32 or f64, got ${x.dtype}`);
   const channels = channelCount(name, x, axis);
   let run = 1;
   if (axis === null) run = x.size;

@@ -1,0 +1,27 @@
+import type { Scheme } from "../scheme.ts";
+import { type Bins, count, emptyBins, pointsOf } from "./bins.ts";
+import { type Accumulator, type Observer, observerOf, type PerChannel } from "./observer.ts";
+import { best, type SearchOptions, searchRange } from "./search.ts";
+
+/** Options shared by the searching observers. */
+export interface HistogramOptions extends SearchOptions {
+  /** The format the range is searched for; its axis sets the granularity. */
+  readonly scheme: Scheme;
+  /** Bins per channel. Default 2048. */
+  readonly bins?: number;
+}
+
+/**
+ * Range of least Lp error (default p = 2) on the histogram alone: a fixed amount of memory, independent of order and
+ * duplication.
+ */
+export function histogram(options: HistogramOptions): Observer<PerChannel<Bins>> {
+  const { scheme, bins = 2048, p = 2 } = options;
+  const accumulator: Accumulator<Bins> = {
+    init: () => emptyBins(bins),
+    addRun: count,
+    result: (all) =>
+      all.total === 0 ? undefined : best(searchRange({ ...pointsOf(all), width: all.width }, all.min, all.max, scheme, { ...options, p })),
+  };
+  return observerOf("histogram", accumulator, { axis: scheme.axis });
+}
