@@ -1,4 +1,4 @@
-import { zeros, type Tensor } from "../tensor/index.ts";
+import { type Tensor, zeros } from "../tensor/index.ts";
 import { record } from "./tape.ts";
 
 /** Value and gradients of a scalar function with respect to each argument. */

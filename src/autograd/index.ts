@@ -1,2 +1,2 @@
-export { Tape, record } from "./tape.ts";
 export { grad, valueAndGrad } from "./grad.ts";
+export { record, Tape } from "./tape.ts";

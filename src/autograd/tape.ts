@@ -1,5 +1,5 @@
 import { StateError } from "../errors.ts";
-import { add, formatShape, listen, ones, type OpEvent, type Tensor } from "../tensor/index.ts";
+import { add, formatShape, listen, type OpEvent, ones, type Tensor } from "../tensor/index.ts";
 
 /**
  * Everything computed inside `record`, in execution order. A tape can differentiate with respect to
@@ -69,7 +69,10 @@ export class Tape {
   toString(): string {
     const meta = (t: Tensor) => `${t.dtype}${formatShape(t.shape)}`;
     return this.entries
-      .map((e, i) => `${String(i).padStart(4)} ${e.def.name.padEnd(16)} ${e.inputs.map(meta).join(" ")} → ${e.outputs.map(meta).join(" ")} ${e.ranBy}`)
+      .map(
+        (e, i) =>
+          `${String(i).padStart(4)} ${e.def.name.padEnd(16)} ${e.inputs.map(meta).join(" ")} → ${e.outputs.map(meta).join(" ")} ${e.ranBy}`,
+      )
       .join("\n");
   }
 }

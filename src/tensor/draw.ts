@@ -1,6 +1,6 @@
-import { Tensor, allocate, type DType } from "./tensor.ts";
+import type { Rng } from "./random.ts";
 import { sizeOf } from "./shape.ts";
-import { Rng } from "./random.ts";
+import { allocate, type DType, Tensor } from "./tensor.ts";
 
 /**
  * How an op samples a valid call of itself. In tests it is backed by fast-check, so failures shrink;

@@ -1,7 +1,9 @@
-export { Tensor, cast, full, item, ones, scalar, tensor, viewAs, zeros, allocate, type Data, type DType, type Meta } from "./tensor.ts";
-export { broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf, stridesOf } from "./shape.ts";
-export { Rng, randn, uniform } from "./random.ts";
-export { drawFrom, type Draw } from "./draw.ts";
-export { bind, defineOp, listen, type AnyOp, type Call, type Listener, type Op, type OpDef, type OpEvent } from "./op.ts";
-export { kernelPolicy, setKernelPolicy, withKernels, type KernelPolicy } from "./kernels/policy.ts";
+export { type Draw, drawFrom } from "./draw.ts";
+export { type KernelPolicy, kernelPolicy, setKernelPolicy, withKernels } from "./kernels/policy.ts";
+export { type AnyOp, bind, type Call, defineOp, type Listener, listen, type Op, type OpDef, type OpEvent } from "./op.ts";
 export * from "./ops/index.ts";
+export { Rng, randn, uniform } from "./random.ts";
+export { roundHalfEven } from "./round.ts";
+export { broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf, stridesOf } from "./shape.ts";
+export { allocate, type Data, type DType, full, item, type Meta, ones, scalar, Tensor, tensor, viewAs, zeros } from "./tensor.ts";
+export type { Padding, PaddingOption, Pair, PairOption } from "./window.ts";

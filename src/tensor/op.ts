@@ -1,7 +1,7 @@
 import type { Draw } from "./draw.ts";
 import { accelerate } from "./kernels/policy.ts";
 import { sizeOf } from "./shape.ts";
-import { Tensor, allocate, type Meta } from "./tensor.ts";
+import { allocate, type Meta, Tensor } from "./tensor.ts";
 
 /** One call of an op: its tensors and everything else. */
 export interface Call<A> {

@@ -1,6 +1,6 @@
 import seedrandom from "seedrandom";
-import { Tensor, allocate, type DType } from "./tensor.ts";
 import { sizeOf } from "./shape.ts";
+import { allocate, type DType, Tensor } from "./tensor.ts";
 
 /** The only source of randomness: seeded, and splittable by label so that streams do not disturb each other. */
 export class Rng {

@@ -20,8 +20,7 @@ export function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
-export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((d, i) => d === b[i]);
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
 /** NumPy broadcasting of two shapes. */
 export function broadcastShapes(op: string, a: readonly number[], b: readonly number[]): number[] {

@@ -93,11 +93,6 @@ export const zeros = (shape: readonly number[], dtype: DType = "f32"): Tensor =>
 export const ones = (shape: readonly number[], dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
 export const scalar = (value: number, dtype: DType = "f32"): Tensor => full([], value, dtype);
 
-/** Converts element type; integers are truncated as typed arrays do. */
-export function cast(x: Tensor, dtype: DType): Tensor {
-  return x.dtype === dtype ? x : new Tensor(x.shape, dtype, ARRAYS[dtype].from(x.data as ArrayLike<number>));
-}
-
 /** The single value of a one-element tensor. */
 export function item(x: Tensor): number {
   if (x.size !== 1) throw new ShapeError("item", `needs exactly 1 element, got ${x.size} (${x.dtype}${formatShape(x.shape)})`);

@@ -1,10 +1,14 @@
-import { DTypeError } from "../../errors.ts";
 import { type Draw, drawAway, drawShape } from "../draw.ts";
-import { defineOp, type Op } from "../op.ts";
-import type { Tensor } from "../tensor.ts";
-import { mul, sub } from "./binary.ts";
+import { defineOp, type Op, type OpDef } from "../op.ts";
+import { requireFloat } from "../require.ts";
+import { roundHalfEven } from "../round.ts";
+import { type Tensor, tensor } from "../tensor.ts";
+import { add, div, mul, sub } from "./binary.ts";
+import { greater, less } from "./compare.ts";
+import { where } from "./where.ts";
 
-type Unary = Op<Record<string, never>, (x: Tensor) => Tensor>;
+type NoAttrs = Record<string, never>;
+type Unary = Op<NoAttrs, (x: Tensor) => Tensor>;
 
 /** Where an op can be sampled: interval and points to stay clear of. */
 interface Domain {
@@ -13,28 +17,186 @@ interface Domain {
   readonly kinks?: readonly number[];
 }
 
-/** One row of the table: name, scalar function in double, derivative as a tensor of (x, y). */
-function unary(name: string, f: (x: number) => number, derivative: (x: Tensor, y: Tensor) => Tensor, domain: Domain = {}): Unary {
+/** Cotangent of x from cotangent g, written in ops; "none" for steps, whose derivative is 0 almost everywhere. */
+type Backward = ((g: Tensor, x: Tensor, y: Tensor) => Tensor) | "none";
+
+function unaryDef<A>(name: string, f: (x: number, a: A) => number, domain: Domain, draws: (draw: Draw) => A): OpDef<A> {
   const { low = -2, high = 2, kinks = [] } = domain;
-  return defineOp<Record<string, never>, (x: Tensor) => Tensor>(
-    {
-      name,
-      infer([x]) {
-        if (x!.dtype !== "f32" && x!.dtype !== "f64") throw new DTypeError(name, `x must be f32 or f64, got ${x!.dtype}`);
-        return [{ shape: x!.shape, dtype: x!.dtype }];
-      },
-      reference([x], _, [y]) {
-        const from = x!.data;
-        const to = y!.data;
-        for (let i = 0; i < to.length; i++) to[i] = f(from[i]!);
-      },
-      vjp: ([g], { inputs: [x], outputs: [y] }) => [mul(g!, derivative(x!, y!))],
-      smooth: kinks.length === 0,
-      sample: (draw: Draw) => ({ inputs: [drawAway(draw, drawShape(draw, 0, 3), kinks, 0.05, low, high)], attrs: {} }),
+  return {
+    name,
+    infer([x]) {
+      requireFloat(name, "x", x);
+      return [{ shape: x.shape, dtype: x.dtype }];
     },
-    (run) => (x) => run([x], {})[0]!,
-  );
+    reference([x], attrs, [y]) {
+      for (let i = 0; i < y.data.length; i++) y.data[i] = f(x.data[i], attrs);
+    },
+    vjp: "none",
+    smooth: kinks.length === 0,
+    sample: (draw) => ({ inputs: [drawAway(draw, drawShape(draw, 0, 3), kinks, 0.05, low, high)], attrs: draws(draw) }),
+    misuse: (draw) => ({ inputs: [tensor([1, 2], undefined, "i32")], attrs: draws(draw) }),
+  };
 }
 
-export const tanh: Unary = unary("tanh", Math.tanh, (_, y) => sub(1, mul(y, y)));
-export const sigmoid: Unary = unary("sigmoid", (x) => 1 / (1 + Math.exp(-x)), (_, y) => mul(y, sub(1, y)));
+/** One row of the table: name, scalar function in double (rounded once, on the store), cotangent. */
+function unary(name: string, f: (x: number) => number, backward: Backward, domain: Domain = {}): Unary {
+  const def = unaryDef<NoAttrs>(name, f, domain, () => ({}));
+  const vjp: OpDef<NoAttrs>["vjp"] =
+    backward === "none" ? "none" : ([g], { inputs: [x], outputs: [y], wants }) => [g && wants[0] ? backward(g, x, y) : undefined];
+  return defineOp<NoAttrs, (x: Tensor) => Tensor>({ ...def, vjp }, (run) => (x) => run([x], {})[0]);
+}
+
+/** |x|; gradient 0 at 0. */
+export const abs: Unary = unary("abs", Math.abs, (g, x) => mul(g, sign(x)), { kinks: [0] });
+/** -x. */
+export const neg: Unary = unary(
+  "neg",
+  (x) => -x,
+  (g) => neg(g),
+);
+/** x². */
+export const square: Unary = unary(
+  "square",
+  (x) => x * x,
+  (g, x) => mul(g, mul(x, 2)),
+);
+/** eˣ. */
+export const exp: Unary = unary("exp", Math.exp, (g, _, y) => mul(g, y));
+/** eˣ - 1, accurate near 0. */
+export const expm1: Unary = unary("expm1", Math.expm1, (g, _, y) => mul(g, add(y, 1)));
+/** Natural logarithm. */
+export const log: Unary = unary("log", Math.log, (g, x) => div(g, x), { low: 0.2 });
+/** log(1 + x), accurate near 0. */
+export const log1p: Unary = unary("log1p", Math.log1p, (g, x) => div(g, add(x, 1)), { low: -0.5 });
+/** √x. */
+export const sqrt: Unary = unary("sqrt", Math.sqrt, (g, _, y) => div(mul(g, 0.5), y), { low: 0.2 });
+/** 1 / √x. */
+export const rsqrt: Unary = unary(
+  "rsqrt",
+  (x) => 1 / Math.sqrt(x),
+  (g, x, y) => mul(mul(g, -0.5), div(y, x)),
+  { low: 0.3 },
+);
+/** 1 / x. */
+export const reciprocal: Unary = unary(
+  "reciprocal",
+  (x) => 1 / x,
+  (g, _, y) => neg(mul(g, mul(y, y))),
+  { low: 0.4 },
+);
+/** Sine, x in radians. */
+export const sin: Unary = unary("sin", Math.sin, (g, x) => mul(g, cos(x)));
+/** Cosine, x in radians. */
+export const cos: Unary = unary("cos", Math.cos, (g, x) => neg(mul(g, sin(x))));
+/** Hyperbolic tangent. */
+export const tanh: Unary = unary("tanh", Math.tanh, (g, _, y) => mul(g, sub(1, mul(y, y))));
+
+const logistic = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+
+/** 1 / (1 + e⁻ˣ), without overflow at either end. */
+export const sigmoid: Unary = unary("sigmoid", logistic, (g, _, y) => mul(g, mul(y, sub(1, y))));
+/** log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). */
+export const logSigmoid: Unary = unary(
+  "logSigmoid",
+  (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))),
+  (g, x) => mul(g, sigmoid(neg(x))),
+);
+/** x · sigmoid(x). */
+export const silu: Unary = unary(
+  "silu",
+  (x) => (x === -Infinity ? 0 : x * logistic(x)),
+  (g, x) => {
+    const s = sigmoid(x);
+    return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
+  },
+);
+
+/** A mask of low < x < high as u8. */
+const between = (x: Tensor, low: number, high: number): Tensor => mul(greater(x, low), less(x, high));
+
+/** max(x, 0); gradient 0 at 0. */
+export const relu: Unary = unary(
+  "relu",
+  (x) => Math.max(x, 0),
+  (g, x) => where(greater(x, 0), g, 0),
+  { kinks: [0] },
+);
+/** clip(x, 0, 6); gradient 0 at both ends. */
+export const relu6: Unary = unary(
+  "relu6",
+  (x) => Math.min(Math.max(x, 0), 6),
+  (g, x) => where(between(x, 0, 6), g, 0),
+  {
+    low: -1,
+    high: 7,
+    kinks: [0, 6],
+  },
+);
+/** clip(x + 3, 0, 6) / 6; gradient 0 at both ends. */
+export const hardsigmoid: Unary = unary(
+  "hardsigmoid",
+  (x) => Math.min(Math.max(x + 3, 0), 6) / 6,
+  (g, x) => where(between(x, -3, 3), div(g, 6), 0),
+  { low: -4, high: 4, kinks: [-3, 3] },
+);
+/** x · hardsigmoid(x); gradient 0 at -3 and 1 at 3, 1.5 from inside. */
+export const hardswish: Unary = unary(
+  "hardswish",
+  (x) => (x <= -3 ? 0 : x * (Math.min(x + 3, 6) / 6)),
+  (g, x) => where(less(x, -3), 0, where(greater(x, 3), g, mul(g, add(div(x, 3), 0.5)))),
+  { low: -4, high: 4, kinks: [-3, 3] },
+);
+/** -1, 0 or 1; no gradient. */
+export const sign: Unary = unary("sign", (x) => (x > 0 ? 1 : x < 0 ? -1 : x), "none");
+/** Largest integer not above x; no gradient. */
+export const floor: Unary = unary("floor", Math.floor, "none");
+/** Smallest integer not below x; no gradient. */
+export const ceil: Unary = unary("ceil", Math.ceil, "none");
+/** Nearest integer, ties to even; no gradient. */
+export const round: Unary = unary("round", roundHalfEven, "none");
+
+interface LeakyReluAttrs {
+  readonly slope: number;
+}
+
+/** x where x > 0, else slope · x (default slope 0.01); the gradient at 0 is the slope. */
+export const leakyRelu: Op<LeakyReluAttrs, (x: Tensor, options?: Partial<LeakyReluAttrs>) => Tensor> = defineOp(
+  {
+    ...unaryDef<LeakyReluAttrs>(
+      "leakyRelu",
+      (x, { slope }) => (x > 0 ? x : slope * x),
+      { kinks: [0] },
+      (draw) => ({
+        slope: draw.oneOf([0.01, 0.1]),
+      }),
+    ),
+    vjp: ([g], { inputs: [x], attrs }) => [g && where(greater(x, 0), g, mul(g, attrs.slope))],
+  },
+  (run) =>
+    (x: Tensor, { slope = 0.01 }: Partial<LeakyReluAttrs> = {}) =>
+      run([x], { slope })[0],
+);
+
+interface SoftplusAttrs {
+  readonly beta: number;
+  readonly threshold: number;
+}
+
+/** log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Defaults: beta 1, threshold 20. */
+export const softplus: Op<SoftplusAttrs, (x: Tensor, options?: Partial<SoftplusAttrs>) => Tensor> = defineOp(
+  {
+    ...unaryDef<SoftplusAttrs>(
+      "softplus",
+      (x, { beta, threshold }) => (beta * x > threshold ? x : (Math.max(beta * x, 0) + Math.log1p(Math.exp(-Math.abs(beta * x)))) / beta),
+      {},
+      (draw) => ({ beta: draw.oneOf([1, 3]), threshold: 20 }),
+    ),
+    vjp([g], { inputs: [x], attrs: { beta, threshold } }) {
+      const scaled = beta === 1 ? x : mul(x, beta);
+      return [g && where(greater(scaled, threshold), g, mul(g, sigmoid(scaled)))];
+    },
+  },
+  (run) =>
+    (x: Tensor, { beta = 1, threshold = 20 }: Partial<SoftplusAttrs> = {}) =>
+      run([x], { beta, threshold })[0],
+);

@@ -1,0 +1,147 @@
+import { type Draw, drawTensor } from "../draw.ts";
+import { defineOp, type Op } from "../op.ts";
+import { requireFloat, requireRank, requireShape } from "../require.ts";
+import type { Meta, Tensor } from "../tensor.ts";
+import { type Padding, type PaddingOption, type Pair, type PairOption, toPadding, toPair, windowCount } from "../window.ts";
+
+/** Fully normalised geometry; padding is [top, bottom, left, right]. */
+export interface AvgPool2dAttrs {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Padding;
+  readonly ceilMode: boolean;
+  /** Whether padded zeros count in the divisor. */
+  readonly countIncludePad: boolean;
+}
+
+/** `stride` defaults to the kernel; `countIncludePad` to true, as in PyTorch. */
+export interface AvgPool2dOptions {
+  readonly kernel: PairOption;
+  readonly stride?: PairOption | undefined;
+  readonly padding?: PaddingOption | undefined;
+  readonly ceilMode?: boolean | undefined;
+  readonly countIncludePad?: boolean | undefined;
+}
+
+function attrsOf({ kernel, stride = kernel, padding = 0, ceilMode = false, countIncludePad = true }: AvgPool2dOptions): AvgPool2dAttrs {
+  return {
+    kernel: toPair("avgPool2d", "kernel", kernel),
+    stride: toPair("avgPool2d", "stride", stride),
+    padding: toPadding("avgPool2d", padding),
+    ceilMode,
+    countIncludePad,
+  };
+}
+
+const DENSE: Pair = [1, 1];
+
+const outSize = (op: string, size: Pair, attrs: AvgPool2dAttrs): number[] => windowCount(op, size, { ...attrs, dilation: DENSE });
+
+/** Bounds of window o on one axis, clipped to the input, and its extent within the padded input. */
+function reach(o: number, axis: 0 | 1, size: number, { kernel, stride, padding }: AvgPool2dAttrs): [number, number, number] {
+  const start = o * stride[axis] - padding[2 * axis];
+  const end = Math.min(start + kernel[axis], size + padding[2 * axis + 1]);
+  return [Math.max(start, 0), Math.min(end, size), end - start];
+}
+
+/** Calls `visit(output, input, divisor)` for every pair that shares a window. */
+function eachPair(
+  x: readonly number[],
+  y: readonly number[],
+  attrs: AvgPool2dAttrs,
+  visit: (iy: number, ix: number, divisor: number) => void,
+): void {
+  const [n, c, h, w] = x;
+  const [, , oh, ow] = y;
+  for (let p = 0; p < n * c; p++) {
+    for (let i = 0; i < oh; i++) {
+      const [y0, y1, rows] = reach(i, 0, h, attrs);
+      for (let j = 0; j < ow; j++) {
+        const [x0, x1, columns] = reach(j, 1, w, attrs);
+        const divisor = attrs.countIncludePad ? rows * columns : (y1 - y0) * (x1 - x0);
+        for (let r = y0; r < y1; r++) for (let s = x0; s < x1; s++) visit((p * oh + i) * ow + j, (p * h + r) * w + s, divisor);
+      }
+    }
+  }
+}
+
+function drawGeometry(draw: Draw): { x: number[]; attrs: AvgPool2dAttrs } {
+  const kernel: Pair = [draw.int(1, 3), draw.int(1, 3)];
+  const room = (k: number) => draw.int(0, Math.floor(k / 2));
+  return {
+    x: [draw.int(1, 2), draw.int(1, 2), draw.int(3, 5), draw.int(3, 5)],
+    attrs: {
+      kernel,
+      stride: [draw.int(1, 2), draw.int(1, 2)],
+      padding: [room(kernel[0]), room(kernel[0]), room(kernel[1]), room(kernel[1])],
+      ceilMode: draw.bool(),
+      countIncludePad: draw.bool(),
+    },
+  };
+}
+
+/** Mean over windows of x [N, C, H, W], accumulated in double. */
+export const avgPool2d: Op<AvgPool2dAttrs, (x: Tensor, options: AvgPool2dOptions) => Tensor> = defineOp(
+  {
+    name: "avgPool2d",
+    infer([x], attrs): Meta[] {
+      requireFloat("avgPool2d", "x", x);
+      requireRank("avgPool2d", "x", x, 4);
+      const [n, c, h, w] = x.shape;
+      return [{ shape: [n, c, ...outSize("avgPool2d", [h, w], attrs)], dtype: x.dtype }];
+    },
+    reference([x], attrs, [y]) {
+      const sums = new Float64Array(y.size);
+      const divisors = new Float64Array(y.size).fill(1);
+      eachPair(x.shape, y.shape, attrs, (iy, ix, divisor) => {
+        sums[iy] += x.data[ix];
+        divisors[iy] = divisor;
+      });
+      for (let i = 0; i < sums.length; i++) y.data[i] = sums[i] / divisors[i];
+    },
+    vjp: ([g], { inputs: [x], attrs }) => [g && avgPool2dInputGrad(g, { ...attrs, inputSize: [x.shape[2], x.shape[3]] })],
+    sample(draw) {
+      const { x, attrs } = drawGeometry(draw);
+      return { inputs: [drawTensor(draw, x)], attrs };
+    },
+    misuse: (draw) => ({ inputs: [drawTensor(draw, [1, 1, 2, 2])], attrs: attrsOf({ kernel: 3 }) }),
+  },
+  (run) => (x: Tensor, options: AvgPool2dOptions) => run([x], attrsOf(options))[0],
+);
+
+export interface AvgPool2dInputGradAttrs extends AvgPool2dAttrs {
+  /** [H, W] of the pooled input. */
+  readonly inputSize: Pair;
+}
+
+/** Gradient of avgPool2d for its input: g [N, C, oh, ow] -> [N, C, H, W]. */
+export const avgPool2dInputGrad: Op<AvgPool2dInputGradAttrs, (g: Tensor, attrs: AvgPool2dInputGradAttrs) => Tensor> = defineOp(
+  {
+    name: "avgPool2dInputGrad",
+    infer([g], attrs): Meta[] {
+      requireFloat("avgPool2dInputGrad", "g", g);
+      requireRank("avgPool2dInputGrad", "g", g, 4);
+      const [n, c] = g.shape;
+      requireShape("avgPool2dInputGrad", "g", g, [n, c, ...outSize("avgPool2dInputGrad", attrs.inputSize, attrs)]);
+      return [{ shape: [n, c, ...attrs.inputSize], dtype: g.dtype }];
+    },
+    reference([g], attrs, [y]) {
+      const sums = new Float64Array(y.size);
+      eachPair(y.shape, g.shape, attrs, (iy, ix, divisor) => {
+        sums[ix] += g.data[iy] / divisor;
+      });
+      y.data.set(sums);
+    },
+    vjp: ([u], { attrs: { inputSize: _, ...attrs } }) => [u && avgPool2d(u, attrs)],
+    sample(draw) {
+      const { x, attrs } = drawGeometry(draw);
+      const inputSize: Pair = [x[2], x[3]];
+      return {
+        inputs: [drawTensor(draw, [x[0], x[1], ...outSize("avgPool2dInputGrad", inputSize, attrs)])],
+        attrs: { ...attrs, inputSize },
+      };
+    },
+    misuse: (draw) => ({ inputs: [drawTensor(draw, [1, 1, 2, 2])], attrs: { ...attrsOf({ kernel: 2 }), inputSize: [8, 8] as const } }),
+  },
+  (run) => (g: Tensor, attrs: AvgPool2dInputGradAttrs) => run([g], attrs)[0],
+);

@@ -1,0 +1,146 @@
+import { ArgumentError, ShapeError } from "../../errors.ts";
+import { type Draw, drawTensor } from "../draw.ts";
+import { type Call, defineOp, type Op, type VjpContext } from "../op.ts";
+import { requireFloat, requireSameDtype } from "../require.ts";
+import { roundHalfEven } from "../round.ts";
+import { formatShape, normalizeAxis, splitAt } from "../shape.ts";
+import { type Meta, type Tensor, tensor } from "../tensor.ts";
+import { add, div, mul, sub } from "./binary.ts";
+import { clamp } from "./clamp.ts";
+import { greater, greaterEqual, less, lessEqual } from "./compare.ts";
+import { sumTo } from "./reduce.ts";
+import { reshape } from "./reshape.ts";
+import { round } from "./unary.ts";
+import { where } from "./where.ts";
+
+/** Ends of the integer codes, and the axis that has a scale of its own per entry (null: one scale for all). */
+export interface FakeQuantAttrs {
+  readonly qmin: number;
+  readonly qmax: number;
+  readonly axis: number | null;
+}
+
+/** Elements of x: channels, and the run length of one channel. */
+function layout(x: Meta, axis: number | null): [number, number] {
+  if (axis === null) return [1, 1];
+  const [, channels, inner] = splitAt(x.shape, axis);
+  return [channels, inner];
+}
+
+function inferFakeQuant([x, scale, zeroPoint]: readonly Meta[], { qmin, qmax, axis }: FakeQuantAttrs): Meta[] {
+  requireFloat("fakeQuant", "x", x);
+  requireSameDtype("fakeQuant", x, scale);
+  requireSameDtype("fakeQuant", x, zeroPoint);
+  const wanted = axis === null ? 1 : x.shape[axis];
+  for (const [name, p] of [
+    ["scale", scale],
+    ["zeroPoint", zeroPoint],
+  ] as const) {
+    if (p.shape.length > 1 || (p.shape[0] ?? 1) !== wanted) {
+      throw new ShapeError(
+        "fakeQuant",
+        `${name} must have shape [${wanted}], got ${formatShape(p.shape)} (x ${formatShape(x.shape)}, axis ${axis})`,
+      );
+    }
+  }
+  if (!(qmin < qmax)) throw new ArgumentError("fakeQuant", `qmin must lie below qmax, got ${qmin} and ${qmax}`);
+  return [{ shape: x.shape, dtype: x.dtype }];
+}
+
+/** Per-channel parameters in the shape that broadcasts against x. */
+function aligned(p: Tensor, x: Tensor, axis: number | null): Tensor {
+  if (axis === null) return p;
+  return reshape(p, { shape: x.shape.map((d, i) => (i === axis ? d : 1)) });
+}
+
+/** The LSQ gradients, in ops; I marks codes that the clip leaves alone, ends included. */
+function gradients(
+  g: Tensor,
+  { inputs: [x, scale, zeroPoint], attrs: { qmin, qmax, axis }, wants }: VjpContext<FakeQuantAttrs>,
+): (Tensor | undefined)[] {
+  const s = aligned(scale, x, axis);
+  const z = round(aligned(zeroPoint, x, axis));
+  const v = div(x, s);
+  const code = add(round(v), z);
+  const inside = mul(greaterEqual(code, qmin), lessEqual(code, qmax));
+  const back = (d: Tensor, p: Tensor) => reshape(sumTo(d, axis === null ? p.shape : s.shape), { shape: p.shape });
+  const ds = () => mul(g, sub(sub(clamp(code, { min: qmin, max: qmax }), z), where(inside, v, 0)));
+  return [
+    wants[0] ? where(inside, g, 0) : undefined,
+    wants[1] ? back(ds(), scale) : undefined,
+    wants[2] ? back(where(inside, 0, mul(mul(g, s), -1)), zeroPoint) : undefined,
+  ];
+}
+
+/**
+ * Freezes the rounding residual and the side of the clip at the point, so that what is left is smooth:
+ * s · (v + r0) inside, s · (qmin - z) below, s · (qmax - z) above.
+ */
+function surrogate({
+  inputs: [x0, s0, z0],
+  attrs: { qmin, qmax, axis },
+}: Call<FakeQuantAttrs>): (inputs: readonly Tensor[]) => readonly Tensor[] {
+  const v0 = div(x0, aligned(s0, x0, axis));
+  const residual = sub(round(v0), v0);
+  const code = add(round(v0), round(aligned(z0, x0, axis)));
+  const [below, above] = [less(code, qmin), greater(code, qmax)];
+  return ([x, scale, zeroPoint]) => {
+    const s = aligned(scale, x, axis);
+    const z = aligned(zeroPoint, x, axis);
+    const q = where(below, sub(qmin, z), where(above, sub(qmax, z), add(div(x, s), residual)));
+    return [mul(q, s)];
+  };
+}
+
+function drawFakeQuant(draw: Draw): Call<FakeQuantAttrs> {
+  const shape = [draw.int(1, 3), draw.int(1, 3), draw.int(1, 3)];
+  const axis = draw.bool() ? draw.int(0, 2) : null;
+  const channels = axis === null ? 1 : shape[axis];
+  const zeroPoint = tensor(
+    Array.from({ length: channels }, () => draw.int(-3, 3)),
+    [channels],
+    draw.dtype,
+  );
+  return { inputs: [drawTensor(draw, shape), drawTensor(draw, [channels], 0.1, 0.5), zeroPoint], attrs: { qmin: -8, qmax: 7, axis } };
+}
+
+/**
+ * Quantizes and dequantizes x: v = x / s, q = clamp(rne(v) + rne(z), qmin, qmax), y = (q - z) · s, with
+ * rne rounding half to even; scale s and zero point z are [1], or [C] along `axis`. In f32 every step
+ * rounds to f32. Gradients (LSQ, straight-through): dx = I; ds = rne(v) - v inside, qmin - z below,
+ * qmax - z above; dz = 0 inside, else -s.
+ *
+ * Errors: ShapeError for parameters that do not fit, ArgumentError for qmin >= qmax.
+ */
+export const fakeQuant: Op<
+  FakeQuantAttrs,
+  (x: Tensor, scale: Tensor, zeroPoint: Tensor, options: { qmin: number; qmax: number; axis?: number | null }) => Tensor
+> = defineOp(
+  {
+    name: "fakeQuant",
+    infer: inferFakeQuant,
+    reference([x, scale, zeroPoint], { qmin, qmax, axis }, [y]) {
+      const round1 = x.dtype === "f32" ? Math.fround : (v: number) => v;
+      const [channels, inner] = layout(x, axis);
+      for (let i = 0; i < x.data.length; i++) {
+        const c = Math.floor(i / inner) % channels;
+        const s = scale.data[c];
+        const z = roundHalfEven(zeroPoint.data[c]);
+        const v = round1(x.data[i] / s);
+        const q = Math.min(Math.max(roundHalfEven(v) + z, qmin), qmax);
+        y.data[i] = round1((q - z) * s);
+      }
+    },
+    vjp: ([g], call) => (g ? gradients(g, call) : [undefined, undefined, undefined]),
+    surrogate,
+    smooth: false,
+    sample: drawFakeQuant,
+    misuse: (draw) => ({
+      inputs: [drawTensor(draw, [2, 3]), drawTensor(draw, [2], 0.1, 1), drawTensor(draw, [2])],
+      attrs: { qmin: -8, qmax: 7, axis: 1 },
+    }),
+  },
+  (run) =>
+    (x: Tensor, scale: Tensor, zeroPoint: Tensor, { qmin, qmax, axis = null }: { qmin: number; qmax: number; axis?: number | null }) =>
+      run([x, scale, zeroPoint], { qmin, qmax, axis: axis === null ? null : normalizeAxis("fakeQuant", axis, x.shape.length) })[0],
+);

@@ -1,0 +1,121 @@
+import { type Draw, drawDistinct, drawTensor } from "../draw.ts";
+import { type Call, defineOp, type Op } from "../op.ts";
+import { requireFloat, requireRank } from "../require.ts";
+import type { Meta, Tensor } from "../tensor.ts";
+import { zeros } from "../tensor.ts";
+import { type Padding, type PaddingOption, type Pair, type PairOption, toPadding, toPair, windowCount } from "../window.ts";
+import { scatterAdd } from "./gather.ts";
+import { reshape } from "./reshape.ts";
+
+/** Fully normalised geometry; padding is [top, bottom, left, right]. */
+export interface MaxPool2dAttrs {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Padding;
+  readonly dilation: Pair;
+  readonly ceilMode: boolean;
+}
+
+/** `stride` defaults to the kernel. */
+export interface MaxPool2dOptions {
+  readonly kernel: PairOption;
+  readonly stride?: PairOption | undefined;
+  readonly padding?: PaddingOption | undefined;
+  readonly dilation?: PairOption | undefined;
+  readonly ceilMode?: boolean | undefined;
+}
+
+function attrsOf(op: string, { kernel, stride = kernel, padding = 0, dilation = 1, ceilMode = false }: MaxPool2dOptions): MaxPool2dAttrs {
+  return {
+    kernel: toPair(op, "kernel", kernel),
+    stride: toPair(op, "stride", stride),
+    padding: toPadding(op, padding),
+    dilation: toPair(op, "dilation", dilation),
+    ceilMode,
+  };
+}
+
+function outShape(op: string, x: Meta, attrs: MaxPool2dAttrs): number[] {
+  requireFloat(op, "x", x);
+  requireRank(op, "x", x, 4);
+  const [n, c, h, w] = x.shape;
+  return [n, c, ...windowCount(op, [h, w], attrs)];
+}
+
+/** Offset h · W + w of the first maximum of every window; NaN counts as the maximum, padding never does. */
+function firstMaxima(x: Tensor, { kernel, stride, padding, dilation }: MaxPool2dAttrs, shape: readonly number[]): Int32Array {
+  const [n, c, oh, ow] = shape;
+  const [h, w] = x.shape.slice(2);
+  const found = new Int32Array(n * c * oh * ow);
+  for (let i = 0; i < found.length; i++) {
+    const plane = Math.floor(i / (oh * ow)) * h * w;
+    const top = (Math.floor(i / ow) % oh) * stride[0] - padding[0];
+    const left = (i % ow) * stride[1] - padding[2];
+    let best = -1;
+    for (let r = 0; r < kernel[0]; r++) {
+      const y = top + r * dilation[0];
+      if (y < 0 || y >= h) continue;
+      for (let s = 0; s < kernel[1]; s++) {
+        const at = y * w + left + s * dilation[1];
+        if (at < y * w || at >= (y + 1) * w) continue;
+        const v = x.data[plane + at];
+        if (best < 0 || v > x.data[plane + best] || (Number.isNaN(v) && !Number.isNaN(x.data[plane + best]))) best = at;
+      }
+    }
+    found[i] = best;
+  }
+  return found;
+}
+
+function drawPool(draw: Draw): Call<MaxPool2dAttrs> {
+  const kernel: Pair = [draw.int(1, 3), draw.int(1, 3)];
+  const room = (k: number) => draw.int(0, Math.floor(k / 2));
+  const padding: Padding = [room(kernel[0]), room(kernel[0]), room(kernel[1]), room(kernel[1])];
+  const x = drawDistinct(draw, [draw.int(1, 2), draw.int(1, 2), draw.int(3, 5), draw.int(3, 5)]);
+  const attrs = { kernel, stride: [draw.int(1, 2), draw.int(1, 2)] as const, padding, dilation: [1, 1] as const, ceilMode: draw.bool() };
+  return { inputs: [x], attrs };
+}
+
+const tooSmall = (draw: Draw): Call<MaxPool2dAttrs> => ({
+  inputs: [drawTensor(draw, [1, 1, 2, 2])],
+  attrs: attrsOf("maxPool2d", { kernel: 3 }),
+});
+
+/** Maximum over windows of x [N, C, H, W]; padding counts as -Infinity; the gradient goes to the first maximum of a window. */
+export const maxPool2d: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2dOptions) => Tensor> = defineOp(
+  {
+    name: "maxPool2d",
+    infer: ([x], attrs) => [{ shape: outShape("maxPool2d", x, attrs), dtype: x.dtype }],
+    reference([x], attrs, [y]) {
+      const from = firstMaxima(x, attrs, y.shape);
+      const [plane, outPlane] = [x.shape[2] * x.shape[3], y.shape[2] * y.shape[3]];
+      for (let i = 0; i < from.length; i++) y.data[i] = from[i] < 0 ? -Infinity : x.data[Math.floor(i / outPlane) * plane + from[i]];
+    },
+    vjp([g], { inputs: [x], attrs }) {
+      if (!g) return [undefined];
+      const [n, c, h, w] = x.shape;
+      const rows = reshape(maxPool2dIndices(x, attrs), { shape: [n, c, g.shape[2] * g.shape[3]] });
+      const spread = scatterAdd(zeros([n, c, h * w], g.dtype), rows, reshape(g, { shape: rows.shape }), { dim: 2 });
+      return [reshape(spread, { shape: x.shape })];
+    },
+    smooth: false,
+    sample: drawPool,
+    misuse: tooSmall,
+  },
+  (run) => (x: Tensor, options: MaxPool2dOptions) => run([x], attrsOf("maxPool2d", options))[0],
+);
+
+/** Where `maxPool2d` finds each maximum: i32 offsets h · W + w into the plane of x, -1 for a window of padding only. */
+export const maxPool2dIndices: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2dOptions) => Tensor> = defineOp(
+  {
+    name: "maxPool2dIndices",
+    infer: ([x], attrs) => [{ shape: outShape("maxPool2dIndices", x, attrs), dtype: "i32" }],
+    reference([x], attrs, [y]) {
+      y.data.set(firstMaxima(x, attrs, y.shape));
+    },
+    vjp: "none",
+    sample: drawPool,
+    misuse: tooSmall,
+  },
+  (run) => (x: Tensor, options: MaxPool2dOptions) => run([x], attrsOf("maxPool2dIndices", options))[0],
+);
