@@ -1,5 +1,8 @@
 export { type AnchorOptions, anchors, type BoxWeights, decodeBox, encodeBox } from "./anchors.ts";
 export { area, ciou, clipBox, diou, fromCxcywh, fromXywh, giou, hull, iou, overlap, toCxcywh, toXywh } from "./box.ts";
+export { CARD_FORMATS, type Card, type CenternetCard, type FastestdetCard, parseCard, type YoloxCard } from "./card.ts";
+export { type CardDetector, detectorFrom } from "./cardDetector.ts";
+export { COCO_CLASSES, classNames } from "./classNames.ts";
 export type { Box, Detector, GroundTruth, Heads, InputSpec, Prediction } from "./detector.ts";
 export { type CenterMaps, decodeCenters, drawGaussian, gaussianRadius } from "./heatmap.ts";
 export {
@@ -17,4 +20,6 @@ export {
 export type { CocoBox, CocoDetection, CocoImage, CocoTruth } from "./metric/cocoMatch.ts";
 export { detectionsKept, type Kept, type KeptOptions, partners } from "./metric/match.ts";
 export { type VocClassScores, type VocDetection, type VocOptions, type VocScores, vocAp, vocEvaluate } from "./metric/vocAp.ts";
+export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
 export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
+export { cardFor, cardTemplate, matchPreset } from "./presets.ts";

@@ -1,0 +1,74 @@
+import { ShapeError } from "../../errors.ts";
+import { add, clamp, log, permute, slice, type Tensor } from "../../tensor/index.ts";
+import { fromCxcywh } from "../box.ts";
+import type { YoloxCard } from "../card.ts";
+import type { Heads, Prediction } from "../detector.ts";
+import { type Decoder, headNamed, LEAST_SCORE, requireHead } from "./decoder.ts";
+
+/** Cells of every level: column, row and stride of each anchor, levels in the order of the strides. */
+function grid(card: YoloxCard): { x: Float64Array; y: Float64Array; stride: Float64Array } {
+  const cells = card.strides.map((s) => [Math.floor(card.input.width / s), Math.floor(card.input.height / s)]);
+  const size = cells.reduce((sum, [w, h]) => sum + w * h, 0);
+  const x = new Float64Array(size);
+  const y = new Float64Array(size);
+  const stride = new Float64Array(size);
+  let at = 0;
+  cells.forEach(([w, h], level) => {
+    for (let i = 0; i < w * h; i++, at++) {
+      x[at] = i % w;
+      y[at] = Math.floor(i / w);
+      stride[at] = card.strides[level];
+    }
+  });
+  return { x, y, stride };
+}
+
+/**
+ * YOLOX: one output [N, anchors, 5 + classes] with raw x, y, w, h and sigmoid objectness and classes.
+ * Centre = (xy + cell) * stride, size = exp(wh) * stride, score = objectness * best class;
+ * log H = log objectness + log class.
+ */
+export function yoloxDecoder(card: YoloxCard): Decoder {
+  const { x, y, stride } = grid(card);
+  const depth = 5 + card.classes.length;
+  const read = (heads: Heads): Tensor => {
+    const out = headNamed(heads, card.outputs.predictions);
+    requireHead(card.outputs.predictions, out, [-1, -1, depth]);
+    if (out.shape[1] !== x.length) {
+      throw new ShapeError(
+        "detector",
+        `output "${card.outputs.predictions}" must have one row an anchor = ${x.length}, got ${out.shape[1]} (strides ${card.strides.join(", ")})`,
+      );
+    }
+    return out;
+  };
+  return {
+    logScores(heads) {
+      const out = read(heads);
+      const objectness = log(clamp(slice(out, { dim: 2, start: 4, end: 5 }), { min: LEAST_SCORE }));
+      const classes = log(clamp(slice(out, { dim: 2, start: 5, end: depth }), { min: LEAST_SCORE }));
+      return permute(add(objectness, classes), { perm: [0, 2, 1] });
+    },
+    candidates(heads) {
+      const out = read(heads);
+      return Array.from({ length: out.shape[0] }, (_, n) => {
+        const found: Prediction[] = [];
+        for (let a = 0; a < x.length; a++) {
+          const base = (n * x.length + a) * depth;
+          let label = 0;
+          for (let c = 1; c < card.classes.length; c++) if (out.data[base + 5 + c] > out.data[base + 5 + label]) label = c;
+          const score = out.data[base + 4] * out.data[base + 5 + label];
+          if (!(score >= card.scoreThreshold)) continue;
+          const box = fromCxcywh([
+            (out.data[base] + x[a]) * stride[a],
+            (out.data[base + 1] + y[a]) * stride[a],
+            Math.exp(out.data[base + 2]) * stride[a],
+            Math.exp(out.data[base + 3]) * stride[a],
+          ]);
+          found.push({ box, score, label });
+        }
+        return found;
+      });
+    },
+  };
+}
