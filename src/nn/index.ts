@@ -1,1 +1,51 @@
-export { identityTap, parameters, tapFrom, withParameters, type Module, type Site, type Slot, type Tap } from "./module.ts";
+export { type BatchNormStatistics, foldBatchNorm, normalization } from "./foldBatchNorm.ts";
+export {
+  fans,
+  gain,
+  type KaimingOptions,
+  kaimingBound,
+  kaimingNormal,
+  kaimingStd,
+  kaimingUniform,
+  type Nonlinearity,
+  xavierBound,
+  xavierStd,
+  xavierUniform,
+} from "./init.ts";
+export { Activation } from "./layers/activation.ts";
+export { BatchNorm, type BatchNormParts, channelStatistics, forwardWithStatistics } from "./layers/batchNorm.ts";
+export { Conv2d, type Conv2dConfig } from "./layers/conv2d.ts";
+export { Linear } from "./layers/linear.ts";
+export { AvgPool2d, GlobalAvgPool, MaxPool2d, type PoolConfig, Upsample } from "./layers/pool.ts";
+export { Sequential } from "./layers/sequential.ts";
+export { bce, bceWithLogits, type CrossEntropyOptions, crossEntropy, klDiv } from "./loss/crossEntropy.ts";
+export {
+  type CenternetFocalOptions,
+  centernetFocalLoss,
+  centernetRegL1Loss,
+  type FocalOptions,
+  sigmoidFocalLoss,
+} from "./loss/focal.ts";
+export { type BoxLossOptions, diouLoss, giouLoss } from "./loss/giou.ts";
+export { heatmapNll } from "./loss/heatmapNll.ts";
+export { type Reduction, reduceLoss } from "./loss/reduction.ts";
+export { huberLoss, type LossOptions, l1Loss, mseLoss, smoothL1Loss } from "./loss/regression.ts";
+export { descend, type Loss, type MinimizeOptions, type MinimizeStep, type Minimum, minimize } from "./minimize.ts";
+export { identityTap, type Module, parameters, type Site, type Slot, submodules, type Tap, tapFrom, withParameters } from "./module.ts";
+export {
+  type AdamOptions,
+  adam,
+  adamW,
+  clipGradNorm,
+  type Gradients,
+  initialState,
+  type Optimizer,
+  type OptimizerState,
+  optimizerStep,
+  type Parameters,
+  type RmspropOptions,
+  rmsprop,
+  type SgdOptions,
+  sgd,
+} from "./optim.ts";
+export { constant, cosine, exponential, milestones, type Schedule, stepwise, warmup } from "./schedule.ts";

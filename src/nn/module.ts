@@ -45,6 +45,20 @@ export function parameters(module: Module<unknown>): Map<string, Tensor> {
   return found;
 }
 
+/** The modules inside `module` by dotted path, in field order, itself under "". */
+export function submodules(module: Module<unknown>): Map<string, Module<unknown>> {
+  const found = new Map<string, Module<unknown>>();
+  const visit = (value: unknown, path: string): void => {
+    if (Array.isArray(value)) value.forEach((v, i) => visit(v, `${path}.${i}`));
+    else if (isModule(value)) {
+      found.set(path, value);
+      for (const [k, v] of Object.entries(value)) visit(v, path === "" ? k : `${path}.${k}`);
+    }
+  };
+  visit(module, "");
+  return found;
+}
+
 /** A copy of `module` with the named parameters replaced; names must exist and shapes must agree. */
 export function withParameters<M extends Module<unknown>>(module: M, replaced: ReadonlyMap<string, Tensor>): M {
   const used = new Set<string>();

@@ -12,7 +12,7 @@ describe("safetensors", () => {
       fc.int8Array({ maxLength: 5 }).map((data) => new Tensor([data.length], "i8", data)),
       fc.uint8Array({ maxLength: 5 }).map((data) => new Tensor([data.length], "u8", data)),
     );
-    const key = fc.string({ unit: "binary" }).filter((k) => k !== "__metadata__" && k.isWellFormed());
+    const key = fc.string({ unit: "grapheme" }).filter((k) => k !== "__metadata__");
     fc.assert(
       fc.property(fc.uniqueArray(fc.tuple(key, value), { selector: ([k]) => k, maxLength: 5 }), (entries) => {
         const bytes = writeSafetensors(new Map(entries));

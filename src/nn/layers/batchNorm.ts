@@ -1,0 +1,102 @@
+import { batchNorm, mean, ones, sizeOf, Tensor, variance, zeros } from "../../tensor/index.ts";
+import { identityTap, type Module, submodules, type Tap, tapFrom } from "../module.ts";
+
+/** What a batch norm is made of; all tensors are [C]. */
+export interface BatchNormParts {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+  /** Default 1e-5. */
+  readonly eps?: number;
+  /** Share of the batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+  /** Whether the statistics are the batch's (true) or the running ones. Default false. */
+  readonly training?: boolean;
+}
+
+/**
+ * weight (x - mean) / sqrt(var + eps) + bias per channel of x [N,C,...], over the batch's statistics while training and
+ * the running ones otherwise. Running statistics are values: `forwardWithStatistics` returns the next ones.
+ *
+ * Sites: input, weight, bias, output. Source: Ioffe and Szegedy 2015, Alg. 1.
+ */
+export class BatchNorm implements Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+  readonly eps: number;
+  readonly momentum: number;
+  readonly training: boolean;
+
+  constructor(parts: BatchNormParts) {
+    this.weight = parts.weight;
+    this.bias = parts.bias;
+    this.runningMean = parts.runningMean;
+    this.runningVar = parts.runningVar;
+    this.eps = parts.eps ?? 1e-5;
+    this.momentum = parts.momentum ?? 0.1;
+    this.training = parts.training ?? false;
+    Object.freeze(this);
+  }
+
+  /** The identity, before any training. */
+  static init(channels: number, config: Pick<BatchNormParts, "eps" | "momentum" | "training"> = {}): BatchNorm {
+    const [one, zero] = [ones([channels]), zeros([channels])];
+    return new BatchNorm({ weight: one, bias: zero, runningMean: zero, runningVar: one, ...config });
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    const input = tap("input", x);
+    const [weight, bias] = [tap("weight", this.weight), tap("bias", this.bias)];
+    const over = x.shape.map((_, i) => i).filter((i) => i !== 1);
+    const average = this.training ? mean(input, { dim: over }) : this.runningMean;
+    const spread = this.training ? variance(input, { dim: over, correction: 0 }) : this.runningVar;
+    return tap("output", batchNorm(input, weight, bias, average, spread, { eps: this.eps }));
+  }
+}
+
+/** Mean and unbiased variance per channel of x [N,C,...], computed in double. */
+export function channelStatistics(x: Tensor): { mean: Float64Array; variance: Float64Array } {
+  const [batch, channels] = x.shape;
+  const inner = sizeOf(x.shape.slice(2));
+  const count = batch * inner;
+  const average = new Float64Array(channels);
+  const spread = new Float64Array(channels);
+  const each = (visit: (c: number, value: number) => void) => {
+    for (let i = 0; i < x.size; i++) visit(Math.floor(i / inner) % channels, x.data[i]);
+  };
+  each((c, value) => {
+    average[c] += value / count;
+  });
+  each((c, value) => {
+    spread[c] += (value - average[c]) ** 2 / Math.max(1, count - 1);
+  });
+  return { mean: average, variance: spread };
+}
+
+/**
+ * A forward pass and the running statistics that follow from it: (1 - momentum) old + momentum batch for every batch
+ * norm in training, by parameter name.
+ */
+export function forwardWithStatistics<Out>(module: Module<Out>, x: Tensor): { out: Out; statistics: Map<string, Tensor> } {
+  const norms = new Map([...submodules(module)].filter((entry): entry is [string, BatchNorm] => entry[1] instanceof BatchNorm));
+  const statistics = new Map<string, Tensor>();
+  const blend = (old: Tensor, batch: Float64Array, momentum: number) =>
+    new Tensor(
+      old.shape,
+      "f32",
+      Float32Array.from(old.data, (v, c) => (1 - momentum) * v + momentum * batch[c]),
+    );
+  const watch = tapFrom((path, slot, seen) => {
+    const norm = slot === "input" ? norms.get(path) : undefined;
+    if (norm?.training) {
+      const batch = channelStatistics(seen);
+      statistics.set(`${path}.runningMean`, blend(norm.runningMean, batch.mean, norm.momentum));
+      statistics.set(`${path}.runningVar`, blend(norm.runningVar, batch.variance, norm.momentum));
+    }
+    return seen;
+  });
+  return { out: module.forward(x, watch), statistics };
+}

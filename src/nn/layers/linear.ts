@@ -1,0 +1,31 @@
+import { add, matmul, permute, type Rng, type Tensor, zeros } from "../../tensor/index.ts";
+import { kaimingNormal } from "../init.ts";
+import { identityTap, type Module, type Tap } from "../module.ts";
+
+/**
+ * y = x weight^T + bias for x [...,in], weight [out,in], bias [out].
+ *
+ * Sites: input, weight, bias (where there is one), output.
+ */
+export class Linear implements Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+
+  constructor(weight: Tensor, bias: Tensor | undefined) {
+    this.weight = weight;
+    this.bias = bias;
+    Object.freeze(this);
+  }
+
+  /** Kaiming-normal weights (fan in, relu) and a zero bias. */
+  static init(inputs: number, outputs: number, rng: Rng): Linear {
+    return new Linear(kaimingNormal([outputs, inputs], rng), zeros([outputs]));
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    const input = tap("input", x);
+    const weight = tap("weight", this.weight);
+    const y = matmul(input, permute(weight, { perm: [1, 0] }));
+    return tap("output", this.bias ? add(y, tap("bias", this.bias)) : y);
+  }
+}

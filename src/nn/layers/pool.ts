@@ -1,0 +1,71 @@
+import { avgPool2d, interpolate, maxPool2d, mean, type Tensor } from "../../tensor/index.ts";
+import { identityTap, type Module, type Tap } from "../module.ts";
+
+/** Kernel, stride (default: the kernel) and padding, the same in both directions. */
+export interface PoolConfig {
+  readonly kernel: number;
+  readonly stride?: number;
+  readonly padding?: number;
+}
+
+/** Maximum over windows of x [N,C,H,W]; borders count as -infinity. Site: output. */
+export class MaxPool2d implements Module {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+
+  constructor(config: PoolConfig) {
+    this.kernel = config.kernel;
+    this.stride = config.stride ?? config.kernel;
+    this.padding = config.padding ?? 0;
+    Object.freeze(this);
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    return tap("output", maxPool2d(x, { kernel: this.kernel, stride: this.stride, padding: this.padding }));
+  }
+}
+
+/** Mean over windows of x [N,C,H,W]; borders count as zeros. Site: output. */
+export class AvgPool2d implements Module {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+
+  constructor(config: PoolConfig) {
+    this.kernel = config.kernel;
+    this.stride = config.stride ?? config.kernel;
+    this.padding = config.padding ?? 0;
+    Object.freeze(this);
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    return tap("output", avgPool2d(x, { kernel: this.kernel, stride: this.stride, padding: this.padding }));
+  }
+}
+
+/** Mean over all positions: [N,C,H,W] → [N,C,1,1]. Site: output. */
+export class GlobalAvgPool implements Module {
+  constructor() {
+    Object.freeze(this);
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    return tap("output", mean(x, { dim: [2, 3], keepdim: true }));
+  }
+}
+
+/** Enlarges x [N,C,H,W] by a whole factor, repeating values. Site: output. */
+export class Upsample implements Module {
+  readonly factor: number;
+
+  constructor(factor: number) {
+    this.factor = factor;
+    Object.freeze(this);
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    const size = [x.shape[2] * this.factor, x.shape[3] * this.factor] as const;
+    return tap("output", interpolate(x, { size, mode: "nearest" }));
+  }
+}

@@ -1,0 +1,93 @@
+import { ArgumentError, ShapeError } from "../../errors.ts";
+import {
+  add,
+  allocate,
+  clamp,
+  div,
+  formatShape,
+  log,
+  logSigmoid,
+  logSoftmax,
+  mul,
+  neg,
+  sizeOf,
+  sub,
+  sum,
+  Tensor,
+} from "../../tensor/index.ts";
+import { type Reduction, reduceLoss } from "./reduction.ts";
+
+/** -(posWeight t log sigmoid(x) + (1 - t) log sigmoid(-x)) for logits x and targets t in [0, 1] of one shape. */
+export function bceWithLogits(
+  x: Tensor,
+  t: Tensor,
+  options: { readonly reduction?: Reduction; readonly posWeight?: Tensor | number } = {},
+): Tensor {
+  const { reduction = "mean", posWeight } = options;
+  const whenTrue = mul(t, logSigmoid(x));
+  const weighted = posWeight === undefined ? whenTrue : mul(whenTrue, posWeight);
+  return reduceLoss(neg(add(weighted, mul(sub(1, t), logSigmoid(neg(x))))), reduction);
+}
+
+/** -(t log x + (1 - t) log(1 - x)) for probabilities x; logarithms below -100 count as -100, as in PyTorch. */
+export function bce(x: Tensor, t: Tensor, { reduction = "mean" }: { readonly reduction?: Reduction } = {}): Tensor {
+  const whenTrue = mul(t, clamp(log(x), { min: -100 }));
+  const whenFalse = mul(sub(1, t), clamp(log(sub(1, x)), { min: -100 }));
+  return reduceLoss(neg(add(whenTrue, whenFalse)), reduction);
+}
+
+/** Options of `crossEntropy`, named and defaulted as in PyTorch. */
+export interface CrossEntropyOptions {
+  readonly reduction?: Reduction;
+  /** Weight per class [C]. */
+  readonly weight?: Tensor;
+  /** Targets with this value do not count. Default -100. */
+  readonly ignoreIndex?: number;
+  /** Share of every target spread evenly over the classes. Default 0. */
+  readonly labelSmoothing?: number;
+}
+
+/**
+ * -log softmax(x)[t] for logits x [N,C,...] and class indices t [N,...]; "mean" divides by the weights of the targets.
+ *
+ * Errors: ShapeError when t does not fit x; ArgumentError for a class index out of range.
+ */
+export function crossEntropy(x: Tensor, t: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const { reduction = "mean" } = options;
+  const { share, total } = targetShares(x, t, options);
+  const loss = neg(mul(share, logSoftmax(x, { dim: 1 })));
+  if (reduction === "none") return sum(loss, { dim: [1], keepdim: false });
+  return reduction === "sum" ? sum(loss) : div(sum(loss), total);
+}
+
+/** What each logit weighs in the loss, as a constant of x's shape, and the sum of the targets' weights. */
+function targetShares(x: Tensor, t: Tensor, options: CrossEntropyOptions): { share: Tensor; total: number } {
+  const { weight, ignoreIndex = -100, labelSmoothing = 0 } = options;
+  const [batch, classes] = x.shape;
+  const inner = sizeOf(x.shape.slice(2));
+  if (t.size !== batch * inner) {
+    throw new ShapeError("crossEntropy", `t must hold ${batch * inner} indices, got ${t.size} (x ${formatShape(x.shape)})`);
+  }
+  const share = allocate(x.dtype, x.size);
+  let total = 0;
+  for (let i = 0; i < t.size; i++) {
+    const target = t.data[i];
+    if (target === ignoreIndex) continue;
+    if (!(target >= 0 && target < classes)) {
+      throw new ArgumentError("crossEntropy", `t must hold class indices in [0, ${classes}), got ${target} (position ${i})`);
+    }
+    const first = Math.floor(i / inner) * classes * inner + (i % inner);
+    const weightOf = (c: number) => weight?.data[c] ?? 1;
+    for (let c = 0; c < classes; c++) share[first + c * inner] = (labelSmoothing / classes) * weightOf(c);
+    share[first + target * inner] += (1 - labelSmoothing) * weightOf(target);
+    total += weightOf(target);
+  }
+  return { share: new Tensor(x.shape, x.dtype, share), total };
+}
+
+/** t (log t - logp), with 0 log 0 = 0; "batchmean" divides the sum by the first dimension. */
+export function klDiv(logp: Tensor, t: Tensor, options: { readonly reduction?: Reduction | "batchmean" } = {}): Tensor {
+  const { reduction = "mean" } = options;
+  const loss = mul(t, sub(log(clamp(t, { min: 1e-37 })), logp));
+  return reduction === "batchmean" ? div(sum(loss), logp.shape[0]) : reduceLoss(loss, reduction);
+}
