@@ -1,0 +1,160 @@
+import { ArgumentError, InlierqError } from "../../errors.ts";
+import { assembleGraph, type Graph, liveNodes, type Node, type Port } from "../../graph/index.ts";
+import { type AnyOp, bind, cast, formatShape, type Meta, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { constant, type Operand } from "./operand.ts";
+
+/** Folded constants may not be larger than this many elements: a hostile file could ask for any size. */
+const LARGEST_CONSTANT = 2 ** 26;
+
+const isInteger = ({ dtype }: Meta): boolean => dtype !== "f32" && dtype !== "f64";
+
+/** The graph as far as it is built: known tensors, emitted nodes, parameters in use, names taken. */
+export class GraphBuilder {
+  readonly file: string;
+  readonly nodes: Node[] = [];
+  readonly parameters = new Map<string, Tensor>();
+  readonly #operands = new Map<string, Operand>();
+  readonly #names: Set<string>;
+  readonly #nodeNames = new Set<string>();
+  readonly #readers: ReadonlyMap<string, number>;
+
+  /** `readers` counts, for every tensor name of the file, the nodes and graph outputs that read it. */
+  constructor(file: string, readers: ReadonlyMap<string, number>) {
+    this.file = file;
+    this.#readers = readers;
+    this.#names = new Set(readers.keys());
+  }
+
+  /** Makes a tensor of the file known under the file's name for it. */
+  define(name: string, operand: Operand): void {
+    if (this.#operands.has(name)) throw new ArgumentError(this.file, `every tensor must be written once, got "${name}" written twice`);
+    this.#operands.set(name, operand);
+    this.#names.add(name);
+  }
+
+  find(name: string): Operand | undefined {
+    return this.#operands.get(name);
+  }
+
+  /** How many nodes and graph outputs of the file read the tensor. */
+  readersOf(name: string): number {
+    return this.#readers.get(name) ?? 0;
+  }
+
+  freshName(wanted: string): string {
+    return claim(this.#names, wanted);
+  }
+
+  freshNodeName(wanted: string): string {
+    return claim(this.#nodeNames, wanted);
+  }
+
+  /**
+   * Adds a node, or computes it now where all inputs are constants. Integer constants (shape
+   * arithmetic) are computed in f64, which is exact for them, and truncated back.
+   */
+  emit(where: string, op: AnyOp, inputs: readonly Operand[], attrs: unknown, nodeName: string, outputs: readonly string[]): Operand[] {
+    const values = inputs.map((o) => o.value);
+    if (values.every((v) => v !== undefined)) return this.#fold(where, op, values, attrs, outputs);
+    const coded = inputs.find((o) => o.codes);
+    if (coded) throw new ArgumentError(where, `quantized codes may be read by DequantizeLinear only, got input "${coded.name}"`);
+    const metas = this.#infer(
+      where,
+      op,
+      inputs.map((o) => o.meta),
+      attrs,
+    );
+    const names = inputs.map((o) => this.#use(where, o));
+    this.nodes.push({ name: this.freshNodeName(nodeName), op, attrs, inputs: names, outputs });
+    return outputs.map((name, i) => ({ name, meta: metas[i] }));
+  }
+
+  /** Name of an operand for a node to read; a constant becomes a parameter. */
+  #use(where: string, { name, value }: Operand): string {
+    if (value && !this.parameters.has(name)) {
+      requireFinite(where, name, value);
+      this.parameters.set(name, value);
+    }
+    return name;
+  }
+
+  #fold(where: string, op: AnyOp, values: readonly Tensor[], attrs: unknown, outputs: readonly string[]): Operand[] {
+    const whole = values.every(isInteger);
+    const inputs = whole && !takes(op, values, attrs) ? values.map((v) => cast(v, "f64")) : values;
+    for (const { shape } of this.#infer(where, op, inputs, attrs)) {
+      if (sizeOf(shape) <= LARGEST_CONSTANT) continue;
+      throw new ArgumentError(where, `a computed constant must have at most ${LARGEST_CONSTANT} elements, got shape ${formatShape(shape)}`);
+    }
+    const results = bind(op, inputs, attrs);
+    return outputs.map((name, i) => constant(name, whole ? cast(results[i], "i32") : results[i]));
+  }
+
+  #infer(where: string, op: AnyOp, inputs: readonly Meta[], attrs: unknown): readonly Meta[] {
+    try {
+      return op.infer(inputs, attrs);
+    } catch (cause) {
+      if (!(cause instanceof InlierqError)) throw cause;
+      throw new ArgumentError(where, `the node must fit its inputs, got ${cause.message}`);
+    }
+  }
+
+  /** The node that writes a tensor. */
+  producerOf(name: string): Node | undefined {
+    return this.nodes.findLast((node) => node.outputs.includes(name));
+  }
+
+  /** Replaces a node in place, e.g. by one with other parameters. */
+  replace(old: Node, next: Node): void {
+    this.nodes[this.nodes.indexOf(old)] = next;
+  }
+
+  /** The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. */
+  finish(name: string, inputs: readonly Port[], outputNames: readonly string[]): Graph {
+    const renamed = new Map<string, string>();
+    for (const output of outputNames) {
+      const operand = this.find(output);
+      if (!operand) throw new ArgumentError(this.file, `graph output "${output}" must be written by a node, got none`);
+      if (operand.name === output) continue;
+      if (!this.producerOf(operand.name) || renamed.has(operand.name) || outputNames.includes(operand.name)) {
+        throw new ArgumentError(
+          this.file,
+          `graph output "${output}" must be computed by a node of its own, got a copy of "${operand.name}"`,
+        );
+      }
+      renamed.set(operand.name, output);
+    }
+    const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;
+    const nodes = this.nodes.map((n) => ({ ...n, inputs: n.inputs.map(rename), outputs: n.outputs.map(rename) }));
+    const live = liveNodes(nodes, outputNames);
+    const used = new Set(live.flatMap((n) => n.inputs));
+    const parameters = new Map([...this.parameters].filter(([key]) => used.has(key)));
+    const outputs = outputNames.map((output) => ({ name: output, ...(this.find(output) as Operand).meta }));
+    return assembleGraph({ name, inputs, outputs, nodes: live, parameters });
+  }
+}
+
+/** Whether an op takes these inputs as they are. */
+function takes(op: AnyOp, inputs: readonly Meta[], attrs: unknown): boolean {
+  try {
+    op.infer(inputs, attrs);
+    return true;
+  } catch (cause) {
+    if (cause instanceof InlierqError) return false;
+    throw cause;
+  }
+}
+
+function claim(taken: Set<string>, wanted: string): string {
+  let name = wanted;
+  for (let i = 2; taken.has(name); i++) name = `${wanted}_${i}`;
+  taken.add(name);
+  return name;
+}
+
+function requireFinite(where: string, name: string, { data, dtype }: Tensor): void {
+  if (dtype !== "f32" && dtype !== "f64") return;
+  for (let i = 0; i < data.length; i++) {
+    if (Number.isFinite(data[i])) continue;
+    throw new ArgumentError(where, `every weight must be finite, got ${data[i]} in tensor "${name}" (element ${i})`);
+  }
+}

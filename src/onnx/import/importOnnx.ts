@@ -1,0 +1,151 @@
+import { ArgumentError } from "../../errors.ts";
+import type { Graph, Port } from "../../graph/index.ts";
+import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto } from "../protobuf.ts";
+import { dtypeOf, readTensor, typeName } from "../tensors.ts";
+import { GraphBuilder } from "./builder.ts";
+import { NodeCall, nodeNameOf } from "./call.ts";
+import { constant } from "./operand.ts";
+import { operators } from "./operators/index.ts";
+
+/** Versions of the default operator set whose semantics the rows cover. */
+const OPSETS = { first: 7, last: 25 } as const;
+
+export interface ImportOptions {
+  /** Names the file in errors, and the graph. Default "model.onnx". */
+  readonly name?: string;
+  /** Shape of the input where the file leaves dimensions other than the batch free. */
+  readonly inputShape?: readonly number[];
+}
+
+/**
+ * Reads an ONNX model (opset 7 to 25, one file) into a Graph of our ops. Names of nodes, tensors and
+ * initializers are kept; shapes are resolved; batch normalisation is folded into the convolution before
+ * it; QuantizeLinear and DequantizeLinear pairs become fakeQuant.
+ *
+ * Errors: ArgumentError in one line that starts with the file's name; all unsupported operators at once.
+ */
+export function importOnnx(bytes: Uint8Array, { name = "model.onnx", inputShape }: ImportOptions = {}): Graph {
+  const model = decodeModel(bytes, name);
+  const graph = model.graph;
+  if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {
+    throw new ArgumentError(name, `the file must hold a graph, got none (${bytes.length} bytes)`);
+  }
+  const opset = opsetOf(model, name);
+  requireSupported(graph.node, name);
+  const builder = new GraphBuilder(name, readersOf(graph));
+  for (const proto of graph.initializer) builder.define(proto.name, constant(proto.name, readTensor(proto, name), proto.dataType));
+  if (graph.sparseInitializer.length > 0) throw new ArgumentError(name, "initializers must be dense, got a sparse one");
+  const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => portOf(info, name, inputShape));
+  for (const port of inputs) {
+    builder.define(port.name, { name: port.name, meta: { shape: port.shape.map((d) => (d === -1 ? 1 : d)), dtype: port.dtype } });
+  }
+  requireOrder(graph, builder);
+  for (const proto of graph.node) buildNode(builder, proto, opset);
+  const graphName = name.replace(/^.*[/\\]/, "").replace(/\.onnx$/, "");
+  return builder.finish(
+    graphName,
+    inputs,
+    graph.output.map((o) => o.name),
+  );
+}
+
+function buildNode(builder: GraphBuilder, proto: NodeProto, opset: number): void {
+  const call = new NodeCall(builder, proto, opset);
+  const row = operators.get(proto.opType) ?? call.fail("operator is not supported");
+  row.build(call);
+  const unread = call.attributes.unread();
+  if (unread.length > 0) call.fail(`every attribute must be known, got ${unread.join(", ")} (opset ${opset})`);
+}
+
+const isDefaultDomain = (domain: string): boolean => domain === "" || domain === "ai.onnx";
+
+function opsetOf(model: ModelProto, file: string): number {
+  const found = model.opsetImport.find((entry) => isDefaultDomain(entry.domain));
+  if (!found) throw new ArgumentError(file, "the file must import the default operator set, got none");
+  const version = Number(found.version);
+  if (version < OPSETS.first || version > OPSETS.last) {
+    throw new ArgumentError(file, `opset must be in ${OPSETS.first}..${OPSETS.last}, got ${found.version}`);
+  }
+  return version;
+}
+
+/** Names every operator without a row, in one error. */
+function requireSupported(nodes: readonly NodeProto[], file: string): void {
+  const missing = new Map<string, { count: number; first: string }>();
+  for (const node of nodes) {
+    if (isDefaultDomain(node.domain) && operators.has(node.opType)) continue;
+    const key = `${node.domain || "ai.onnx"}.${node.opType}`;
+    const found = missing.get(key);
+    if (found) found.count++;
+    else missing.set(key, { count: 1, first: nodeNameOf(node) });
+  }
+  if (missing.size === 0) return;
+  const list = [...missing].map(
+    ([key, { count, first }]) => `${key} (${count === 1 ? `node "${first}"` : `${count} nodes, first "${first}"`})`,
+  );
+  throw new ArgumentError(file, `every operator must be supported, got ${list.join(", ")}`);
+}
+
+/** Every name must be written once, and before it is read. */
+function requireOrder(graph: GraphProto, builder: GraphBuilder): void {
+  const file = builder.file;
+  const writers = new Map<string, string>();
+  for (const node of graph.node) {
+    for (const name of node.output) {
+      if (name === "") continue;
+      if (writers.has(name) || builder.find(name))
+        throw new ArgumentError(file, `every tensor must be written once, got "${name}" twice (node "${nodeNameOf(node)}")`);
+      writers.set(name, nodeNameOf(node));
+    }
+  }
+  const written = new Set<string>();
+  for (const node of graph.node) {
+    for (const name of node.input) {
+      if (name === "" || written.has(name) || builder.find(name)) continue;
+      const writer = writers.get(name);
+      const why = writer === undefined ? "which nothing writes" : `which node "${writer}" writes later (is the graph cyclic?)`;
+      throw new ArgumentError(file, `node "${nodeNameOf(node)}" must read tensors written before it, got "${name}", ${why}`);
+    }
+    for (const name of node.output) written.add(name);
+  }
+  for (const { name } of graph.output) {
+    if (!written.has(name)) throw new ArgumentError(file, `graph output "${name}" must be written by a node, got none`);
+  }
+}
+
+function readersOf(graph: GraphProto): Map<string, number> {
+  const readers = new Map<string, number>();
+  const add = (name: string, count: number): void => void readers.set(name, (readers.get(name) ?? 0) + count);
+  for (const node of graph.node) {
+    for (const name of node.input) add(name, 1);
+    for (const name of node.output) add(name, 0);
+  }
+  for (const { name } of graph.output) add(name, 1);
+  for (const { name } of [...graph.input, ...graph.initializer]) add(name, 0);
+  return readers;
+}
+
+function portOf(info: ValueInfoProto, file: string, inputShape: readonly number[] | undefined): Port {
+  const type = info.type?.value;
+  if (type?.case !== "tensorType") throw new ArgumentError(file, `input "${info.name}" must be a tensor, got ${type?.case ?? "no type"}`);
+  const dtype = dtypeOf(type.value.elemType);
+  if (!dtype) throw new ArgumentError(file, `input "${info.name}" must be numeric, got ${typeName(type.value.elemType)}`);
+  const declared = type.value.shape?.dim.map((d) => (d.value.case === "dimValue" && d.value.value > 0n ? Number(d.value.value) : -1));
+  if (!declared) throw new ArgumentError(file, `input "${info.name}" must declare its shape, got none`);
+  const shape = inputShape ? merged(declared, inputShape, info.name, file) : declared;
+  if (shape.some((d, i) => i > 0 && d === -1)) {
+    const text = type.value.shape?.dim.map((d) => (d.value.case === "dimParam" ? d.value.value : (d.value.value ?? "?")));
+    throw new ArgumentError(
+      file,
+      `input "${info.name}" must have a fixed shape but for the batch, got [${text?.join(",")}] (give an input shape)`,
+    );
+  }
+  return { name: info.name, shape, dtype };
+}
+
+function merged(declared: readonly number[], given: readonly number[], name: string, file: string): number[] {
+  if (declared.length !== given.length || declared.some((d, i) => d !== -1 && d !== given[i])) {
+    throw new ArgumentError(file, `the given shape must fit input "${name}" = [${declared.join(",")}], got [${given.join(",")}]`);
+  }
+  return [...given];
+}

@@ -1,0 +1,129 @@
+import {
+  abs,
+  add,
+  cast,
+  clamp,
+  div,
+  exp,
+  floor,
+  hardsigmoid,
+  hardswish,
+  leakyRelu,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  type OpDef,
+  pow,
+  reciprocal,
+  relu,
+  scalar,
+  sigmoid,
+  softplus,
+  sqrt,
+  sub,
+  tanh,
+} from "../../../tensor/index.ts";
+import { dtypeOf, typeName } from "../../tensors.ts";
+import type { OperatorRow } from "../call.ts";
+
+type Plain = { readonly def: OpDef<Record<string, never>> };
+
+const unary = (type: string, op: Plain): OperatorRow => ({ type, build: (call) => call.write(op, [call.input(0)], {}) });
+
+const binary = (type: string, op: Plain): OperatorRow => ({ type, build: (call) => call.write(op, [call.input(0), call.input(1)], {}) });
+
+/** Max and Min take any number of inputs. */
+const chain = (type: string, op: Plain): OperatorRow => ({
+  type,
+  build(call) {
+    const [first, ...rest] = call.inputs;
+    if (rest.length === 0) return call.alias(first);
+    const inner = rest.slice(0, -1).reduce((left, right, i) => call.emit(String(i), op, [left, right], {}), first);
+    return call.write(op, [inner, rest[rest.length - 1]], {});
+  },
+});
+
+const leaky: OperatorRow = {
+  type: "LeakyRelu",
+  build: (call) => call.write(leakyRelu, [call.input(0)], { slope: call.attributes.float("alpha", Math.fround(0.01)) }),
+};
+
+const SIXTH = 1 / 6;
+
+const hardSigmoid: OperatorRow = {
+  type: "HardSigmoid",
+  build(call) {
+    const [alpha, beta] = [call.attributes.float("alpha", 0.2), call.attributes.float("beta", 0.5)];
+    const x = call.input(0);
+    if (Math.abs(alpha - SIXTH) < 1e-6 && beta === 0.5) return call.write(hardsigmoid, [x], {});
+    const scaled = call.emit("scaled", mul, [x, call.own("alpha", scalar(alpha))], {});
+    const shifted = call.emit("shifted", add, [scaled, call.own("beta", scalar(beta))], {});
+    return call.write(clamp, [shifted], { min: 0, max: 1 });
+  },
+};
+
+/** Bounds are attributes before opset 11 and inputs since. */
+const clip: OperatorRow = {
+  type: "Clip",
+  build(call) {
+    const bound = (index: number, attribute: string, open: number): number => {
+      if (call.opset < 11) return call.attributes.float(attribute, open);
+      return call.numbers(index)?.[0] ?? open;
+    };
+    const [min, max] = [bound(1, "min", -Infinity), bound(2, "max", Infinity)];
+    if (Number.isNaN(min) || Number.isNaN(max)) call.fail(`bounds must be numbers, got ${min} and ${max}`);
+    call.write(clamp, [call.input(0)], { min, max });
+  },
+};
+
+/** Constants are converted; a computed tensor may only be cast to the type it has. */
+const castRow: OperatorRow = {
+  type: "Cast",
+  build(call) {
+    const to = call.attributes.int("to", 0);
+    call.attributes.ignore("saturate", "round_mode");
+    const x = call.input(0);
+    const dtype = dtypeOf(to) ?? call.fail(`the target must be a numeric type known here, got ${typeName(to)}`);
+    if (x.value) return call.define({ meta: { shape: x.meta.shape, dtype }, value: cast(x.value, dtype) });
+    if (x.meta.dtype !== dtype) call.fail(`a computed tensor must keep its type ${x.meta.dtype}, got a cast to ${dtype}`);
+    return call.alias(x);
+  },
+};
+
+const identity = (type: string, ...ignored: readonly string[]): OperatorRow => ({
+  type,
+  build(call) {
+    call.attributes.ignore(...ignored);
+    call.alias(call.input(0));
+  },
+});
+
+export const elementwiseRows: readonly OperatorRow[] = [
+  unary("Relu", relu),
+  unary("Sigmoid", sigmoid),
+  unary("Tanh", tanh),
+  unary("Exp", exp),
+  unary("Log", log),
+  unary("Sqrt", sqrt),
+  unary("Abs", abs),
+  unary("Neg", neg),
+  unary("Floor", floor),
+  unary("Reciprocal", reciprocal),
+  unary("HardSwish", hardswish),
+  binary("Add", add),
+  binary("Sub", sub),
+  binary("Mul", mul),
+  binary("Div", div),
+  binary("Pow", pow),
+  chain("Max", maximum),
+  chain("Min", minimum),
+  { type: "Softplus", build: (call) => call.write(softplus, [call.input(0)], { beta: 1, threshold: 20 }) },
+  leaky,
+  hardSigmoid,
+  clip,
+  castRow,
+  identity("Identity"),
+  identity("Dropout", "ratio", "seed", "is_test"),
+];

@@ -1,0 +1,23 @@
+import type { OperatorRow } from "../call.ts";
+import { batchNormRows } from "./batchNorm.ts";
+import { convolutionRows } from "./convolution.ts";
+import { elementwiseRows } from "./elementwise.ts";
+import { poolingRows } from "./pooling.ts";
+import { quantizeRows } from "./quantize.ts";
+import { reductionRows } from "./reduction.ts";
+import { resizeRows } from "./resize.ts";
+import { shapingRows } from "./shaping.ts";
+
+/** Every supported ONNX operator by its type. */
+export const operators: ReadonlyMap<string, OperatorRow> = new Map(
+  [
+    ...convolutionRows,
+    ...elementwiseRows,
+    ...poolingRows,
+    ...shapingRows,
+    ...reductionRows,
+    ...resizeRows,
+    ...quantizeRows,
+    ...batchNormRows,
+  ].map((row) => [row.type, row]),
+);

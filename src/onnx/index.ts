@@ -1,0 +1,2 @@
+export { type ImportOptions, importOnnx } from "./import/importOnnx.ts";
+export { parseTensor, type StoredTensor } from "./tensors.ts";
