@@ -14,7 +14,7 @@ export interface VocClassScores {
 
 export interface VocScores {
   /** Mean over the annotated classes; NaN without any. */
-  readonly mAP: number;
+  readonly map: number;
   /** One entry a class, in the order of the labels. */
   readonly perClass: readonly VocClassScores[];
 }
@@ -65,7 +65,7 @@ export function vocEvaluate(
     return { ap, positives, hits, misses: outcomes.length - hits };
   });
   const known = perClass.filter((c) => c.positives > 0);
-  return { mAP: known.reduce((sum, c) => sum + c.ap, 0) / known.length, perClass };
+  return { map: known.reduce((sum, c) => sum + c.ap, 0) / known.length, perClass };
 }
 
 /** Hit or miss of every detection that counts, best first. */

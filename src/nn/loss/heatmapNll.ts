@@ -1,15 +1,18 @@
 import { ArgumentError, ShapeError } from "../../errors.ts";
 import { formatShape, mean, neg, reshape, sum, type Tensor, topk } from "../../tensor/index.ts";
 
+/** Over what the strongest entries are chosen. */
+export type TopKMode = "perClass" | "joint";
+
 /** Options of `topKNll`. */
 export interface TopKNllOptions {
   /** Positions that count: per class, or over all classes together. Capped at the number there is. */
   readonly topK: number;
   /**
-   * "per-class": the topK best positions of every class, mean over all of them. "joint": the topK best of all classes
-   * together, mean over those. Default "per-class". Unstated: which; the normaliser 1 / (K C) and the text say per class.
+   * "perClass": the topK best positions of every class, mean over all of them. "joint": the topK best of all classes
+   * together, mean over those. Default "perClass". Unstated: which; the normaliser 1 / (K C) and the text say per class.
    */
-  readonly mode?: "per-class" | "joint";
+  readonly mode?: TopKMode;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface TopKNllOptions {
  * the selection takes no gradient. Source: InlierQ eq. 7.
  * Errors: ShapeError for another rank, ArgumentError for a topK below 1.
  */
-export function topKNllPerImage(logScores: Tensor, { topK, mode = "per-class" }: TopKNllOptions): Tensor {
+export function topKNllPerImage(logScores: Tensor, { topK, mode = "perClass" }: TopKNllOptions): Tensor {
   const [n, classes, positions] = logScores.shape;
   if (logScores.shape.length !== 3 || n * classes * positions === 0) {
     throw new ShapeError("topKNll", `logScores must be a filled [N, C, P], got ${formatShape(logScores.shape)}`);
