@@ -104,7 +104,7 @@ export const logSigmoid: Unary = unary(
 /** x · sigmoid(x). */
 export const silu: Unary = unary(
   "silu",
-  (x) => (x === -Infinity ? 0 : x * logistic(x)),
+  (x) => x * logistic(x),
   (g, x) => {
     const s = sigmoid(x);
     return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
@@ -132,17 +132,20 @@ export const relu6: Unary = unary(
     kinks: [0, 6],
   },
 );
-/** clip(x + 3, 0, 6) / 6; gradient 0 at both ends. */
+/** PyTorch's slope of hardsigmoid, also in float64: 1/6 rounded to float32. */
+const SIXTH = Math.fround(1 / 6);
+
+/** clip(x + 3, 0, 6) / 6; gradient 0 at both ends, float32(1/6) between. */
 export const hardsigmoid: Unary = unary(
   "hardsigmoid",
   (x) => Math.min(Math.max(x + 3, 0), 6) / 6,
-  (g, x) => where(between(x, -3, 3), div(g, 6), 0),
+  (g, x) => where(between(x, -3, 3), mul(g, SIXTH), 0),
   { low: -4, high: 4, kinks: [-3, 3] },
 );
-/** x · hardsigmoid(x); gradient 0 at -3 and 1 at 3, 1.5 from inside. */
+/** x · hardsigmoid(x); the gradient at -3 and 3 is that from inside: -0.5 and 1.5. */
 export const hardswish: Unary = unary(
   "hardswish",
-  (x) => (x <= -3 ? 0 : x * (Math.min(x + 3, 6) / 6)),
+  (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
   (g, x) => where(less(x, -3), 0, where(greater(x, 3), g, mul(g, add(div(x, 3), 0.5)))),
   { low: -4, high: 4, kinks: [-3, 3] },
 );
