@@ -27,7 +27,7 @@ export {
   sigmoidFocalLoss,
 } from "./loss/focal.ts";
 export { type BoxLossOptions, diouLoss, giouLoss } from "./loss/giou.ts";
-export { type TopKNllOptions, topKNll, topKNllPerImage } from "./loss/heatmapNll.ts";
+export { type TopKMode, type TopKNllOptions, topKNll, topKNllPerImage } from "./loss/heatmapNll.ts";
 export { type Reduction, reduceLoss } from "./loss/reduction.ts";
 export { huberLoss, type LossOptions, l1Loss, mseLoss, smoothL1Loss } from "./loss/regression.ts";
 export { descend, type Loss, type MinimizeOptions, type MinimizeStep, type Minimum, minimize } from "./minimize.ts";

@@ -60,21 +60,21 @@ export interface CocoOptions {
 
 /** What was found and what was there in one picture. */
 export interface Evaluated {
-  readonly predictions: readonly Prediction[];
-  readonly truths: readonly GroundTruth[];
+  readonly predicted: readonly Prediction[];
+  readonly truth: readonly GroundTruth[];
 }
 
 /** COCO average precision of predictions: `cocoEvaluate` after turning corner boxes into corner and size. */
 export const cocoAp = (images: readonly Evaluated[], options: CocoOptions): CocoScores => cocoEvaluate(images.map(toCoco), options);
 
-function toCoco({ predictions, truths }: Evaluated): CocoImage {
+function toCoco({ predicted, truth }: Evaluated): CocoImage {
   const at = (box: Prediction["box"], label: number) => {
     const [x, y, width, height] = toXywh(box);
     return { x, y, width, height, label };
   };
   return {
-    detections: predictions.map((p) => ({ ...at(p.box, p.label), score: p.score })),
-    truths: truths.map((t) => ({ ...at(t.box, t.label), area: t.area ?? area(t.box), crowd: t.crowd ?? false })),
+    detections: predicted.map((p) => ({ ...at(p.box, p.label), score: p.score })),
+    truths: truth.map((t) => ({ ...at(t.box, t.label), area: t.area ?? area(t.box), crowd: t.crowd ?? false })),
   };
 }
 

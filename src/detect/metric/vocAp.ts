@@ -38,8 +38,8 @@ export interface VocDetection extends Prediction {
 /** Pascal VOC average precision of predictions: `vocEvaluate` picture by picture. */
 export const vocAp = (images: readonly Evaluated[], options: VocOptions): VocScores =>
   vocEvaluate(
-    images.flatMap(({ predictions }, image) => predictions.map((p) => ({ ...p, image }))),
-    images.map((i) => i.truths),
+    images.flatMap(({ predicted }, image) => predicted.map((p) => ({ ...p, image }))),
+    images.map((i) => i.truth),
     options,
   );
 
