@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../errors.ts";
-import { abs, add, allocate, clamp, mul, pow, sigmoid, sub, sum, Tensor, viewAs } from "../../tensor/index.ts";
+import { abs, add, allocate, cast, clamp, mul, pow, sigmoid, sub, sum, Tensor, viewAs } from "../../tensor/index.ts";
 import { chooseQParams, type QParams } from "../scheme.ts";
 import { decode, encode, forEachScale, paramsLike } from "./codes.ts";
 import type { Quantizer } from "./quantizer.ts";
@@ -82,15 +82,17 @@ export const adaround: Quantizer<AdaroundParams> = {
     return mul(sub(code, viewAs(zeroPoint, shape)), viewAs(scale, shape));
   },
   quantize: (x, params, scheme) =>
-    encode("adaround", x, params, scheme, (ratio, i) => Math.floor(ratio) + (params.rounding.data[i] >= 0 ? 1 : 0)),
+    encode("adaround", cast(x, "f64"), params, scheme, (ratio, i) => Math.floor(ratio) + (params.rounding.data[i] >= 0 ? 1 : 0)),
   dequantize: (codes, params, scheme) => decode("adaround", codes, params, scheme),
   learnable: ["rounding"],
 };
 
-/** Visits w / scale, rounded to the dtype of w. */
+/**
+ * Visits w / scale, in double whatever the dtype: a quotient that float32 rounds up to an integer would move its floor,
+ * and with it the meaning of V, by a whole step.
+ */
 function eachRatio(w: Tensor, params: QParams, axis: number | null, visit: (i: number, ratio: number, zeroPoint: number) => void): void {
-  const single = w.dtype === "f32";
-  forEachScale("adaround", w, paramsLike(w, params), axis, (start, end, scale, zeroPoint) => {
-    for (let i = start; i < end; i++) visit(i, single ? Math.fround(w.data[i] / scale) : w.data[i] / scale, zeroPoint);
+  forEachScale("adaround", w, params, axis, (start, end, scale, zeroPoint) => {
+    for (let i = start; i < end; i++) visit(i, w.data[i] / scale, zeroPoint);
   });
 }

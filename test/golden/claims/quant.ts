@@ -135,9 +135,7 @@ const adaroundSoft: Claim = (c) => {
   if (run === "unclaimed" || run instanceof Promise) throw new Error("adaround is synchronous");
   const params = { ...base, rounding: v };
   const hard = adaround.dequantize(adaround.quantize(w, params, scheme), params, scheme);
-  // The initial values are f64 by the case's tag: in f32 a quotient may round to the integer just above it.
-  const vInit = initialRounding(cast(w, "f64"), base, scheme.axis);
-  return { ...run, outputs: { ...run.outputs, vInit, h: softRounding(v), hard } };
+  return { ...run, outputs: { ...run.outputs, vInit: initialRounding(w, base, scheme.axis), h: softRounding(v), hard } };
 };
 
 const betaSchedule: Claim = ({ attrs, inputs: { t } }) => {
