@@ -60,7 +60,10 @@ export const gather: Op<IndexAttrs, (x: Tensor, index: Tensor, options: IndexAtt
       const from = named("gather", x, index, dim);
       for (let i = 0; i < y.data.length; i++) y.data[i] = x.data[from[i]];
     },
-    vjp: ([g], { inputs: [x, index], attrs }) => [g && scatterAdd(zeros(x.shape, x.dtype), index, g, attrs), undefined],
+    vjp: ([g], { inputs: [x, index], attrs, wants }) => [
+      g && wants[0] ? scatterAdd(zeros(x.shape, x.dtype), index, g, attrs) : undefined,
+      undefined,
+    ],
     sample(draw) {
       const { x, index, attrs } = drawGather(draw);
       return { inputs: [x, index], attrs };
@@ -126,8 +129,8 @@ export const indexSelect: Op<IndexAttrs, (x: Tensor, index: Tensor, options: Ind
         y.data[i] = x.data[at[i] + k * inner];
       }
     },
-    vjp([g], { inputs: [x, index], attrs }) {
-      if (!g) return [undefined, undefined];
+    vjp([g], { inputs: [x, index], attrs, wants }) {
+      if (!g || !wants[0]) return [undefined, undefined];
       const aligned = reshape(index, { shape: x.shape.map((_, i) => (i === attrs.dim ? index.size : 1)) });
       return [scatterAdd(zeros(x.shape, x.dtype), expand(aligned, { shape: g.shape }), g, attrs), undefined];
     },
