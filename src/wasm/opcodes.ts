@@ -50,6 +50,8 @@ export const OPERATORS = {
   "f32x4.div": { code: SIMD + 0xe7, takes: v2, gives: "v128" },
   "f32x4.min": { code: SIMD + 0xe8, takes: v2, gives: "v128" },
   "f32x4.max": { code: SIMD + 0xe9, takes: v2, gives: "v128" },
+  "f32x4.pmin": { code: SIMD + 0xea, takes: v2, gives: "v128" },
+  "f32x4.pmax": { code: SIMD + 0xeb, takes: v2, gives: "v128" },
   "i32x4.trunc_sat_f32x4_s": { code: SIMD + 0xf8, takes: v1, gives: "v128" },
   "f32x4.convert_i32x4_s": { code: SIMD + 0xfa, takes: v1, gives: "v128" },
 } as const;

@@ -1,8 +1,11 @@
 import type { Meta, Tensor } from "../tensor.ts";
+import { binaryKernels } from "./binary.ts";
 import { conv2d } from "./conv2d.ts";
 import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
 import { conv2dWeightGrad } from "./conv2dWeightGrad.ts";
+import { fakeQuant } from "./fakeQuant.ts";
 import { matmul } from "./matmul.ts";
+import { unaryKernels } from "./unary.ts";
 
 /**
  * How far a kernel may lie from the reference: "exact" means the same bits; `terms` is K in
@@ -20,4 +23,13 @@ export interface FastKernel {
 }
 
 /** The fast kernels by op name. */
-export const kernels: Readonly<Record<string, FastKernel>> = { matmul, conv2d, conv2dInputGrad, conv2dWeightGrad, convTranspose2d };
+export const kernels: Readonly<Record<string, FastKernel>> = {
+  ...unaryKernels,
+  ...binaryKernels,
+  fakeQuant,
+  matmul,
+  conv2d,
+  conv2dInputGrad,
+  conv2dWeightGrad,
+  convTranspose2d,
+};
