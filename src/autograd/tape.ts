@@ -1,5 +1,5 @@
-import { StateError } from "../errors.ts";
-import { add, formatShape, listen, type OpEvent, ones, type Tensor } from "../tensor/index.ts";
+import { ShapeError, StateError } from "../errors.ts";
+import { add, formatShape, listen, type OpEvent, ones, sameShape, type Tensor } from "../tensor/index.ts";
 
 /**
  * Everything computed inside `record`, in execution order. A tape can differentiate with respect to
@@ -13,24 +13,28 @@ export class Tape {
   }
 
   /**
-   * Cotangents of `wrt` for a root on this tape: one backward pass for all of them. Entries that no
-   * `wrt` influences are not visited. A tensor in `wrt` that does not influence the root gets
-   * undefined. `seed` defaults to ones.
+   * Cotangents of `wrt` for a root on this tape: one backward pass for all of them, linear in the
+   * number of entries. Entries that no `wrt` influences are not visited, and a cotangent is dropped as
+   * soon as it has been pulled back. A tensor in `wrt` that does not influence the root gets undefined.
+   * `seed` defaults to ones.
    *
-   * Errors: StateError when a `wrt` was never recorded.
+   * Errors: StateError when a `wrt` was never recorded; ShapeError when the seed does not fit the root.
    */
   vjp(root: Tensor, wrt: readonly Tensor[], seed: Tensor = ones(root.shape, root.dtype)): (Tensor | undefined)[] {
-    const wanted = new Set(wrt);
-    const influenced = this.#influencedBy(wanted);
+    if (!sameShape(seed.shape, root.shape)) {
+      throw new ShapeError("tape.vjp", `seed must have the root's shape ${formatShape(root.shape)}, got ${formatShape(seed.shape)}`);
+    }
     this.#requireRecorded(wrt, root);
+    const wanted = new Set(wrt);
+    const { influenced, first } = this.#influencedBy(wanted);
     const cotangents = new Map<Tensor, Tensor>([[root, seed]]);
-    for (let i = this.entries.length - 1; i >= 0; i--) {
-      const { def, inputs, attrs, outputs } = this.entries[i]!;
-      if (!outputs.some((y) => cotangents.has(y)) || !inputs.some((x) => influenced.has(x))) continue;
-      if (def.vjp === "none") continue;
-      const wants = inputs.map((x) => influenced.has(x));
+    for (let i = this.entries.length - 1; i >= first; i--) {
+      const { def, inputs, attrs, outputs } = this.entries[i];
+      if (!outputs.some((y) => cotangents.has(y))) continue;
       const upstream = outputs.map((y) => cotangents.get(y));
       for (const y of outputs) if (!wanted.has(y)) cotangents.delete(y);
+      const wants = inputs.map((x) => influenced.has(x));
+      if (def.vjp === "none" || !wants.includes(true)) continue;
       const downstream = def.vjp(upstream, { inputs, attrs, outputs, wants });
       inputs.forEach((x, k) => {
         const g = downstream[k];
@@ -42,12 +46,16 @@ export class Tape {
     return wrt.map((x) => cotangents.get(x));
   }
 
-  #influencedBy(wanted: ReadonlySet<Tensor>): Set<Tensor> {
+  /** Tensors whose value follows `wanted` through operations with a derivative, and the first entry that reads one. */
+  #influencedBy(wanted: ReadonlySet<Tensor>): { influenced: Set<Tensor>; first: number } {
     const influenced = new Set(wanted);
-    for (const { inputs, outputs } of this.entries) {
-      if (inputs.some((x) => influenced.has(x))) for (const y of outputs) influenced.add(y);
-    }
-    return influenced;
+    let first = this.entries.length;
+    this.entries.forEach(({ def, inputs, outputs }, i) => {
+      if (def.vjp === "none" || !inputs.some((x) => influenced.has(x))) return;
+      first = Math.min(first, i);
+      for (const y of outputs) influenced.add(y);
+    });
+    return { influenced, first };
   }
 
   #requireRecorded(wrt: readonly Tensor[], root: Tensor): void {
