@@ -1,2 +1,3 @@
+export { type ExportOptions, exportOnnx } from "./export/exportOnnx.ts";
 export { type ImportOptions, importOnnx } from "./import/importOnnx.ts";
 export { parseTensor, type StoredTensor } from "./tensors.ts";

@@ -1,13 +1,13 @@
-import { foldBatchNorm, normalization } from "../../../nn/index.ts";
-import { add, conv2d, convTranspose2d, mul, Tensor } from "../../../tensor/index.ts";
+import { foldBatchNorm } from "../../../nn/index.ts";
+import { batchNorm, conv2d, convTranspose2d, type Tensor } from "../../../tensor/index.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
 import type { Operand } from "../operand.ts";
 
 /**
  * y = (x - mean) / sqrt(variance + epsilon) * scale + shift, with running statistics. Folded into the
- * convolution before it where nothing else reads that convolution's output; a product and a sum elsewhere.
+ * convolution before it where nothing else reads that convolution's output; an op of its own elsewhere.
  */
-const batchNorm: OperatorRow = {
+const row: OperatorRow = {
   type: "BatchNormalization",
   build(call) {
     call.attributes.ignore("momentum", "spatial");
@@ -22,11 +22,7 @@ const batchNorm: OperatorRow = {
     if (variance.data.some((v: number) => !(v + epsilon > 0))) call.fail("variance + epsilon must be positive, got a value that is not");
     const statistics = { weight, bias, mean, variance, epsilon };
     if (foldIntoConvolution(call, x, statistics)) return;
-    const { scale, shift } = normalization(statistics);
-    const shape = [channels, ...x.meta.shape.slice(2).map(() => 1)];
-    const vector = (label: string, data: Float64Array): Operand => call.own(label, new Tensor(shape, "f32", Float32Array.from(data)));
-    const product = call.emit("scaled", mul, [x, vector("scale", scale)], {});
-    call.write(add, [product, vector("shift", shift)], {});
+    call.write(batchNorm, [x, ...[1, 2, 3, 4].map((i) => call.input(i))], { eps: epsilon });
   },
 };
 
@@ -57,4 +53,4 @@ function foldIntoConvolution(call: NodeCall, x: Operand, statistics: Parameters<
 const groupsOf = (attrs: unknown): number =>
   typeof attrs === "object" && attrs !== null && "groups" in attrs && typeof attrs.groups === "number" ? attrs.groups : 1;
 
-export const batchNormRows: readonly OperatorRow[] = [batchNorm];
+export const batchNormRows: readonly OperatorRow[] = [row];
