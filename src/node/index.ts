@@ -1,0 +1,14 @@
+export { annotatedPictures, readAnnotations } from "./dataset.ts";
+export { type ModelFile, readModel } from "./model.ts";
+export { checkOutput, OutputError, type OutputFiles, writeFileAtomic, writeOutput } from "./output.ts";
+export { choosePictures, listPictures, type PictureFile, readBytes, readPicture, readPictures } from "./pictures.ts";
+export {
+  type Agreement,
+  type AgreementOptions,
+  closeness,
+  compareWithRuntime,
+  type Foreign,
+  openInRuntime,
+  RuntimeError,
+} from "./runtimeCheck.ts";
+export { reasonOf, UsageError } from "./usageError.ts";

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodePicture } from "../data/index.ts";
+import type { Sample } from "../job/index.ts";
+import { Rng } from "../tensor/index.ts";
+import { reasonOf, UsageError } from "./usageError.ts";
+
+/** A picture file that was found but not read. */
+export interface PictureFile {
+  readonly name: string;
+  readonly path: string;
+}
+
+const EXTENSIONS = /\.(jpe?g|png)$/i;
+
+/**
+ * The .jpg, .jpeg and .png files of a folder, sorted by name (code units, so the order is the same everywhere). Other
+ * files, hidden files and sub-folders are passed over.
+ *
+ * Errors: UsageError when the folder is missing or holds no such file.
+ */
+export function listPictures(folder: string): PictureFile[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
+      .map((entry) => entry.name);
+  } catch (error) {
+    throw new UsageError("listPictures", `${folder} must be a folder of pictures, got ${reasonOf(error)}`);
+  }
+  const pictures = names.filter((name) => EXTENSIONS.test(name)).sort();
+  if (pictures.length === 0) {
+    const found = names.length === 0 ? "an empty folder" : `${names.length} other file${names.length === 1 ? "" : "s"}`;
+    throw new UsageError("listPictures", `${folder} must hold at least one .jpg, .jpeg or .png file, got ${found}`);
+  }
+  return pictures.map((name) => ({ name, path: join(folder, name) }));
+}
+
+/** `count` of the files, chosen by `seed`, in their order; all of them where there are no more. */
+export function choosePictures(files: readonly PictureFile[], count: number, seed: number): PictureFile[] {
+  if (files.length <= count) return [...files];
+  return Array.from(new Rng(seed).split("pictures").choose(files.length, count), (i) => files[i]);
+}
+
+/** The decoded picture as a sample named after its file. Errors: ArgumentError when it cannot be read or is no picture. */
+export function readPicture({ name, path }: PictureFile): Sample {
+  return { name, picture: decodePicture(readBytes(path, "readPicture"), { name: path }) };
+}
+
+/** Decodes the files one at a time, as they are asked for. */
+export function* readPictures(files: readonly PictureFile[]): Generator<Sample> {
+  for (const file of files) yield readPicture(file);
+}
+
+/** The bytes of a file. Errors: UsageError that says what was wrong with the path. */
+export function readBytes(path: string, where: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(where, `${path} must be a readable file, got ${reasonOf(error)}`);
+  }
+}

@@ -1,0 +1,158 @@
+import { detectionsKept, type Heads, type Prediction } from "../detect/index.ts";
+import { AbortError, InlierqError } from "../errors.ts";
+import type { LoadedModel, Samples } from "../job/index.ts";
+import { type Plan, tapOf } from "../quant/index.ts";
+import { Tensor } from "../tensor/index.ts";
+
+/** The part of onnxruntime that is used here; its web and Node builds share it. */
+interface Runtime {
+  readonly env: { readonly wasm: { numThreads?: number }; logLevel?: string };
+  readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => unknown;
+  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<RuntimeSession> };
+}
+
+interface RuntimeSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(feeds: Record<string, unknown>): Promise<Record<string, { readonly data: Float32Array; readonly dims: readonly number[] }>>;
+  release(): Promise<void>;
+}
+
+/** The runtime could not be loaded, or refused or failed to run a file. */
+export class RuntimeError extends InlierqError {}
+
+/** A model file as another runtime runs it. */
+export interface Foreign {
+  run(x: Tensor): Promise<Heads>;
+  close(): Promise<void>;
+}
+
+async function loadRuntime(): Promise<Runtime | undefined> {
+  try {
+    return (await import("onnxruntime-web")) as unknown as Runtime;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") return undefined;
+    throw new RuntimeError("onnxruntime-web", `must load, got ${(error as Error).message.split("\n")[0]}`);
+  }
+}
+
+/**
+ * Opens a model in onnxruntime-web, single threaded; undefined where that package is not installed.
+ *
+ * Errors: RuntimeError with the runtime's own words when it refuses the file.
+ */
+export async function openInRuntime(model: Uint8Array): Promise<Foreign | undefined> {
+  const runtime = await loadRuntime();
+  if (!runtime) return undefined;
+  runtime.env.wasm.numThreads = 1;
+  runtime.env.logLevel = "error";
+  const told = <T>(promise: Promise<T>): Promise<T> =>
+    promise.catch((error: unknown) => {
+      throw new RuntimeError(
+        "onnxruntime-web",
+        `must run the file, got ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`,
+      );
+    });
+  const session = await told(runtime.InferenceSession.create(model, { executionProviders: ["wasm"], graphOptimizationLevel: "all" }));
+  return {
+    async run(x) {
+      const feed = new runtime.Tensor("float32", x.data as Float32Array, x.shape);
+      const outputs = await told(session.run({ [session.inputNames[0]]: feed }));
+      return Object.fromEntries(session.outputNames.map((name) => [name, new Tensor([...outputs[name].dims], "f32", outputs[name].data)]));
+    },
+    close: () => session.release(),
+  };
+}
+
+/** How closely the runtime's outputs follow ours on the same pictures. */
+export interface Agreement {
+  /** Lowest cosine over the pictures, by output name. */
+  readonly cosine: Readonly<Record<string, number>>;
+  /** Largest |a - b| / max |b| over the pictures, by output name; b is the runtime's. */
+  readonly gap: Readonly<Record<string, number>>;
+  readonly detections: { readonly ours: number; readonly matched: number; readonly share: number };
+  readonly pictures: number;
+}
+
+export interface AgreementOptions {
+  /** Pictures at most. Default: all samples. */
+  readonly count?: number;
+  /** Called after each picture. */
+  readonly after?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs a file in onnxruntime-web and `model` under `plan` in our engine, on the same samples, and compares outputs and
+ * detections (same class, IoU >= 0.5, scores from the card's visible threshold); undefined where the runtime is not
+ * installed. `runtimeDetections`, when given, receives the runtime's detections in pixels of each picture.
+ *
+ * Errors: RuntimeError; AbortError.
+ */
+export async function compareWithRuntime(
+  onnx: Uint8Array,
+  { graph, detector, card }: LoadedModel,
+  plan: Plan,
+  samples: Samples,
+  options: AgreementOptions & { readonly runtimeDetections?: Prediction[][] } = {},
+): Promise<Agreement | undefined> {
+  const foreign = await openInRuntime(onnx);
+  if (!foreign) return undefined;
+  const total = Math.min(options.count ?? Number.POSITIVE_INFINITY, samples.names.length);
+  const tap = tapOf(graph, plan);
+  const comparison = new Comparison();
+  const [ours, theirs]: [Prediction[][], Prediction[][]] = [[], []];
+  try {
+    for (let i = 0; i < total; i++) {
+      if (options.signal?.aborted)
+        throw new AbortError("check", `the check must not be aborted, got an abort after picture ${i} of ${total}`);
+      const x = samples.tensor(i);
+      const heads = graph.forward(x, tap);
+      const runtimeHeads = await foreign.run(x);
+      comparison.add(heads, runtimeHeads);
+      ours.push(detector.decode(heads)[0]);
+      theirs.push(detector.decode(runtimeHeads)[0]);
+      options.runtimeDetections?.push(samples.toPicture(i, theirs[i]));
+      options.after?.(i + 1, total);
+    }
+  } finally {
+    await foreign.close();
+  }
+  const kept = detectionsKept(ours, theirs, { minScore: card.visibleThreshold });
+  const { cosine, gap } = comparison;
+  return { cosine, gap, detections: { ours: kept.total, matched: kept.kept, share: kept.share }, pictures: total };
+}
+
+/** Folds pairs of heads into the worst cosine and gap of each output. */
+class Comparison {
+  readonly cosine: Record<string, number> = {};
+  readonly gap: Record<string, number> = {};
+
+  add(ours: Heads, theirs: Heads): void {
+    for (const [name, a] of Object.entries(ours)) {
+      const b = theirs[name];
+      if (!b || b.size !== a.size) {
+        throw new RuntimeError("compareWithRuntime", `output ${name} must have ${a.size} elements, got ${b ? b.size : "no such output"}`);
+      }
+      const { cosine, gap } = closeness(a, b);
+      this.cosine[name] = Math.min(this.cosine[name] ?? 1, cosine);
+      this.gap[name] = Math.max(this.gap[name] ?? 0, gap);
+    }
+  }
+}
+
+/** Cosine of two tensors, and the largest difference as a share of the largest magnitude of `b`. */
+export function closeness(a: Tensor, b: Tensor): { cosine: number; gap: number } {
+  let [ab, aa, bb, difference, largest] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < a.data.length; i++) {
+    const p = a.data[i];
+    const q = b.data[i];
+    ab += p * q;
+    aa += p * p;
+    bb += q * q;
+    difference = Math.max(difference, Math.abs(p - q));
+    largest = Math.max(largest, Math.abs(q));
+  }
+  const cosine = aa === 0 && bb === 0 ? 1 : aa === 0 || bb === 0 ? 0 : ab / Math.sqrt(aa * bb);
+  return { cosine, gap: difference === 0 ? 0 : difference / largest };
+}
