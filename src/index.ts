@@ -1,0 +1,17 @@
+export { decodePicture, type Picture } from "./data/index.ts";
+export { type Card, type Detector, type GroundTruth, matchPreset, type Prediction, parseCard } from "./detect/index.ts";
+export { AbortError, ArgumentError, DTypeError, InlierqError, ShapeError, StateError } from "./errors.ts";
+export {
+  type EvaluateOptions,
+  type EvaluateResult,
+  evaluate,
+  type Inspection,
+  inspect,
+  type QuantizeOptions,
+  type QuantizeResult,
+  quantize,
+  type Sample,
+} from "./job/index.ts";
+export { exportOnnx, importOnnx } from "./onnx/index.ts";
+export { type CalibrationRecord, type InlierqOptions, inlierq, type Method, minmax, mse, type Progress } from "./quant/index.ts";
+export { VERSION } from "./version.ts";

@@ -1,0 +1,54 @@
+import type { CalibrateOptions, Method } from "../quant/index.ts";
+import { assign, stagesOf } from "../quant/index.ts";
+import { listen, sizeOf } from "../tensor/index.ts";
+import type { LoadedModel } from "./model.ts";
+import type { Samples } from "./samples.ts";
+
+/** What a job will need, before it starts. */
+export interface Estimate {
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
+/** What the runtime itself, compiled kernels and garbage take. */
+const BASE_BYTES = 180e6;
+
+/**
+ * Times one float forward and counts what it allocates; the rest follows from the stages of the job.
+ * Memory: pictures, the activations and gradients of one sample, refinement rows, and for bias
+ * correction the widest live state of its samples.
+ */
+export function estimate({ graph }: LoadedModel, samples: Samples, method: Method, options: CalibrateOptions): Estimate {
+  const assignment = assign(graph, options.assign);
+  let activations = 0;
+  const x = samples.tensor(0);
+  graph.forward(x);
+  const start = performance.now();
+  listen(
+    ({ outputs }) => {
+      for (const y of outputs) activations += 4 * y.size;
+    },
+    () => graph.forward(x),
+  );
+  const forward = (performance.now() - start) / 1000;
+  const stages = stagesOf(method, options, assignment, samples.names.length);
+  const units = stages.reduce((sum, s) => sum + s.steps * s.work, 0) + 1.2 * samples.names.length;
+  const pictures = samples.list.reduce((sum, s) => sum + s.picture.data.length, 0);
+  const rows = method.refinement
+    ? assignment.layers.reduce((sum, l) => sum + rowBytes(graph.metas.get(l.weight)?.shape ?? [], l.groups, method), 0)
+    : 0;
+  const bias = stages.some((s) => s.name === "correct biases") ? (options.biasSamples ?? 32) * 3 * widest(graph.metas.values()) : 0;
+  return { seconds: units * forward, bytes: BASE_BYTES + pictures + Math.max(activations * (method.selection ? 3 : 1) + rows, bias) };
+}
+
+function rowBytes(weight: readonly number[], groups: number, method: Method): number {
+  const { rows = 0, floats = 0 } = method.refinement ?? {};
+  const perRow = sizeOf(weight.slice(1)) * groups + weight[0];
+  return 4 * Math.min(floats, rows * perRow);
+}
+
+function widest(metas: Iterable<{ readonly shape: readonly number[] }>): number {
+  let most = 0;
+  for (const { shape } of metas) most = Math.max(most, 4 * sizeOf(shape));
+  return most;
+}

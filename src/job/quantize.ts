@@ -1,0 +1,220 @@
+import { detectionsKept, type Prediction } from "../detect/index.ts";
+import { ArgumentError } from "../errors.ts";
+import type { Graph } from "../graph/index.ts";
+import { exportOnnx } from "../onnx/index.ts";
+import {
+  type AssignOptions,
+  assign,
+  type CalibrateOptions,
+  type Calibration,
+  type CalibrationRecord,
+  calibrate,
+  formatScheme,
+  type Method,
+  type Plan,
+  parseScheme,
+  policies,
+  RECORD_VERSION,
+  type StepOptions,
+  Steps,
+  stagesOf,
+} from "../quant/index.ts";
+import { VERSION } from "../version.ts";
+import { defined, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
+import { type Estimate, estimate } from "./estimate.ts";
+import { type Detections, detectAll, score } from "./evaluate.ts";
+import { defaultGate, type Gate, type GateOutcome, judge, parseGate } from "./gate.ts";
+import { type LoadedModel, loadModel } from "./model.ts";
+import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
+import { collect, type Sample, type Samples } from "./samples.ts";
+
+export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samples"> {
+  /** Calibration pictures; at most `sampleCount` are taken. Labels are read only by an `ap50` gate. */
+  readonly samples: Iterable<Sample> | AsyncIterable<Sample>;
+  /** Default 64 (InlierQ section 5.1). */
+  readonly sampleCount?: number;
+  /** Detector card for graphs no preset matches. */
+  readonly card?: unknown;
+  /** Base name of the model in the record and the exported file. Default "model". */
+  readonly name?: string;
+  /** Told once, before the work starts. */
+  readonly onEstimate?: (estimate: Estimate) => void;
+}
+
+/** Detections of one sample, in pixels of its picture. */
+export interface SampleDetections {
+  readonly name: string;
+  readonly predictions: readonly Prediction[];
+}
+
+export interface QuantizeResult {
+  readonly name: string;
+  /** `<name>.<scheme>.onnx`, scheme in lower case. */
+  readonly fileName: string;
+  readonly onnx: Uint8Array;
+  readonly record: CalibrationRecord;
+  /** Wall times in milliseconds by stage: the only part that differs between runs. */
+  readonly timing: Readonly<Record<string, number>>;
+  readonly before: readonly SampleDetections[];
+  readonly after: readonly SampleDetections[];
+  readonly gate: GateOutcome;
+  /** The simulation: float graph and plan, as `graph.forward(x, tapOf(graph, plan))` runs them. */
+  readonly model: LoadedModel;
+  readonly plan: Plan;
+}
+
+/** The settings a run resolves to. */
+interface Settings {
+  readonly config: QuantizeConfig;
+  readonly method: Method;
+  readonly calibration: CalibrateOptions;
+  readonly gate: Gate;
+  readonly policy: string;
+  readonly seed: number;
+}
+
+/**
+ * Quantizes a trained detector after training: ONNX in, QDQ ONNX out, with the account of what was done.
+ *
+ * Deterministic: the same model, samples, options and seed give the same bytes. Control returns between
+ * samples; `signal` aborts at the next one.
+ *
+ * Errors: ArgumentError for a refused model, sample or option; AbortError.
+ */
+export async function quantize(model: Uint8Array | Graph, options: QuantizeOptions): Promise<QuantizeResult> {
+  const name = options.name ?? "model";
+  const loaded = loadModel(model, name, options.card);
+  const settings = resolve(options, loaded);
+  const samples = await collect(options.samples, options.sampleCount ?? 64, loaded.card.input);
+  if (settings.gate.rule === "ap50" && !samples.list.every((s) => s.truth)) {
+    throw new ArgumentError(
+      "gate",
+      'ap50 must come with annotated pictures, got pictures without boxes (use --annotations, or gate "kept=…")',
+    );
+  }
+  const clock = new Clock();
+  const assignment = assign(loaded.graph, settings.calibration.assign);
+  options.onEstimate?.(estimate(loaded, samples, settings.method, settings.calibration));
+  clock.lap("estimate");
+  const stages = stagesOf(settings.method, settings.calibration, assignment, samples.names.length);
+  const steps = new Steps([...stages, { name: "detect", steps: samples.names.length, work: 1.2 }], clock.watching(options));
+  const calibration = await calibrate(loaded, samples, settings.method, settings.calibration, steps);
+  const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
+  const after = await detectAll(loaded, calibration.plan, samples, (done) => steps.after("detect", done));
+  const judged = compare(loaded, samples, settings, before, after);
+  const record = recordOf(loaded, samples, settings, calibration, judged, name);
+  const onnx = exportOnnx(loaded.graph, calibration.plan, metadataOf(record));
+  clock.lap("export");
+  return {
+    name,
+    fileName: `${name}.${record.scheme.toLowerCase()}.onnx`,
+    onnx,
+    record,
+    timing: clock.times,
+    before: named(samples, before),
+    after: named(samples, after),
+    gate: judged.gate,
+    model: loaded,
+    plan: calibration.plan,
+  };
+}
+
+const named = (samples: Samples, all: Detections): SampleDetections[] =>
+  all.map((predictions, i) => ({ name: samples.names[i], predictions }));
+
+function resolve(options: QuantizeOptions, { card }: LoadedModel): Settings {
+  const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
+  const config = parseConfig(rest, "quantize");
+  const { scheme = "W8A8", policy = "inlierq", seed = 0, gate } = config;
+  const bits = parseScheme(scheme);
+  const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasCorrection, biasSamples } = config;
+  const layers: AssignOptions = {
+    ...bits,
+    keep: policies[policy].keep(card),
+    ...defined({ exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange }),
+  };
+  const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples }) };
+  const full = { ...config, scheme: formatScheme(bits), policy, seed, samples: sampleCount ?? 64 };
+  return { config: full, method: methodOf(config), calibration, gate: gate === undefined ? defaultGate : parseGate(gate), policy, seed };
+}
+
+interface Judged {
+  readonly gate: GateOutcome;
+  readonly detections: CalibrationRecord["detections"];
+}
+
+function compare({ card }: LoadedModel, samples: Samples, settings: Settings, before: Detections, after: Detections): Judged {
+  const minScore = card.visibleThreshold;
+  const kept = detectionsKept(before, after, { minScore });
+  const visible = (all: Detections) => all.reduce((n, list) => n + list.filter((p) => p.score >= minScore).length, 0);
+  const value =
+    settings.gate.rule === "kept"
+      ? kept.share
+      : 100 * (score(samples, after, card.classes).coco.AP50 - score(samples, before, card.classes).coco.AP50);
+  const { weightBits, activationBits } = settings.calibration.assign;
+  return {
+    gate: judge(settings.gate, value, weightBits, activationBits),
+    detections: { float: visible(before), quantized: visible(after), kept: kept.kept, keptShare: kept.share },
+  };
+}
+
+function recordOf(
+  model: LoadedModel,
+  samples: Samples,
+  settings: Settings,
+  calibration: Calibration,
+  judged: Judged,
+  name: string,
+): CalibrationRecord {
+  const { rule, value, limit, passed } = judged.gate;
+  return {
+    version: RECORD_VERSION,
+    kind: "inlierq/record",
+    model: name,
+    detector: model.card.name,
+    method: settings.method.name,
+    scheme: settings.config.scheme as string,
+    policy: settings.policy,
+    seed: settings.seed,
+    samples: samples.names,
+    config: { ...settings.config, [settings.method.name]: settings.method.options },
+    versions: { inlierq: VERSION },
+    macs: macsOf(model, calibration.plan.layers),
+    bytes: bytesOf(model, calibration),
+    sites: siteRecords(calibration),
+    layers: layerRecords(model, calibration),
+    detections: judged.detections,
+    gate: { rule, value, limit, passed },
+  };
+}
+
+const metadataOf = ({ method, scheme, policy, seed, versions }: CalibrationRecord): Record<string, string> => ({
+  method,
+  scheme,
+  policy,
+  seed: String(seed),
+  version: versions.inlierq,
+});
+
+/** Wall time by stage; never part of a result that must be reproducible. */
+class Clock {
+  readonly times: Record<string, number> = {};
+  #last = performance.now();
+
+  lap(stage: string): void {
+    const now = performance.now();
+    this.times[stage] = (this.times[stage] ?? 0) + now - this.#last;
+    this.#last = now;
+  }
+
+  /** The options with a progress callback that also laps. */
+  watching({ signal, onProgress }: StepOptions): StepOptions {
+    return {
+      signal,
+      onProgress: (p) => {
+        this.lap(p.stage);
+        onProgress?.(p);
+      },
+    };
+  }
+}

@@ -1,0 +1,94 @@
+import { StateError } from "../errors.ts";
+import {
+  applySite,
+  type Calibration,
+  type CalibrationRecord,
+  type GraphDetector,
+  type LayerRecord,
+  type Range,
+  type RangeRecord,
+  type SiteRecord,
+  sqnr,
+} from "../quant/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+
+const rangeOf = ({ min, max }: Range): RangeRecord => ({ min: [...min], max: [...max] });
+const numbers = (t: Tensor): number[] => Array.from(t.data as Float32Array);
+
+/** What was done to every activation tensor. */
+export function siteRecords(c: Calibration): SiteRecord[] {
+  return [...c.assignment.sites.values()].map(({ tensor, scheme, readers }) => {
+    const { params } = c.plan.activations.get(tensor) ?? missing(tensor);
+    const separation = c.separations.get(tensor);
+    const refined = c.refined.get(tensor);
+    const before = c.ranges.get(tensor) ?? missing(tensor);
+    const selecting = c.separations.size > 0;
+    return {
+      tensor,
+      readers: readers.map((l) => l.name),
+      bits: scheme.bits,
+      granularity: scheme.axis === null ? "perTensor" : "perChannel",
+      observed: rangeOf(c.observed.extremes.get(tensor) ?? missing(tensor)),
+      rangeBefore: rangeOf(before),
+      rangeAfter: rangeOf(refined?.range ?? before),
+      scale: numbers(params.scale),
+      zeroPoint: numbers(params.zeroPoint),
+      mixture: separation?.mixture ?? null,
+      threshold: separation && Number.isFinite(separation.threshold) ? separation.threshold : null,
+      inlierShare: separation ? separation.inlierShare : null,
+      ...(c.errors.get(tensor) ?? missing(tensor)),
+      objective: refined ? refined.curve : [],
+      rows: c.rowCounts.get(tensor) ?? 0,
+      flags: [...(c.flags.get(tensor) ?? []), ...(separation ? separation.flags : selecting ? ["no-gradient"] : [])],
+    };
+  });
+}
+
+/** What was done to every layer, quantized or not. */
+export function layerRecords({ graph }: GraphDetector, c: Calibration): LayerRecord[] {
+  return graph.layers.map((layer) => {
+    const weight = c.plan.layers.has(layer.name) ? c.plan.weights.get(layer.weight) : undefined;
+    const values = graph.parameters.get(layer.weight) as Tensor;
+    const correction = c.corrections.find((k) => k.layer === layer.name);
+    const error = weight ? sqnr(values, applySite(values, weight)) : null;
+    return {
+      name: layer.name,
+      kind: layer.kind,
+      quantized: weight !== undefined,
+      macs: graph.macs(layer.name),
+      weightBits: weight?.scheme.bits ?? null,
+      weightMapping: weight?.scheme.mapping ?? null,
+      weightSqnr: error !== null && Number.isFinite(error) ? error : null,
+      biasCorrection: correction ? { before: correction.before, after: correction.after, kept: correction.kept } : null,
+      flags: [...(c.flags.get(layer.name) ?? [])],
+    };
+  });
+}
+
+/** Bytes of weights and biases: float32, and as packed codes with float32 scales and byte-packed zero points. */
+export function bytesOf({ graph }: GraphDetector, c: Calibration): CalibrationRecord["bytes"] {
+  let before = 0;
+  let saved = 0;
+  for (const tensor of graph.parameters.values()) before += 4 * tensor.size;
+  for (const layer of graph.layers) {
+    const weight = c.plan.layers.has(layer.name) ? c.plan.weights.get(layer.weight) : undefined;
+    if (!weight) continue;
+    const size = (graph.parameters.get(layer.weight) as Tensor).size;
+    const { bits } = weight.scheme;
+    const entries = weight.params.scale.size;
+    saved += 4 * size - Math.ceil((size * bits) / 8) - entries * (4 + Math.ceil(bits / 8));
+  }
+  return { before, after: before - saved };
+}
+
+/** Multiply-accumulates of all layers and of the quantized ones. */
+export function macsOf({ graph }: GraphDetector, layers: ReadonlySet<string>): CalibrationRecord["macs"] {
+  const total = graph.macs();
+  let quantized = 0;
+  for (const name of layers) quantized += graph.macs(name);
+  return { total, quantized, fraction: total === 0 ? 0 : quantized / total };
+}
+
+function missing(name: string): never {
+  throw new StateError("record", `every site must have been calibrated, got nothing for "${name}"`);
+}

@@ -1,0 +1,236 @@
+import type { Prediction } from "../detect/index.ts";
+import type { Separation } from "../em/index.ts";
+import { ArgumentError } from "../errors.ts";
+import type { Layer } from "../graph/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import { type Assignment, type AssignOptions, assign } from "./assign.ts";
+import { quantizeBias } from "./bias.ts";
+import { type BiasCorrection, correctBiases } from "./biasCorrection.ts";
+import { type GraphDetector, runFloat } from "./evidence.ts";
+import { type SiteError, SiteMeter } from "./measure.ts";
+import type { Method } from "./method.ts";
+import { applySite, biasOf, type Plan, type SitePlan } from "./plan.ts";
+import type { Refined, RefineReader } from "./refine.ts";
+import type { LayerRows } from "./rows.ts";
+import { chooseQParams, type Range, type Scheme } from "./scheme.ts";
+import { type Observed, observe, type SampleSource, type Selected, select } from "./statistics.ts";
+import type { Stage, Steps } from "./steps.ts";
+
+export interface CalibrateOptions {
+  readonly assign: AssignOptions;
+  readonly seed: number;
+  /** Sequential empirical bias correction. Default: on below 8-bit weights, unless activations have 4 bits or fewer. */
+  readonly biasCorrection?: boolean | undefined;
+  /** Samples it sees, spread evenly. Default 32. */
+  readonly biasSamples?: number;
+  /** Samples the error of the final activation grids is measured on. Default 16. */
+  readonly measureSamples?: number;
+}
+
+/** Everything that was found on the way, for the record. */
+export interface Calibration {
+  readonly plan: Plan;
+  readonly assignment: Assignment;
+  readonly observed: Observed;
+  readonly separations: ReadonlyMap<string, Separation>;
+  /** The method's ranges before refinement. */
+  readonly ranges: ReadonlyMap<string, Range>;
+  readonly refined: ReadonlyMap<string, Refined>;
+  /** Rows behind each refined site. */
+  readonly rowCounts: ReadonlyMap<string, number>;
+  readonly corrections: readonly BiasCorrection[];
+  readonly errors: ReadonlyMap<string, SiteError>;
+  /** By site tensor or layer name: degenerate rules that applied. */
+  readonly flags: ReadonlyMap<string, readonly string[]>;
+  /** Float detections per sample, in pixels of the network input. */
+  readonly detections: readonly (readonly Prediction[])[];
+}
+
+/** The work a calibration will do, for progress: one unit is one float forward. */
+export function stagesOf(method: Method, options: CalibrateOptions, assignment: Assignment, samples: number): Stage[] {
+  const pass = method.selection ? 3.5 : 1;
+  return [
+    { name: "observe", steps: samples, work: pass },
+    { name: "separate", steps: method.selection ? 2 * assignment.sites.size : 0, work: 0.3 },
+    { name: "select", steps: method.selection ? samples : 0, work: pass },
+    { name: "refine", steps: method.refinement ? assignment.sites.size : 0, work: 2 },
+    { name: "correct biases", steps: correctsBiases(options) ? biasSampleCount(options, samples) : 0, work: 1.2 },
+    { name: "measure", steps: measureCount(options, samples), work: 1.2 },
+  ];
+}
+
+const biasSampleCount = (o: CalibrateOptions, samples: number): number => Math.min(o.biasSamples ?? 32, samples);
+const measureCount = (o: CalibrateOptions, samples: number): number => Math.min(o.measureSamples ?? 16, samples);
+const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean =>
+  biasCorrection ?? (a.weightBits < 8 && a.activationBits > 4);
+
+/**
+ * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges →
+ * refine → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
+ * without a selection or refinement skip those stages.
+ *
+ * Errors: ArgumentError where a weight or activation is not finite, naming it.
+ */
+export async function calibrate(
+  model: GraphDetector,
+  samples: SampleSource,
+  method: Method,
+  options: CalibrateOptions,
+  steps: Steps,
+): Promise<Calibration> {
+  if (samples.names.length === 0) throw new ArgumentError("calibrate", "needs at least 1 sample, got 0");
+  const assignment = assign(model.graph, options.assign);
+  const flags = new Map<string, string[]>();
+  const weights = planWeights(model, assignment, method, flags);
+  const meanSamples = correctsBiases(options) ? spread(samples.names.length, biasSampleCount(options, samples.names.length)) : [];
+  const pass = { model, samples, assignment, method, seed: options.seed, meanSamples, steps };
+  const observed = await observe(pass);
+  const separations = await separate(method, observed, steps);
+  const selected: Selected = method.selection
+    ? await select(pass, separations, observed.extremes)
+    : { ranges: observed.ranges, rows: new Map() };
+  const refined = await refineSites(model, assignment, method, weights, selected, steps);
+  const activations = planActivations(assignment, selected.ranges, refined, flags);
+  const rough: Plan = { layers: new Set(assignment.layers.map((l) => l.name)), activations, weights, biases: new Map() };
+  const { plan, corrections } = await correct(model, rough, observed, samples, meanSamples, steps);
+  flagBiases(model, plan, assignment.layers, flags);
+  const errors = await measure(model, plan, samples, options, steps);
+  const rowCounts = new Map([...selected.rows].map(([name, rows]) => [name, rows.reduce((n, r) => n + r.rows, 0)]));
+  return {
+    plan,
+    assignment,
+    observed,
+    separations,
+    ranges: selected.ranges,
+    refined,
+    rowCounts,
+    corrections,
+    errors,
+    flags,
+    detections: observed.detections,
+  };
+}
+
+function planWeights(
+  { graph }: GraphDetector,
+  { layers, weights }: Assignment,
+  method: Method,
+  flags: Map<string, string[]>,
+): Map<string, SitePlan> {
+  const plans = new Map<string, SitePlan>();
+  for (const layer of layers) {
+    const scheme = weights.get(layer.weight) as Scheme;
+    const observer = method.weightObserver(scheme);
+    const range = observer.result(observer.add(observer.init(), { x: graph.parameters.get(layer.weight) as Tensor }));
+    const { params, flags: found } = chooseQParams(range, scheme);
+    if (found.length > 0) flags.set(layer.name, found);
+    plans.set(layer.weight, { params, scheme });
+  }
+  return plans;
+}
+
+async function separate(method: Method, observed: Observed, steps: Steps): Promise<Map<string, Separation>> {
+  const separations = new Map<string, Separation>();
+  if (!method.selection) return separations;
+  for (const [name, scores] of observed.scores) {
+    separations.set(name, method.selection.separator.fit(scores.values()));
+    await steps.after("separate", separations.size);
+  }
+  return separations;
+}
+
+async function refineSites(
+  { graph }: GraphDetector,
+  { sites }: Assignment,
+  { refinement }: Method,
+  weights: ReadonlyMap<string, SitePlan>,
+  { ranges, rows }: Selected,
+  steps: Steps,
+): Promise<Map<string, Refined>> {
+  const refined = new Map<string, Refined>();
+  if (!refinement) return refined;
+  let done = 0;
+  for (const site of sites.values()) {
+    const readers = (rows.get(site.tensor) ?? [])
+      .filter((r) => r.rows > 0)
+      .map((r) => readerOf(r, graph.parameters, weights, refinement.importance(r)));
+    const range = ranges.get(site.tensor) as Range;
+    if (readers.length > 0) refined.set(site.tensor, refinement.refiner.refine({ scheme: site.scheme, range, readers }));
+    await steps.after("refine", ++done);
+  }
+  return refined;
+}
+
+function readerOf(
+  rows: LayerRows,
+  parameters: ReadonlyMap<string, Tensor>,
+  weights: ReadonlyMap<string, SitePlan>,
+  importance: RefineReader["importance"],
+): RefineReader {
+  if (!rows.layer) return { rows, weight: rows.view.matrix(undefined), quantizedWeight: rows.view.matrix(undefined), importance };
+  const weight = parameters.get(rows.layer.weight) as Tensor;
+  const quantized = applySite(weight, weights.get(rows.layer.weight) as SitePlan);
+  return { rows, weight: rows.view.matrix(weight), quantizedWeight: rows.view.matrix(quantized), importance };
+}
+
+function planActivations(
+  { sites }: Assignment,
+  ranges: ReadonlyMap<string, Range>,
+  refined: ReadonlyMap<string, Refined>,
+  flags: Map<string, string[]>,
+): Map<string, SitePlan> {
+  const plans = new Map<string, SitePlan>();
+  for (const { tensor, scheme } of sites.values()) {
+    const better = refined.get(tensor);
+    const { params, flags: found } = chooseQParams(better?.range ?? (ranges.get(tensor) as Range), scheme);
+    if (found.length > 0) flags.set(tensor, found);
+    plans.set(tensor, { params: better?.params ?? params, scheme });
+  }
+  return plans;
+}
+
+async function correct(
+  { graph }: GraphDetector,
+  plan: Plan,
+  { means }: Observed,
+  samples: SampleSource,
+  chosen: readonly number[],
+  steps: Steps,
+) {
+  if (chosen.length === 0) return { plan, corrections: [] };
+  const inputs = chosen.map((i) => samples.tensor(i));
+  return correctBiases(graph, plan, means, inputs, async (done, total) => {
+    await steps.after("correct biases", (done / total) * chosen.length);
+  });
+}
+
+/** Indices spread evenly over 0..n-1. */
+const spread = (n: number, count: number): number[] => Array.from({ length: count }, (_, i) => Math.floor((i * n) / count));
+
+function flagBiases({ graph }: GraphDetector, plan: Plan, layers: readonly Layer[], flags: Map<string, string[]>): void {
+  for (const layer of layers) {
+    const bias = biasOf(graph, plan, layer);
+    const activation = plan.activations.get(layer.input);
+    const weight = plan.weights.get(layer.weight);
+    if (!bias || !activation || !weight || quantizeBias(bias, layer, activation, weight)) continue;
+    flags.set(layer.name, [...(flags.get(layer.name) ?? []), "bias-float"]);
+  }
+}
+
+async function measure(
+  model: GraphDetector,
+  plan: Plan,
+  samples: SampleSource,
+  options: CalibrateOptions,
+  steps: Steps,
+): Promise<Map<string, SiteError>> {
+  const meters = new Map([...plan.activations].map(([name, site]) => [name, new SiteMeter(site)]));
+  const names = new Set(meters.keys());
+  const chosen = spread(samples.names.length, measureCount(options, samples.names.length));
+  for (let i = 0; i < chosen.length; i++) {
+    const run = runFloat(model, samples.tensor(chosen[i]), names);
+    for (const [name, meter] of meters) meter.add(run.tensors.get(name) as Tensor);
+    await steps.after("measure", i + 1);
+  }
+  return new Map([...meters].map(([name, meter]) => [name, meter.result()]));
+}

@@ -1,0 +1,42 @@
+import type { Separator } from "../em/index.ts";
+import type { SaliencyLoss } from "./evidence.ts";
+import type { Observer } from "./observer/observer.ts";
+import type { Refiner, RowWeights } from "./refine.ts";
+import type { Scheme } from "./scheme.ts";
+
+/** How a method picks the volumes that matter (InlierQ eq. 7-11). */
+export interface Selection {
+  /** `topK: "cap"` takes the detector's cap on detections. */
+  readonly loss: { readonly topK: number | "cap"; readonly mode: SaliencyLoss["mode"] };
+  readonly separator: Separator;
+  /** Scores a fit sees at most, over all samples. */
+  readonly maxScores: number;
+}
+
+/** How a method improves the ranges it found (InlierQ Algorithm 1, line 8). */
+export interface Refinement {
+  readonly refiner: Refiner;
+  /** "output": error of each reader's output; "self": error of the quantized tensor itself. */
+  readonly target: "output" | "self";
+  readonly importance: RowWeights;
+  /** Also sample anomalies, with the weights `importance` gives them. */
+  readonly anomalies: boolean;
+  /** Output volumes per layer, and the most floats to keep for them. */
+  readonly rows: number;
+  readonly floats: number;
+}
+
+/** A post-training quantization method: a record of parts. The driver in calibrate.ts is shared. */
+export interface Method {
+  readonly name: string;
+  /** The publication, or what the method is commonly called. */
+  readonly cite: string;
+  /** Every option with its value, for the record. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Range of a weight, per output channel. */
+  weightObserver(scheme: Scheme): Observer;
+  /** Range of an activation; given masks where `selection` is set. */
+  activationObserver(scheme: Scheme, seed: number): Observer;
+  readonly selection?: Selection;
+  readonly refinement?: Refinement;
+}

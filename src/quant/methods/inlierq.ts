@@ -1,0 +1,100 @@
+import { type GmmOptions, gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
+import { ArgumentError } from "../../errors.ts";
+import type { SaliencyLoss } from "../evidence.ts";
+import type { Method } from "../method.ts";
+import { type FisherForm, importanceOf } from "../objective/importance.ts";
+import { masked } from "../observer/masked.ts";
+import { minmax as minmaxObserver } from "../observer/minmax.ts";
+import { gridRefiner, type Refiner } from "../refine.ts";
+import { type AdamRefinerOptions, adamRefiner } from "../refineAdam.ts";
+
+/** Every decision of the method; defaults as docs/notation.md lists them. */
+export interface InlierqOptions
+  extends Pick<GmmOptions, "transform" | "tau" | "monotone" | "floorShare" | "iterations" | "tolerance" | "varianceFloor"> {
+  /** K of eq. 7. Default "cap": the detector's cap on detections. Unstated in the paper per detector. */
+  readonly topK?: number | "cap";
+  /** Whether the K largest entries are taken per class (default, eq. 7) or over all classes. */
+  readonly topKMode?: SaliencyLoss["mode"];
+  /** "em" (default, eq. 10), or the paper's Table 3 alternatives. */
+  readonly separator?: "em" | "kmeans" | "svm";
+  /** Scores per fit, over all samples. Default 20000. */
+  readonly maxScores?: number;
+  /** What refinement compares: reader outputs (default) or the quantized tensor. Unstated in the paper. */
+  readonly objective?: "output" | "self";
+  /** How gradients weigh errors (eq. 4). Default "diag". */
+  readonly fisher?: FisherForm;
+  /** Damping of the Fisher weights, in [0, 1]. Default 0.1. */
+  readonly rho?: number;
+  /** Weight of inliers and anomalies in the objective (eq. 6, 12). Default 1 and 0. */
+  readonly lambdaInlier?: number;
+  readonly lambdaAnomaly?: number;
+  /** "grid" (default), "adam", or "none" for the mask's min-max as it is (T = 0). */
+  readonly refine?: "grid" | "adam" | "none";
+  /** Options of the Adam refiner. */
+  readonly adam?: AdamRefinerOptions;
+  /** Output volumes per site that refinement sees. Default 4096. */
+  readonly rows?: number;
+  /** Floats kept per layer for them: wide layers get fewer volumes. Default 2^20. */
+  readonly rowFloats?: number;
+}
+
+const DEFAULTS = {
+  topK: "cap",
+  topKMode: "perClass",
+  separator: "em",
+  maxScores: 20_000,
+  objective: "output",
+  fisher: "diag",
+  rho: 0.1,
+  lambdaInlier: 1,
+  lambdaAnomaly: 0,
+  refine: "grid",
+  rows: 4096,
+  rowFloats: 2 ** 20,
+} as const satisfies InlierqOptions;
+
+/** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. */
+export function inlierq(options: InlierqOptions = {}): Method {
+  const o = { ...DEFAULTS, ...options };
+  const { rho, fisher, lambdaInlier, lambdaAnomaly, rows } = o;
+  const weighting = { fisher, damping: rho, lambdaI: lambdaInlier, lambdaA: lambdaAnomaly };
+  if (!(rho >= 0 && rho <= 1)) throw new ArgumentError("inlierq", `rho must be in [0, 1], got ${rho}`);
+  const refiner = REFINERS[o.refine](o);
+  return {
+    name: "inlierq",
+    cite: "InlierQ, ICLR 2026",
+    options: o,
+    weightObserver: ({ axis }) => minmaxObserver({ axis }),
+    activationObserver: ({ axis }) => masked(minmaxObserver({ axis })),
+    selection: { loss: { topK: o.topK, mode: o.topKMode }, separator: SEPARATORS[o.separator](o), maxScores: o.maxScores },
+    ...(refiner && {
+      refinement: {
+        refiner,
+        target: o.objective,
+        importance: ({ gradients, inlier, view, rows: volumes }) =>
+          importanceOf(gradients, inlier, { samples: 1, channels: view.outputs, volumes }, weighting),
+        anomalies: lambdaAnomaly > 0,
+        rows,
+        floats: o.rowFloats,
+      },
+    }),
+  };
+}
+
+const SEPARATORS: Readonly<Record<NonNullable<InlierqOptions["separator"]>, (o: InlierqOptions) => Separator>> = {
+  em: ({ transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor }) =>
+    gmm1d(given({ transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor })),
+  kmeans: () => kmeans1d(),
+  svm: () => svm1d(),
+};
+
+const REFINERS: Readonly<Record<NonNullable<InlierqOptions["refine"]>, (o: InlierqOptions) => Refiner | undefined>> = {
+  grid: () => gridRefiner(),
+  adam: ({ adam }) => adamRefiner(adam),
+  none: () => undefined,
+};
+
+/** Drops undefined entries, so that they do not override a default. */
+function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, v]) => v !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,17 @@
+import type { Method } from "../method.ts";
+import { minmax as minmaxObserver } from "../observer/minmax.ts";
+import { mse as mseObserver } from "../observer/mse.ts";
+
+export interface MseOptions {
+  /** Exponent of the error. Default 2.4 (BRECQ, QDrop). */
+  readonly p?: number;
+}
+
+/** Activation ranges of least quantization error, min-max weights. */
+export const mse = ({ p = 2.4 }: MseOptions = {}): Method => ({
+  name: "mse",
+  cite: "Lp range search (OMSE, LAPQ, BRECQ)",
+  options: { p },
+  weightObserver: ({ axis }) => minmaxObserver({ axis }),
+  activationObserver: (scheme, seed) => mseObserver({ scheme, p, seed }),
+});

@@ -1,0 +1,80 @@
+import type { Graph, Layer } from "../graph/index.ts";
+import type { Slot, Tap } from "../nn/index.ts";
+import { fakeQuant, type Tensor } from "../tensor/index.ts";
+import { biasOnGrid } from "./bias.ts";
+import type { QParams, Scheme } from "./scheme.ts";
+
+/** How one tensor is quantized. */
+export interface SitePlan {
+  readonly params: QParams;
+  readonly scheme: Scheme;
+}
+
+/**
+ * A quantized model is the float graph and this: which layers run on the integer grid, with which
+ * parameters. A quantized layer reads the fake-quantized input and weight and a bias on the int32
+ * grid `scale_x * scale_w`; every other reader of the same tensor reads it in float.
+ */
+export interface Plan {
+  /** Names of the quantized layers. */
+  readonly layers: ReadonlySet<string>;
+  /** By name of the activation tensor. */
+  readonly activations: ReadonlyMap<string, SitePlan>;
+  /** By name of the weight. */
+  readonly weights: ReadonlyMap<string, SitePlan>;
+  /** Float biases that replace the model's, by layer name (bias correction). */
+  readonly biases: ReadonlyMap<string, Tensor>;
+}
+
+/** The plan that leaves every layer in float. */
+export const emptyPlan: Plan = { layers: new Set(), activations: new Map(), weights: new Map(), biases: new Map() };
+
+/** Fake-quantizes a tensor with its site's parameters. */
+export function applySite(x: Tensor, { params, scheme }: SitePlan): Tensor {
+  return fakeQuant(x, params.scale, params.zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: scheme.axis });
+}
+
+/** The float bias of a layer under a plan: the corrected one where there is one. */
+export function biasOf(graph: Graph, plan: Plan, layer: Layer): Tensor | undefined {
+  return plan.biases.get(layer.name) ?? (layer.bias === undefined ? undefined : graph.parameters.get(layer.bias));
+}
+
+type LayerTap = (slot: Slot, x: Tensor) => Tensor;
+
+/**
+ * The tap under which `graph.forward` computes what the exported integer model computes.
+ * Weights and biases are put on their grids once; an input shared by several layers is quantized once.
+ */
+export function tapOf(graph: Graph, plan: Plan): Tap {
+  const shared = new Map<string, WeakMap<Tensor, Tensor>>();
+  const taps = new Map<string, LayerTap>();
+  for (const layer of graph.layers) {
+    if (!plan.layers.has(layer.name)) continue;
+    taps.set(layer.name, layerTap(graph, plan, layer, shared));
+  }
+  const none: Tap = Object.assign((_: Slot, x: Tensor) => x, { at: () => none });
+  const at = (child: string): Tap => {
+    const tap = taps.get(child);
+    return tap ? Object.assign((slot: Slot, x: Tensor) => tap(slot, x), { at: () => none }) : none;
+  };
+  return Object.assign((_: Slot, x: Tensor) => x, { at });
+}
+
+function layerTap(graph: Graph, plan: Plan, layer: Layer, shared: Map<string, WeakMap<Tensor, Tensor>>): LayerTap {
+  const activation = plan.activations.get(layer.input);
+  const weight = plan.weights.get(layer.weight);
+  const weightOnGrid = weight && applySite(graph.parameters.get(layer.weight)!, weight);
+  const bias = biasOf(graph, plan, layer);
+  const gridBias = bias && activation && weight ? biasOnGrid(bias, layer, activation, weight) : bias;
+  let seen = shared.get(layer.input);
+  if (!seen) shared.set(layer.input, (seen = new WeakMap()));
+  const quantized = seen;
+  return (slot, x) => {
+    if (slot === "weight") return weightOnGrid ?? x;
+    if (slot === "bias") return gridBias ?? x;
+    if (slot !== "input" || !activation) return x;
+    let y = quantized.get(x);
+    if (!y) quantized.set(x, (y = applySite(x, activation)));
+    return y;
+  };
+}

@@ -1,0 +1,202 @@
+import type { Prediction } from "../detect/index.ts";
+import type { Separation } from "../em/index.ts";
+import { Rng, Tensor, viewAs } from "../tensor/index.ts";
+import type { Assignment } from "./assign.ts";
+import { ChannelMeans } from "./biasCorrection.ts";
+import { type FpRun, type GraphDetector, runFloat, runWithGradients, type SaliencyLoss } from "./evidence.ts";
+import { inlierMask } from "./inlier.ts";
+import type { Method, Selection } from "./method.ts";
+import { minmax } from "./observer/minmax.ts";
+import type { Observer } from "./observer/observer.ts";
+import { identityView, patchView } from "./patches.ts";
+import { type LayerRows, type RowLimits, RowSampler } from "./rows.ts";
+import { saliency } from "./saliency.ts";
+import type { Range } from "./scheme.ts";
+import { ScoreSample } from "./scores.ts";
+import type { Steps } from "./steps.ts";
+import { volumesOf } from "./volumes.ts";
+
+/** Calibration samples as network inputs, readable as often as needed. */
+export interface SampleSource {
+  readonly names: readonly string[];
+  tensor(index: number): Tensor;
+}
+
+/** What one pass over the float model gathers for every method. */
+export interface Observed {
+  /** Exact range of every activation site. */
+  readonly extremes: ReadonlyMap<string, Range>;
+  /** The method's range, for methods that look at all volumes. */
+  readonly ranges: ReadonlyMap<string, Range>;
+  /** Saliency scores, for methods with a selection. */
+  readonly scores: ReadonlyMap<string, ScoreSample>;
+  readonly means: ChannelMeans;
+  /** Float detections per sample, in pixels of the network input. */
+  readonly detections: readonly (readonly Prediction[])[];
+}
+
+interface Pass {
+  readonly model: GraphDetector;
+  readonly samples: SampleSource;
+  readonly assignment: Assignment;
+  readonly method: Method;
+  readonly seed: number;
+  /** Samples whose channel means bias correction will compare with, in order. */
+  readonly meanSamples: readonly number[];
+  readonly steps: Steps;
+}
+
+/** Resolves eq. 7's K: "cap" is the detector's cap on detections. */
+const lossOf = ({ loss }: Selection, { detector }: GraphDetector): SaliencyLoss => ({
+  topK: loss.topK === "cap" ? detector.maxDetections : loss.topK,
+  mode: loss.mode,
+});
+
+const runOf = ({ model, method, samples }: Pass, names: ReadonlySet<string>, index: number): FpRun =>
+  method.selection
+    ? runWithGradients(model, samples.tensor(index), names, lossOf(method.selection, model), samples.names[index])
+    : runFloat(model, samples.tensor(index), names);
+
+/** Names of the tensors a pass must see: activation sites and the outputs of the layers that read them. */
+function tensorsOf({ assignment }: Pass): Set<string> {
+  return new Set([...assignment.sites.keys(), ...assignment.layers.map((l) => l.output)]);
+}
+
+/** A stateful handle on an observer, one per site. */
+function observing(observer: Observer) {
+  let state = observer.init();
+  return {
+    add: (x: Tensor, mask?: Tensor) => {
+      state = observer.add(state, mask ? { x, mask } : { x });
+    },
+    result: () => observer.result(state),
+  };
+}
+
+/** First pass: exact ranges, channel means, float detections, and scores or the method's own ranges. */
+export async function observe(pass: Pass): Promise<Observed> {
+  const { assignment, method, samples, model } = pass;
+  const names = tensorsOf(pass);
+  const sites = [...assignment.sites.values()];
+  const extremes = new Map(sites.map((s) => [s.tensor, observing(minmax({ axis: s.scheme.axis }))]));
+  const own = new Map(method.selection ? [] : sites.map((s) => [s.tensor, observing(method.activationObserver(s.scheme, pass.seed))]));
+  const scores = new Map<string, ScoreSample>();
+  const means = new ChannelMeans();
+  const detections: (readonly Prediction[])[] = [];
+  for (let i = 0; i < samples.names.length; i++) {
+    const run = runOf(pass, names, i);
+    for (const { tensor } of sites) {
+      const x = run.tensors.get(tensor) as Tensor;
+      extremes.get(tensor)?.add(x);
+      own.get(tensor)?.add(x);
+    }
+    const place = pass.meanSamples.indexOf(i);
+    if (place >= 0) for (const layer of assignment.layers) means.add(layer.name, run.tensors.get(layer.output) as Tensor, place);
+    for (const [name, g] of run.gradients) addScores(pass, scores, name, g);
+    detections.push(model.detector.decode(run.heads)[0]);
+    await pass.steps.after("observe", i + 1);
+  }
+  return { extremes: resultsOf(extremes), ranges: resultsOf(own), scores, means, detections };
+}
+
+function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, g: Tensor): void {
+  let sample = scores.get(name);
+  if (!sample) {
+    const limit = (method.selection as Selection).maxScores;
+    scores.set(name, (sample = new ScoreSample(new Rng(seed).split(`scores/${name}`), limit, samples.names.length)));
+  }
+  sample.add(saliency(g));
+}
+
+const resultsOf = (handles: ReadonlyMap<string, { result(): Range }>): Map<string, Range> =>
+  new Map([...handles].map(([name, h]) => [name, h.result()]));
+
+/** What the second pass of a selecting method gathers. */
+export interface Selected {
+  /** Range over the inlier volumes of each site. */
+  readonly ranges: ReadonlyMap<string, Range>;
+  /** Sampled volumes per site: one set per reader, or one for the site itself. */
+  readonly rows: ReadonlyMap<string, readonly LayerRows[]>;
+}
+
+/**
+ * Second pass: with the masks known, the range over inliers (InlierQ eq. 11 and Algorithm 1, line 7) and
+ * the sampled volumes that refinement works on. Sites without an inlier anywhere keep their full range.
+ */
+export async function select(
+  pass: Pass,
+  separations: ReadonlyMap<string, Separation>,
+  extremes: ReadonlyMap<string, Range>,
+): Promise<Selected> {
+  const { assignment, method, samples, seed } = pass;
+  const sites = [...assignment.sites.values()];
+  const observers = new Map(sites.map((s) => [s.tensor, { ...observing(method.activationObserver(s.scheme, seed)), seen: false }]));
+  const samplers = rowSamplers(pass);
+  const names = tensorsOf(pass);
+  for (let i = 0; i < samples.names.length; i++) {
+    const run = runOf(pass, names, i);
+    const masks = masksOf(run, separations, names);
+    for (const { tensor } of sites) {
+      const mask = masks.get(tensor);
+      const handle = observers.get(tensor);
+      if (!handle || !mask || !mask.data.includes(1)) continue;
+      handle.add(volumesFirst(run.tensors.get(tensor) as Tensor), mask);
+      handle.seen = true;
+    }
+    for (const s of samplers) {
+      const y = run.tensors.get(s.measured) as Tensor;
+      const mask = masks.get(s.measured)?.data as Uint8Array | undefined;
+      s.sampler.add(run.tensors.get(s.site) as Tensor, y.shape, run.gradients.get(s.measured), mask, method.refinement?.anomalies);
+    }
+    await pass.steps.after("select", i + 1);
+  }
+  const ranges = new Map([...observers].map(([name, h]) => [name, h.seen ? h.result() : (extremes.get(name) as Range)]));
+  const rows = new Map<string, LayerRows[]>();
+  for (const s of samplers) rows.set(s.site, [...(rows.get(s.site) ?? []), s.sampler.result()]);
+  return { ranges, rows };
+}
+
+interface SiteSampler {
+  readonly site: string;
+  /** The tensor whose error is measured: a reader's output, or the site itself. */
+  readonly measured: string;
+  readonly sampler: RowSampler;
+}
+
+function rowSamplers({ assignment, method, model, samples, seed }: Pass): SiteSampler[] {
+  const { refinement } = method;
+  if (!refinement) return [];
+  const limits: RowLimits = { rows: refinement.rows, floats: refinement.floats, samples: samples.names.length };
+  return [...assignment.sites.values()].flatMap(({ tensor, readers }) => {
+    const rng = new Rng(seed).split(`rows/${tensor}`);
+    if (refinement.target === "self") {
+      const { channels } = volumesOf((model.graph.metas.get(tensor) as Tensor).shape);
+      return [{ site: tensor, measured: tensor, sampler: new RowSampler(undefined, identityView(channels), limits, rng) }];
+    }
+    return readers.map((layer) => {
+      const view = patchView(layer, (model.graph.parameters.get(layer.weight) as Tensor).shape);
+      return { site: tensor, measured: layer.output, sampler: new RowSampler(layer, view, limits, rng.split(layer.name)) };
+    });
+  });
+}
+
+/** u8 masks [N,h,w] (or [Q] for feature rows) of every tensor; without a separation all volumes are inliers. */
+function masksOf(run: FpRun, separations: ReadonlyMap<string, Separation>, names: ReadonlySet<string>): Map<string, Tensor> {
+  const masks = new Map<string, Tensor>();
+  for (const name of names) {
+    const x = run.tensors.get(name) as Tensor;
+    const g = run.gradients.get(name);
+    const separation = separations.get(name);
+    masks.set(name, g && separation ? inlierMask(saliency(g), separation) : everyVolume(x));
+  }
+  return masks;
+}
+
+function everyVolume(x: Tensor): Tensor {
+  const { count } = volumesOf(x.shape);
+  const shape = x.shape.length >= 4 ? [x.shape[0], ...x.shape.slice(2)] : [count];
+  return new Tensor(shape, "u8", new Uint8Array(count).fill(1));
+}
+
+/** Feature rows [1,Q,D] read as Q samples of D channels, which is how masks index them. */
+const volumesFirst = (x: Tensor): Tensor => (x.shape.length >= 4 ? x : viewAs(x, [volumesOf(x.shape).count, volumesOf(x.shape).channels]));

@@ -1,0 +1,51 @@
+import { AbortError } from "../errors.ts";
+
+/** One report of a long job. */
+export interface Progress {
+  readonly stage: string;
+  /** Steps of the stage finished, and its number of steps. */
+  readonly done: number;
+  readonly total: number;
+  /** Share of the whole job's estimated work that is finished, in [0, 1]. */
+  readonly fraction: number;
+}
+
+/** A stage of a job: its number of steps and the relative work of one. */
+export interface Stage {
+  readonly name: string;
+  readonly steps: number;
+  readonly work: number;
+}
+
+export interface StepOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/**
+ * Counts a job's steps, reports them, and gives control back between them, so that a browser tab stays
+ * alive and an abort takes effect at the next step.
+ */
+export class Steps {
+  readonly #stages: readonly Stage[];
+  readonly #options: StepOptions;
+  readonly #total: number;
+
+  constructor(stages: readonly Stage[], options: StepOptions) {
+    this.#stages = stages.filter((s) => s.steps > 0);
+    this.#options = options;
+    this.#total = this.#stages.reduce((sum, s) => sum + s.steps * s.work, 0);
+  }
+
+  /** Announces that `done` steps of a stage are finished. Errors: AbortError when the signal fired. */
+  async after(stage: string, done: number): Promise<void> {
+    const at = this.#stages.findIndex((s) => s.name === stage);
+    const found = this.#stages[at];
+    const before = this.#stages.slice(0, at).reduce((sum, s) => sum + s.steps * s.work, 0);
+    const fraction = found ? (before + Math.min(done, found.steps) * found.work) / this.#total : 1;
+    this.#options.onProgress?.({ stage, done, total: found?.steps ?? done, fraction });
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (this.#options.signal?.aborted)
+      throw new AbortError(stage, `the job must not be aborted, got an abort after step ${done} of ${found?.steps ?? done}`);
+  }
+}
