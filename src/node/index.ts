@@ -2,6 +2,7 @@ export { annotatedPictures, readAnnotations } from "./dataset.ts";
 export { type ModelFile, readModel } from "./model.ts";
 export { checkOutput, OutputError, type OutputFiles, writeFileAtomic, writeOutput } from "./output.ts";
 export { choosePictures, listPictures, type PictureFile, readBytes, readPicture, readPictures } from "./pictures.ts";
+export { resultFiles } from "./resultFiles.ts";
 export {
   type Agreement,
   type AgreementOptions,

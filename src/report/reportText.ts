@@ -1,0 +1,129 @@
+import type { CalibrationRecord, LayerRecord, RangeRecord, SiteRecord } from "../quant/index.ts";
+
+/** Files a report refers to, by path below the report. */
+export interface ReportFigures {
+  /** Pictures of detections with their captions. */
+  readonly detections: readonly { readonly path: string; readonly name: string }[];
+  /** Mixture figures by tensor name. */
+  readonly mixtures: readonly { readonly path: string; readonly tensor: string }[];
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const number = (value: number): string => String(Number(value.toPrecision(4)));
+/** A table cell: pipes and line breaks would end it. */
+const cell = (text: string): string => text.replace(/\|/g, "\\|").replace(/[\r\n]+/g, " ");
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** "[-0.28, 12.4]"; for channels the widest ends and their number. */
+export function rangeText({ min, max }: RangeRecord): string {
+  const low = min.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const high = max.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return `[${number(low)}, ${number(high)}]${min.length > 1 ? ` x${min.length}` : ""}`;
+}
+
+function siteRow(site: SiteRecord): string[] {
+  const { tensor, bits, granularity, observed, rangeBefore, rangeAfter, inlierShare, threshold, clippedShare, sqnr, objective, flags } =
+    site;
+  const last = objective.at(-1);
+  return [
+    tensor,
+    `${bits}${granularity === "perChannel" ? " per channel" : ""}`,
+    rangeText(observed),
+    rangeText(rangeBefore),
+    rangeText(rangeAfter),
+    inlierShare === null ? "-" : percent(inlierShare),
+    threshold === null ? "-" : number(threshold),
+    `${(100 * clippedShare).toFixed(3)} %`,
+    sqnr === null ? "-" : sqnr.toFixed(1),
+    last === undefined ? "-" : `${number(objective[0])} → ${number(last)}`,
+    flags.join(", ") || "-",
+  ];
+}
+
+function layerRow({ name, kind, quantized, macs, weightBits, weightMapping, weightSqnr, biasCorrection, flags }: LayerRecord): string[] {
+  const bias =
+    biasCorrection === null
+      ? "-"
+      : `${number(biasCorrection.before)} → ${number(biasCorrection.after)}${biasCorrection.kept ? "" : " (not kept)"}`;
+  return [
+    name,
+    kind,
+    quantized ? `${weightBits} ${weightMapping}` : "float",
+    String(macs),
+    weightSqnr === null ? "-" : weightSqnr.toFixed(1),
+    bias,
+    flags.join(", ") || "-",
+  ];
+}
+
+function summary(record: CalibrationRecord): string {
+  const { macs, bytes, detections, gate } = record;
+  const rows: [string, string][] = [
+    ["model", record.model],
+    ["detector card", record.detector],
+    ["method", `${record.method}, ${record.scheme}, policy ${record.policy}, seed ${record.seed}`],
+    ["calibration pictures", String(record.samples.length)],
+    ["multiply-accumulates quantized", `${percent(macs.fraction)} (${macs.quantized} of ${macs.total})`],
+    ["layers quantized", `${record.layers.filter((l) => l.quantized).length} of ${record.layers.length}`],
+    ["weights and biases", `${bytes.before} bytes before, ${bytes.after} bytes after`],
+  ];
+  if (detections) {
+    const { kept, float, keptShare, quantized } = detections;
+    rows.push(["float detections kept", `${kept} of ${float} (${percent(keptShare)}); the quantized detector finds ${quantized}`]);
+  }
+  if (gate)
+    rows.push(["gate", `${gate.rule} = ${number(gate.value)}, needed ${number(gate.limit)}: ${gate.passed ? "passed" : "not passed"}`]);
+  return table(["", ""], rows);
+}
+
+/** The report of a calibration as Markdown. Every number comes from the record. */
+export function reportText(record: CalibrationRecord, figures: ReportFigures): string {
+  const sections = [`# ${record.model} quantized to ${record.scheme} with ${record.method}`, summary(record)];
+  if (figures.detections.length > 0) {
+    sections.push(
+      "## Detections before and after",
+      "Calibration pictures whose detections changed most, float on the left, quantized on the right; boxes with a score of at least the card's `visibleThreshold`.",
+      ...figures.detections.map(({ path, name }) => `![${name.replace(/[[\]]/g, " ")}](${encodeURI(path)})`),
+    );
+  }
+  const head = [
+    "tensor",
+    "bits",
+    "observed",
+    "range before",
+    "range after",
+    "inliers",
+    "threshold",
+    "clipped",
+    "SQNR dB",
+    "objective",
+    "flags",
+  ];
+  sections.push(
+    "## Activations",
+    'One row a quantized tensor, lowest SQNR first. Ranges are in activation units; "before" is the method\'s first range, "after" the exported one. ' +
+      "Inliers: share of volumes whose saliency reaches the threshold. Clipped: share of all values outside the exported range.",
+    table(head, bySqnr(record.sites).map(siteRow)),
+  );
+  if (figures.mixtures.length > 0) {
+    sections.push(
+      "### Saliency mixtures",
+      "The fitted mixtures of the tensors with the lowest SQNR.",
+      ...figures.mixtures.map(({ path, tensor }) => `![saliency of ${tensor.replace(/[[\]]/g, " ")}](${encodeURI(path)})`),
+    );
+  }
+  sections.push(
+    "## Layers",
+    table(["layer", "kind", "weights", "MACs", "weight SQNR dB", "error of the channel means", "flags"], record.layers.map(layerRow)),
+  );
+  return `${sections.join("\n\n")}\n`;
+}
+
+/** Sites from the lowest SQNR up; those without one last; ties in record order. */
+export function bySqnr(sites: readonly SiteRecord[]): SiteRecord[] {
+  return [...sites].sort((a, b) => (a.sqnr ?? Number.POSITIVE_INFINITY) - (b.sqnr ?? Number.POSITIVE_INFINITY) || 0);
+}
