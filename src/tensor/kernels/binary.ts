@@ -1,6 +1,7 @@
 import { type Arena, type Expr, FunctionBuilder, i32, instantiate, type Local, load, op, sharedArena } from "../../wasm/index.ts";
 import { broadcastStrides } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import { type Axis, mergeAxes, walk } from "./axes.ts";
 import type { FastKernel } from "./index.ts";
 import { floats, stage, staged } from "./staging.ts";
 import { add, div, max, min, mul, sub } from "./vectorMath.ts";
@@ -31,19 +32,6 @@ function emitLoops(formula: Formula): FunctionBuilder[] {
   });
 }
 
-/** Consecutive axes along which both operands advance evenly, merged: [length, step of a, step of b], innermost last. */
-function mergedAxes(shape: readonly number[], a: readonly number[], b: readonly number[]): [number, number, number][] {
-  const [sa, sb] = [broadcastStrides(a, shape), broadcastStrides(b, shape)];
-  const axes: [number, number, number][] = [];
-  for (let d = shape.length - 1; d >= 0; d--) {
-    if (shape[d] === 1) continue;
-    const inner = axes[0];
-    if (inner && sa[d] === inner[1] * inner[0] && sb[d] === inner[2] * inner[0]) inner[0] *= shape[d]!;
-    else axes.unshift([shape[d]!, sa[d]!, sb[d]!]);
-  }
-  return axes.length > 0 ? axes : [[1, 1, 1]];
-}
-
 /** Floats per operand that pass through the arena at once where both run along. */
 const CHUNK = 16384;
 
@@ -71,36 +59,28 @@ function chunked(arena: Arena, entry: string, formula: Formula, name: string, a:
 /** Runs of one number against many, or many against many, wherever the outer axes put them. */
 function spread(
   arena: Arena,
-  axes: readonly [number, number, number][],
+  axes: readonly Axis[],
   formula: Formula,
   name: string,
   a: Float32Array,
   b: Float32Array,
 ): Float32Array<ArrayBuffer> {
-  const [length, stepA, stepB] = axes[axes.length - 1]!;
-  const loop = instantiate(name, () => emitLoops(formula), arena)[stepA === 0 ? "left" : stepB === 0 ? "right" : "both"]!;
+  const [length, steps] = axes[axes.length - 1]!;
+  const loop = instantiate(name, () => emitLoops(formula), arena)[entryOf(steps)]!;
   const outer = axes.slice(0, -1);
-  const runs = outer.reduce((product, [n]) => product * n, 1);
+  const size = outer.reduce((product, [n]) => product * n, length);
   const [pa, pb] = [stage(arena, a), stage(arena, b)];
-  const y = arena.allocate(4 * runs * length);
-  const index = outer.map(() => 0);
-  let [ia, ib] = [pa, pb];
-  for (let run = 0; run < runs; run++) {
+  const y = arena.allocate(4 * size);
+  let at = y;
+  walk(outer, [0, 0], ([ia, ib]) => {
     // Rows ascend, so what a run writes behind its end is overwritten by the next.
-    loop(ia, ib, y + 4 * run * length, length);
-    for (let d = outer.length - 1; d >= 0; d--) {
-      const [n, da, db] = outer[d]!;
-      index[d]!++;
-      ia += 4 * da;
-      ib += 4 * db;
-      if (index[d]! < n) break;
-      ia -= 4 * da * n;
-      ib -= 4 * db * n;
-      index[d] = 0;
-    }
-  }
-  return arena.read(y, runs * length);
+    loop(pa + 4 * ia!, pb + 4 * ib!, at, length);
+    at += 4 * length;
+  });
+  return arena.read(y, size);
 }
+
+const entryOf = ([stepA, stepB]: readonly number[]): "both" | "left" | "right" => (stepA === 0 ? "left" : stepB === 0 ? "right" : "both");
 
 /** Shorter runs than this cost more in calls than the plain loop. */
 const SHORT_RUN = 4;
@@ -111,14 +91,17 @@ function kernelOf(name: string, formula: Formula): FastKernel {
       const arrays = floats(inputs);
       if (!arrays || meta!.shape.includes(0)) return undefined;
       const [a, b] = arrays as [Float32Array, Float32Array];
-      const axes = mergedAxes(meta!.shape, inputs[0]!.shape, inputs[1]!.shape);
-      const [length, stepA, stepB] = axes[axes.length - 1]!;
+      const { shape } = meta!;
+      const axes = mergeAxes(
+        shape,
+        inputs.map((x) => broadcastStrides(x.shape, shape)),
+      );
+      const [length, steps] = axes[axes.length - 1]!;
       const key = `binary ${name}`;
       if (axes.length === 1) {
-        const entry = stepA === 0 ? "left" : stepB === 0 ? "right" : "both";
-        return [new Tensor(meta!.shape, "f32", chunked(sharedArena(), entry, formula, key, a, b))];
+        return [new Tensor(meta!.shape, "f32", chunked(sharedArena(), entryOf(steps), formula, key, a, b))];
       }
-      if (length < SHORT_RUN && axes.length > 1 && a.length + b.length > 4096) return undefined;
+      if (length < SHORT_RUN && a.length + b.length > 4096) return undefined;
       return staged((arena) => [new Tensor(meta!.shape, "f32", spread(arena, axes, formula, key, a, b))]);
     },
     bound: () => "exact",

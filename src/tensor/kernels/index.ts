@@ -4,7 +4,11 @@ import { conv2d } from "./conv2d.ts";
 import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
 import { conv2dWeightGrad } from "./conv2dWeightGrad.ts";
 import { fakeQuant } from "./fakeQuant.ts";
+import { maskKernels } from "./mask.ts";
 import { matmul } from "./matmul.ts";
+import { maxPool2d } from "./maxPool2d.ts";
+import { moveKernels } from "./move.ts";
+import { reduceKernels } from "./reduce.ts";
 import { unaryKernels } from "./unary.ts";
 
 /**
@@ -26,10 +30,14 @@ export interface FastKernel {
 export const kernels: Readonly<Record<string, FastKernel>> = {
   ...unaryKernels,
   ...binaryKernels,
+  ...maskKernels,
+  ...moveKernels,
+  ...reduceKernels,
   fakeQuant,
   matmul,
   conv2d,
   conv2dInputGrad,
   conv2dWeightGrad,
   convTranspose2d,
+  maxPool2d,
 };

@@ -32,7 +32,7 @@ export const isPlain = (l: Layout, height: number, width: number): boolean => l.
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
   instantiate("plane", () => [emitPad(), emitCopyRows(), emitScatter()], arena);
 
-/** Lays out `planes` dense planes at `source` as `layout` at `target`. */
+/** Lays out `planes` dense planes at `source` as `layout` at `target`, the border filled with `fill`. */
 export function padPlanes(
   arena: Arena,
   source: number,
@@ -41,15 +41,16 @@ export function padPlanes(
   width: number,
   layout: Layout,
   target: number,
+  fill = 0,
 ): void {
   const { pad } = kernel(arena);
   const { deal, left, top, row, size } = layout;
-  pad!(target, 0, 0, 0, 0, 0, 0, 4 * planes * size);
+  arena.f32.fill(fill, target >> 2, (target >> 2) + planes * size);
   for (let remainder = 0; remainder < deal; remainder++) {
     const count = Math.max(0, Math.ceil((width - remainder) / deal));
     const first = target + 4 * (top * row + columnOffset(layout, left + remainder));
     for (let p = 0; p < planes; p++) {
-      pad!(first + 4 * p * size, 4 * row, source + 4 * (p * height * width + remainder), 4 * width, height, count, deal, 0);
+      pad!(first + 4 * p * size, 4 * row, source + 4 * (p * height * width + remainder), 4 * width, height, count, deal);
     }
   }
 }
@@ -81,21 +82,15 @@ export function scatter(
   kernel(arena).scatter!(target, rowStep, columnStep, source, sourcePitch, rows, columns);
 }
 
-/** Sets bytes to zero. */
-export function clear(arena: Arena, target: number, bytes: number): void {
-  kernel(arena).pad!(target, 0, 0, 0, 0, 0, 0, bytes);
-}
-
-/** pad(target, targetPitch, source, sourcePitch, rows, count, deal, clear): clears bytes, then copies every deal-th float of each row. */
+/** pad(target, targetPitch, source, sourcePitch, rows, count, deal): copies every deal-th float of each row. */
 function emitPad(): FunctionBuilder {
   const f = new FunctionBuilder(
     "pad",
     Array.from({ length: 8 }, () => "i32" as const),
   );
-  const [target, targetPitch, source, sourcePitch, rows, count, deal, bytes] = f.pointers;
+  const [target, targetPitch, source, sourcePitch, rows, count, deal] = f.pointers;
   const [y, x, from, to] = f.locals("i32", 4);
   const whole = f.let(op("i32.sub", count!, i32(3)));
-  f.if(bytes!, () => f.zero(target!, bytes!));
   const quads = (step: number, read: () => ReturnType<typeof shuffle>) =>
     f.while(op("i32.lt_s", x!, whole), () => {
       f.store("v128.store", to!, read());

@@ -1,0 +1,76 @@
+import { stridesOf } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { mergeAxes, walk } from "./axes.ts";
+import type { FastKernel } from "./index.ts";
+import { floats } from "./staging.ts";
+
+interface Fold {
+  readonly start: number;
+  /** Folds x[from .. from + length) into one running value. */
+  run(value: number, x: Float32Array, from: number, length: number): number;
+  /** Folds one element. */
+  one(value: number, x: number): number;
+  readonly mean?: boolean;
+}
+
+/** Visits elements in the order of the reference and accumulates in double as it does, so the bits agree. */
+function reduction(fold: Fold): FastKernel {
+  return {
+    run(inputs, attrs, [meta]) {
+      const x = floats(inputs)?.[0];
+      const { shape } = inputs[0]!;
+      const { dim } = attrs as { readonly dim: readonly number[] };
+      if (!x || x.length === 0) return undefined;
+      const into = stridesOf(shape.map((d, i) => (dim.includes(i) ? 1 : d))).map((s, i) => (dim.includes(i) ? 0 : s));
+      const axes = mergeAxes(shape, [into]);
+      const [length, steps] = axes[axes.length - 1]!;
+      const sums = new Float64Array(meta!.shape.reduce((n, d) => n * d, 1)).fill(fold.start);
+      let from = 0;
+      walk(axes.slice(0, -1), [0], ([to]) => {
+        if (steps[0] === 0) sums[to!] = fold.run(sums[to!]!, x, from, length);
+        else for (let i = 0; i < length; i++) sums[to! + i] = fold.one(sums[to! + i]!, x[from + i]!);
+        from += length;
+      });
+      if (fold.mean) {
+        const count = dim.reduce((n, d) => n * shape[d]!, 1);
+        for (let i = 0; i < sums.length; i++) sums[i]! /= count;
+      }
+      return [new Tensor(meta!.shape, "f32", Float32Array.from(sums))];
+    },
+    bound: () => "exact",
+  };
+}
+
+const plus: Omit<Fold, "mean"> = {
+  start: 0,
+  run(value, x, from, length) {
+    let sum = value;
+    for (let i = from; i < from + length; i++) sum += x[i]!;
+    return sum;
+  },
+  one: (value, x) => value + x,
+};
+
+/** Kernels of the reductions, by op name. */
+export const reduceKernels: Readonly<Record<string, FastKernel>> = {
+  sum: reduction(plus),
+  mean: reduction({ ...plus, mean: true }),
+  amax: reduction({
+    start: -Infinity,
+    run(value, x, from, length) {
+      let best = value;
+      for (let i = from; i < from + length; i++) best = Math.max(best, x[i]!);
+      return best;
+    },
+    one: (value, x) => Math.max(value, x),
+  }),
+  amin: reduction({
+    start: Infinity,
+    run(value, x, from, length) {
+      let best = value;
+      for (let i = from; i < from + length; i++) best = Math.min(best, x[i]!);
+      return best;
+    },
+    one: (value, x) => Math.min(value, x),
+  }),
+};
