@@ -1,20 +1,15 @@
-import { sizeOf, stridesOf } from "./shape.ts";
+import { stridesOf } from "./shape.ts";
 
 /** For each element of `shape` in row-major order, the offset that `strides` give it, plus `base`. */
 export function offsets(shape: readonly number[], strides: readonly number[], base = 0): Int32Array {
-  const found = new Int32Array(sizeOf(shape));
-  const index = new Array<number>(shape.length).fill(0);
-  let at = base;
-  for (let i = 0; i < found.length; i++) {
-    found[i] = at;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      index[d]++;
-      at += strides[d];
-      if (index[d] < shape[d]) break;
-      at -= strides[d] * shape[d];
-      index[d] = 0;
+  let found = Int32Array.of(base);
+  shape.forEach((count, d) => {
+    const next = new Int32Array(found.length * count);
+    for (let i = 0; i < found.length; i++) {
+      for (let k = 0; k < count; k++) next[i * count + k] = found[i] + k * strides[d];
     }
-  }
+    found = next;
+  });
   return found;
 }
 

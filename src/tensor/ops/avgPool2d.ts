@@ -44,22 +44,22 @@ function reach(o: number, axis: 0 | 1, size: number, { kernel, stride, padding }
   return [Math.max(start, 0), Math.min(end, size), end - start];
 }
 
-/** Calls `visit(output, input, divisor)` for every pair that shares a window. */
-function eachPair(
+/** Calls `visit(output, rows, columns, divisor)` for every window; rows count through all planes. */
+function eachWindow(
   x: readonly number[],
   y: readonly number[],
   attrs: AvgPool2dAttrs,
-  visit: (iy: number, ix: number, divisor: number) => void,
+  visit: (iy: number, rows: readonly [number, number], columns: readonly [number, number], divisor: number) => void,
 ): void {
   const [n, c, h, w] = x;
   const [, , oh, ow] = y;
   for (let p = 0; p < n * c; p++) {
     for (let i = 0; i < oh; i++) {
-      const [y0, y1, rows] = reach(i, 0, h, attrs);
+      const [y0, y1, high] = reach(i, 0, h, attrs);
       for (let j = 0; j < ow; j++) {
-        const [x0, x1, columns] = reach(j, 1, w, attrs);
-        const divisor = attrs.countIncludePad ? rows * columns : (y1 - y0) * (x1 - x0);
-        for (let r = y0; r < y1; r++) for (let s = x0; s < x1; s++) visit((p * oh + i) * ow + j, (p * h + r) * w + s, divisor);
+        const [x0, x1, wide] = reach(j, 1, w, attrs);
+        const divisor = attrs.countIncludePad ? high * wide : (y1 - y0) * (x1 - x0);
+        visit((p * oh + i) * ow + j, [p * h + y0, p * h + y1], [x0, x1], divisor);
       }
     }
   }
@@ -91,13 +91,12 @@ export const avgPool2d: Op<AvgPool2dAttrs, (x: Tensor, options: AvgPool2dOptions
       return [{ shape: [n, c, ...outSize("avgPool2d", [h, w], attrs)], dtype: x.dtype }];
     },
     reference([x], attrs, [y]) {
-      const sums = new Float64Array(y.size);
-      const divisors = new Float64Array(y.size).fill(1);
-      eachPair(x.shape, y.shape, attrs, (iy, ix, divisor) => {
-        sums[iy] += x.data[ix];
-        divisors[iy] = divisor;
+      const w = x.shape[3];
+      eachWindow(x.shape, y.shape, attrs, (iy, rows, columns, divisor) => {
+        let sum = 0;
+        for (let r = rows[0]; r < rows[1]; r++) for (let s = columns[0]; s < columns[1]; s++) sum += x.data[r * w + s];
+        y.data[iy] = sum / divisor;
       });
-      for (let i = 0; i < sums.length; i++) y.data[i] = sums[i] / divisors[i];
     },
     vjp: ([g], { inputs: [x], attrs }) => [g && avgPool2dInputGrad(g, { ...attrs, inputSize: [x.shape[2], x.shape[3]] })],
     sample(draw) {
@@ -126,9 +125,11 @@ export const avgPool2dInputGrad: Op<AvgPool2dInputGradAttrs, (g: Tensor, attrs: 
       return [{ shape: [n, c, ...attrs.inputSize], dtype: g.dtype }];
     },
     reference([g], attrs, [y]) {
+      const w = y.shape[3];
       const sums = new Float64Array(y.size);
-      eachPair(y.shape, g.shape, attrs, (iy, ix, divisor) => {
-        sums[ix] += g.data[iy] / divisor;
+      eachWindow(y.shape, g.shape, attrs, (iy, rows, columns, divisor) => {
+        const share = g.data[iy] / divisor;
+        for (let r = rows[0]; r < rows[1]; r++) for (let s = columns[0]; s < columns[1]; s++) sums[r * w + s] += share;
       });
       y.data.set(sums);
     },

@@ -26,6 +26,7 @@ export { type PadAttrs, type PadMode, pad, padInputGrad } from "./pad.ts";
 export { permute } from "./permute.ts";
 export { amax, amin, logSumExp, mean, type ReduceAttrs, type ReduceOptions, sum, sumTo } from "./reduce.ts";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.ts";
+export { type RoiAlignAttrs, roiAlign, roiAlignInputGrad } from "./roiAlign.ts";
 export { roundSte } from "./roundSte.ts";
 export { type SliceAttrs, slice, sliceInputGrad } from "./slice.ts";
 export { logSoftmax, softmax } from "./softmax.ts";

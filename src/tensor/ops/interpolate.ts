@@ -111,6 +111,21 @@ function eachTap(input: readonly number[], attrs: InterpolateAttrs, visit: (iy: 
   }
 }
 
+/** Mode "nearest": every output pixel is a copy of one input pixel. */
+function pick(x: Tensor, attrs: InterpolateAttrs, y: Tensor): void {
+  const [n, c, h, w] = x.shape;
+  const [oh, ow] = attrs.size;
+  const rows = tapsOf(0, h, attrs).low;
+  const columns = tapsOf(1, w, attrs).low;
+  for (let p = 0; p < n * c; p++) {
+    for (let i = 0; i < oh; i++) {
+      const from = (p * h + rows[i]) * w;
+      const to = (p * oh + i) * ow;
+      for (let j = 0; j < ow; j++) y.data[to + j] = x.data[from + columns[j]];
+    }
+  }
+}
+
 function inferSize(op: string, x: Meta, { size }: InterpolateAttrs): void {
   requireFloat(op, "x", x);
   requireRank(op, "x", x, 4);
@@ -142,6 +157,10 @@ export const interpolate: Op<InterpolateAttrs, (x: Tensor, options: InterpolateO
       return [{ shape: [x.shape[0], x.shape[1], ...attrs.size], dtype: x.dtype }];
     },
     reference([x], attrs, [y]) {
+      if (attrs.mode === "nearest") {
+        pick(x, attrs, y);
+        return;
+      }
       const sums = new Float64Array(y.size);
       eachTap(x.shape, attrs, (iy, ix, weight) => {
         sums[iy] += x.data[ix] * weight;

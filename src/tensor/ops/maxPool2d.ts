@@ -42,27 +42,33 @@ function outShape(op: string, x: Meta, attrs: MaxPool2dAttrs): number[] {
   return [n, c, ...windowCount(op, [h, w], attrs)];
 }
 
-/** Offset h · W + w of the first maximum of every window; NaN counts as the maximum, padding never does. */
+/** Window steps [first, past) that lie inside an axis of length `size`. */
+function inside(start: number, dilation: number, kernel: number, size: number): [number, number] {
+  return [Math.max(0, Math.ceil(-start / dilation)), Math.min(kernel, Math.ceil((size - start) / dilation))];
+}
+
+/** Offset h · W + w of the first maximum of every window, or of its last NaN; -1 for a window of padding only. */
 function firstMaxima(x: Tensor, { kernel, stride, padding, dilation }: MaxPool2dAttrs, shape: readonly number[]): Int32Array {
   const [n, c, oh, ow] = shape;
   const [h, w] = x.shape.slice(2);
-  const found = new Int32Array(n * c * oh * ow);
+  const found = new Int32Array(n * c * oh * ow).fill(-1);
   for (let i = 0; i < found.length; i++) {
     const plane = Math.floor(i / (oh * ow)) * h * w;
     const top = (Math.floor(i / ow) % oh) * stride[0] - padding[0];
     const left = (i % ow) * stride[1] - padding[2];
-    let best = -1;
-    for (let r = 0; r < kernel[0]; r++) {
-      const y = top + r * dilation[0];
-      if (y < 0 || y >= h) continue;
-      for (let s = 0; s < kernel[1]; s++) {
-        const at = y * w + left + s * dilation[1];
-        if (at < y * w || at >= (y + 1) * w) continue;
+    const [r0, r1] = inside(top, dilation[0], kernel[0], h);
+    const [s0, s1] = inside(left, dilation[1], kernel[1], w);
+    let best = -Infinity;
+    for (let r = r0; r < r1; r++) {
+      for (let s = s0; s < s1; s++) {
+        const at = (top + r * dilation[0]) * w + left + s * dilation[1];
         const v = x.data[plane + at];
-        if (best < 0 || v > x.data[plane + best] || (Number.isNaN(v) && !Number.isNaN(x.data[plane + best]))) best = at;
+        if (v > best || Number.isNaN(v) || found[i] < 0) {
+          best = v;
+          found[i] = at;
+        }
       }
     }
-    found[i] = best;
   }
   return found;
 }

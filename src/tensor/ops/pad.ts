@@ -1,7 +1,7 @@
 import { ArgumentError, ShapeError } from "../../errors.ts";
 import { type Draw, drawShape, drawTensor } from "../draw.ts";
 import { defineOp, type Op } from "../op.ts";
-import { formatShape, sizeOf, stridesOf } from "../shape.ts";
+import { formatShape, stridesOf } from "../shape.ts";
 import type { Meta, Tensor } from "../tensor.ts";
 
 /** `replicate` is ONNX's "edge". */
@@ -50,16 +50,16 @@ function source(o: number, before: number, n: number, mode: PadMode): number {
 /** For each element of the padded tensor its offset in the original, or -1 for the fill. */
 function sources(shape: readonly number[], padded: readonly number[], { pads, mode }: PadAttrs): Int32Array {
   const strides = stridesOf(shape);
-  const steps = stridesOf(padded);
-  const from = new Int32Array(sizeOf(padded));
-  for (let d = 0; d < shape.length; d++) {
+  let from = Int32Array.of(0);
+  padded.forEach((count, d) => {
     const [before] = padsOf(shape.length, pads, d);
-    const axis = Int32Array.from({ length: padded[d] }, (_, o) => source(o, before, shape[d], mode));
+    const axis = Int32Array.from({ length: count }, (_, o) => source(o, before, shape[d], mode));
+    const next = new Int32Array(from.length * count);
     for (let i = 0; i < from.length; i++) {
-      const at = axis[Math.floor(i / steps[d]) % padded[d]];
-      if (from[i] >= 0) from[i] = at < 0 ? -1 : from[i] + at * strides[d];
+      for (let o = 0; o < count; o++) next[i * count + o] = from[i] < 0 || axis[o] < 0 ? -1 : from[i] + axis[o] * strides[d];
     }
-  }
+    from = next;
+  });
   return from;
 }
 

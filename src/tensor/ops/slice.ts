@@ -56,7 +56,8 @@ export const slice: Op<SliceAttrs, (x: Tensor, options: SliceOptions) => Tensor>
       for (let o = 0; o < outer; o++) {
         for (let k = 0; k < count; k++) {
           const from = (o * length + start + k * step) * inner;
-          y.data.set(x.data.subarray(from, from + inner), (o * count + k) * inner);
+          const to = (o * count + k) * inner;
+          for (let i = 0; i < inner; i++) y.data[to + i] = x.data[from + i];
         }
       }
     },
@@ -92,7 +93,8 @@ export const sliceInputGrad: Op<SliceInputGradAttrs, (g: Tensor, attrs: SliceInp
       for (let o = 0; o < outer; o++) {
         for (let k = 0; k < count; k++) {
           const from = (o * count + k) * inner;
-          y.data.set(g.data.subarray(from, from + inner), (o * length + start + k * step) * inner);
+          const to = (o * length + start + k * step) * inner;
+          for (let i = 0; i < inner; i++) y.data[to + i] = g.data[from + i];
         }
       }
     },
