@@ -1,11 +1,19 @@
 import type { Claims } from "../runner.ts";
+import { claims as coco } from "./coco.ts";
+import { claims as det } from "./det.ts";
+import { claims as em } from "./em.ts";
 import { claims as ops } from "./ops.ts";
 import { claims as quant } from "./quant.ts";
+import { claims as voc } from "./voc.ts";
 
 /** Which family each file of claims answers; a family may have several files. */
 const FAMILIES: Readonly<Record<string, readonly Claims[]>> = {
+  coco: [coco],
+  det: [det],
+  em: [em],
   ops: [ops],
   quant: [quant],
+  voc: [voc],
 };
 
 /** All claims of a family; without any, each of its cases counts as unclaimed. */
