@@ -2,6 +2,8 @@ import type { Claims } from "../runner.ts";
 import { claims as coco } from "./coco.ts";
 import { claims as det } from "./det.ts";
 import { claims as em } from "./em.ts";
+import { claims as formats } from "./formats.ts";
+import { claims as nn } from "./nn.ts";
 import { claims as ops } from "./ops.ts";
 import { claims as quant } from "./quant.ts";
 import { claims as voc } from "./voc.ts";
@@ -11,7 +13,8 @@ const FAMILIES: Readonly<Record<string, readonly Claims[]>> = {
   coco: [coco],
   det: [det],
   em: [em],
-  ops: [ops],
+  formats: [formats],
+  ops: [ops, nn],
   quant: [quant],
   voc: [voc],
 };
