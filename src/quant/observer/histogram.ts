@@ -1,12 +1,15 @@
 import type { Scheme } from "../scheme.ts";
 import { type Bins, count, emptyBins, pointsOf } from "./bins.ts";
 import { type Accumulator, type Observer, observerOf, type PerChannel } from "./observer.ts";
+import { powersOf } from "./power.ts";
 import { best, type SearchOptions, searchRange } from "./search.ts";
 
 /** Options shared by the searching observers. */
 export interface HistogramOptions extends SearchOptions {
   /** The format the range is searched for; its axis sets the granularity. */
   readonly scheme: Scheme;
+  /** Exponent of the error. Default 2 for `histogram`, 2.4 for `mse` (BRECQ, QDrop). */
+  readonly p?: number;
   /** Bins per channel. Default 2048. */
   readonly bins?: number;
 }
@@ -17,11 +20,12 @@ export interface HistogramOptions extends SearchOptions {
  */
 export function histogram(options: HistogramOptions): Observer<PerChannel<Bins>> {
   const { scheme, bins = 2048, p = 2 } = options;
+  const powers = powersOf(p);
   const accumulator: Accumulator<Bins> = {
     init: () => emptyBins(bins),
     addRun: count,
     result: (all) =>
-      all.total === 0 ? undefined : best(searchRange({ ...pointsOf(all), width: all.width }, all.min, all.max, scheme, { ...options, p })),
+      all.total === 0 ? undefined : best(searchRange({ ...pointsOf(all), width: all.width }, all.min, all.max, scheme, powers, options)),
   };
   return observerOf("histogram", accumulator, { axis: scheme.axis });
 }

@@ -2,6 +2,7 @@ import { Rng } from "../../tensor/index.ts";
 import { type Bins, count, emptyBins, pointsOf } from "./bins.ts";
 import type { HistogramOptions } from "./histogram.ts";
 import { type Accumulator, type Observer, observerOf, type PerChannel } from "./observer.ts";
+import { powersOf } from "./power.ts";
 import { emptyReservoir, kept, offer, type Reservoir } from "./reservoir.ts";
 import { best, type Candidate, lossOf, searchRange } from "./search.ts";
 
@@ -28,6 +29,7 @@ const FINALISTS = 3;
  */
 export function mse(options: MseOptions): Observer<PerChannel<Watched>> {
   const { scheme, p = 2.4, bins = 2048, retain = 16384, seed = 0 } = options;
+  const powers = powersOf(p);
   const accumulator: Accumulator<Watched> = {
     init: (channels) => ({ bins: emptyBins(bins), sample: emptyReservoir(Math.max(1024, Math.ceil(retain / channels)), new Rng(seed)) }),
     addRun(watched, data, start, end, min, max) {
@@ -37,9 +39,9 @@ export function mse(options: MseOptions): Observer<PerChannel<Watched>> {
     result({ bins: all, sample }) {
       if (all.total === 0) return undefined;
       const values = kept(sample);
-      if (values.length === all.total) return best(searchRange({ values, width: 0 }, all.min, all.max, scheme, options));
-      const tried = searchRange({ ...pointsOf(all), width: all.width }, all.min, all.max, scheme, options);
-      const exact = lossOf({ values, width: 0 }, scheme, p);
+      if (values.length === all.total) return best(searchRange({ values, width: 0 }, all.min, all.max, scheme, powers, options));
+      const tried = searchRange({ ...pointsOf(all), width: all.width }, all.min, all.max, scheme, powers, options);
+      const exact = lossOf({ values, width: 0 }, scheme, powers);
       return best(finalists(tried).map(({ min, max }) => ({ min, max, loss: exact(min, max) })));
     },
   };
