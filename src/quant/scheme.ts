@@ -1,5 +1,7 @@
 import { ArgumentError } from "../errors.ts";
-import { Tensor } from "../tensor/index.ts";
+import { roundHalfEven, Tensor } from "../tensor/index.ts";
+
+export { roundHalfEven };
 
 /**
  * How a range maps to codes.
@@ -75,12 +77,6 @@ export function parseScheme(text: string): SchemeBits {
 
 /** Writes "W4A8", the inverse of `parseScheme`. */
 export const formatScheme = ({ weightBits, activationBits }: SchemeBits): string => `W${weightBits}A${activationBits}`;
-
-/** Nearest integer, ties to even; infinities and NaN pass through. */
-export function roundHalfEven(x: number): number {
-  const magic = 6755399441055744; // 1.5 * 2^52: adding it leaves no fraction bits, so the addition itself rounds to even
-  return x > -(2 ** 51) && x < 2 ** 51 ? x + magic - magic : x;
-}
 
 /** Smallest normal float32: anything below may be flushed to zero by a runtime. */
 const SMALLEST_NORMAL = 2 ** -126;

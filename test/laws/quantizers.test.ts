@@ -115,7 +115,7 @@ function pointwiseLaws(quantizer: Quantizer<QParams>): void {
         const ends = [Math.min(min[0], 0), Math.max(max[0], 0)];
         const [zero, low, high] = fq(row([0, ...ends]), params, scheme);
         expect(zero).toBe(0);
-        const bound = (scheme.mapping === "affine" ? s : s / 2) * (1 + 1e-3);
+        const bound = (scheme.mapping === "affine" ? s : s / 2) * (1 + 1e-6) + Math.max(high, -low) * 2 ** -22;
         expect(Math.abs(low - ends[0])).toBeLessThanOrEqual(bound);
         expect(Math.abs(high - ends[1])).toBeLessThanOrEqual(bound);
       }),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { chooseQParams, formatScheme, makeScheme, parseScheme, type Range, roundHalfEven, type Scheme } from "../../src/quant/scheme.ts";
+import { chooseQParams, formatScheme, makeScheme, parseScheme, type Range, type Scheme } from "../../src/quant/scheme.ts";
 
 const range = (min: readonly number[], max: readonly number[]): Range => ({ min: Float64Array.from(min), max: Float64Array.from(max) });
 
@@ -89,19 +89,4 @@ describe("chooseQParams", () => {
     expect(() => choose([0, Number.NaN], [1, 1], scheme)).toThrow("got [NaN, 1] (entry 1)");
     expect(() => choose([], [], scheme)).toThrow("at least one, got 0 and 0");
   });
-});
-
-test("roundHalfEven", () => {
-  const pairs: [number, number][] = [
-    [0.5, 0],
-    [1.5, 2],
-    [2.5, 2],
-    [-0.5, 0],
-    [-1.5, -2],
-    [-2.4, -2],
-    [2 ** 52 + 1, 2 ** 52 + 1],
-    [Infinity, Infinity],
-  ];
-  for (const [x, want] of pairs) expect(roundHalfEven(x)).toBe(want);
-  expect(roundHalfEven(Number.NaN)).toBeNaN();
 });

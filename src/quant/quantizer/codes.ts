@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../errors.ts";
-import { allocate, cast, type DType, formatShape, Tensor } from "../../tensor/index.ts";
-import { type QParams, roundHalfEven, type Scheme } from "../scheme.ts";
+import { allocate, cast, type DType, formatShape, roundHalfEven, Tensor } from "../../tensor/index.ts";
+import type { QParams, Scheme } from "../scheme.ts";
 
 /** Smallest integer dtype that holds every code of a scheme. */
 export function codeDType({ qmin, qmax }: Scheme): DType {

@@ -1,5 +1,5 @@
-import { fakeQuant } from "../../tensor/index.ts";
-import { chooseQParams, type QParams, roundHalfEven } from "../scheme.ts";
+import { fakeQuant, roundHalfEven } from "../../tensor/index.ts";
+import { chooseQParams, type QParams } from "../scheme.ts";
 import { decode, encode, paramsLike } from "./codes.ts";
 import type { Quantizer } from "./quantizer.ts";
 
