@@ -23,3 +23,6 @@ export { type VocClassScores, type VocDetection, type VocOptions, type VocScores
 export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
 export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
 export { cardFor, cardTemplate, matchPreset } from "./presets.ts";
+export { CenterHeads, CenterNet, type CenterNetConfig, type CenterNetParts, HeadBranch } from "./models/centernet.ts";
+export { type CenterTargets, centernetLoss, centerTargets, type TargetGrid } from "./models/centernetLoss.ts";
+export { DEMO_CARD, DEMO_CONFIG, demoDetector } from "./models/demo.ts";

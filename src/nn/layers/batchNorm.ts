@@ -77,10 +77,13 @@ export function channelStatistics(x: Tensor): { mean: Float64Array; variance: Fl
 }
 
 /**
- * A forward pass and the running statistics that follow from it: (1 - momentum) old + momentum batch for every batch
+ * A forward pass of `module`, run by `forward` with the given tap, and the running statistics that follow from it: (1 - momentum) old + momentum batch for every batch
  * norm in training, by parameter name.
  */
-export function forwardWithStatistics<Out>(module: Module<Out>, x: Tensor): { out: Out; statistics: Map<string, Tensor> } {
+export function forwardWithStatistics<Out>(
+  module: Module<unknown>,
+  forward: (tap: Tap) => Out,
+): { out: Out; statistics: Map<string, Tensor> } {
   const norms = new Map([...submodules(module)].filter((entry): entry is [string, BatchNorm] => entry[1] instanceof BatchNorm));
   const statistics = new Map<string, Tensor>();
   const blend = (old: Tensor, batch: Float64Array, momentum: number) =>
@@ -98,5 +101,5 @@ export function forwardWithStatistics<Out>(module: Module<Out>, x: Tensor): { ou
     }
     return seen;
   });
-  return { out: module.forward(x, watch), statistics };
+  return { out: forward(watch), statistics };
 }
