@@ -43,7 +43,7 @@ export type QParams = { readonly scale: Tensor; readonly zeroPoint: Tensor };
 /**
  * Builds the code range of a scheme.
  *
- * @throws ArgumentError unless bits is an integer in 2..8, or 16 (for tests), and axis null or an integer >= 0.
+ * Errors: ArgumentError unless bits is an integer in 2..8, or 16 (for tests), and axis null or an integer >= 0.
  */
 export function makeScheme({ bits, mapping = "affine", signed = false, axis = null }: SchemeOptions): Scheme {
   if (!Number.isInteger(bits) || bits < 2 || (bits > 8 && bits !== 16)) {
@@ -67,7 +67,7 @@ export interface SchemeBits {
 /**
  * Reads "W4A8".
  *
- * @throws ArgumentError on any other text, or bits outside 2..8.
+ * Errors: ArgumentError on any other text, or bits outside 2..8.
  */
 export function parseScheme(text: string): SchemeBits {
   const found = /^W([2-8])A([2-8])$/i.exec(text);
@@ -125,7 +125,7 @@ function restingCode({ mapping, signed, qmin, qmax }: Scheme): number {
  *
  * Unstated: what a dead channel gets; the share is ours (NNCF raises to 1 %, which coarsens live channels).
  *
- * @throws ArgumentError on non-finite or crossed ends.
+ * Errors: ArgumentError on non-finite or crossed ends.
  */
 export function chooseQParams(range: Range, scheme: Scheme, options: QParamOptions = {}): { params: QParams; flags: string[] } {
   const { eps = 0, deadShare = 1e-4 } = options;

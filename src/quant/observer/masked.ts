@@ -8,7 +8,7 @@ import type { Observer } from "./observer.ts";
  * Shape: x [N,C,...], mask u8 [N,...] or [N,1,...]; channel axis 1 is kept, so per-channel observers work.
  * A sample without any inlier volume is skipped.
  *
- * @throws ArgumentError where the mask is missing or does not fit.
+ * Errors: ArgumentError where the mask is missing or does not fit.
  */
 export function masked<S>(observer: Observer<S>): Observer<S> {
   return {

@@ -16,7 +16,7 @@ export type Averages = { channels: Extremes[] };
  *
  * Depends on the order of the stream, and on how it is cut into tensors.
  *
- * @throws ArgumentError unless 0 < averagingConstant <= 1.
+ * Errors: ArgumentError unless 0 < averagingConstant <= 1.
  */
 export function movingAverage({ averagingConstant = 0.1, axis = null }: MovingAverageOptions = {}): Observer<Averages> {
   if (!(averagingConstant > 0 && averagingConstant <= 1)) {

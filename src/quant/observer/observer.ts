@@ -44,7 +44,7 @@ export type PerChannel<T> = { channels: T[] };
 /**
  * Builds an observer from what one channel does.
  *
- * @throws ArgumentError on integer tensors, a missing axis, another channel count, NaN or infinity; StateError when asked
+ * Errors: ArgumentError on integer tensors, a missing axis, another channel count, NaN or infinity; StateError when asked
  * for the range of nothing.
  */
 export function observerOf<T>(

@@ -24,7 +24,7 @@ export type Retained = { values: Floats; used: number; readonly limit: number; b
  * Percentile range: exact quantiles (linear between order statistics, numpy's default) of up to `retain`
  * elements, of a histogram beyond. 100 % equals `minmax`; ranges are nested in the percentile.
  *
- * @throws ArgumentError unless 0 <= low <= high <= 100.
+ * Errors: ArgumentError unless 0 <= low <= high <= 100.
  */
 export function percentile(options: PercentileOptions = {}): Observer<PerChannel<Retained>> {
   const { percentile: inside = 99.99, symmetric = false, retain = 2 ** 20, bins = 2048 } = options;

@@ -13,7 +13,7 @@ type Visit = (start: number, end: number, scale: number, zeroPoint: number) => v
 /**
  * Visits the runs of x that share one scale and (rounded) zero point.
  *
- * @throws ArgumentError where the parameters do not fit the channel axis.
+ * Errors: ArgumentError where the parameters do not fit the channel axis.
  */
 export function forEachScale(op: string, x: Tensor, { scale, zeroPoint }: QParams, axis: number | null, visit: Visit): void {
   const channels = axis === null || scale.size === 1 ? 1 : x.shape[axis];
@@ -40,7 +40,7 @@ export type Rounding = (ratio: number, index: number) => number;
 /**
  * Codes clamp(rounding(x / scale) + zeroPoint, qmin, qmax); the division is rounded to the dtype of x.
  *
- * @throws ArgumentError on NaN, which has no code.
+ * Errors: ArgumentError on NaN, which has no code.
  */
 export function encode(op: string, x: Tensor, params: QParams, scheme: Scheme, rounding: Rounding): Tensor {
   const { qmin, qmax } = scheme;
