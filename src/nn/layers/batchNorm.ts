@@ -1,4 +1,4 @@
-import { batchNorm, mean, ones, sizeOf, Tensor, variance, zeros } from "../../tensor/index.ts";
+import { batchNorm, type Data, mean, ones, sizeOf, Tensor, variance, zeros } from "../../tensor/index.ts";
 import { identityTap, type Module, submodules, type Tap, tapFrom } from "../module.ts";
 
 /** What a batch norm is made of; all tensors are [C]. */
@@ -62,18 +62,28 @@ export function channelStatistics(x: Tensor): { mean: Float64Array; variance: Fl
   const [batch, channels] = x.shape;
   const inner = sizeOf(x.shape.slice(2));
   const count = batch * inner;
-  const average = new Float64Array(channels);
-  const spread = new Float64Array(channels);
-  const each = (visit: (c: number, value: number) => void) => {
-    for (let i = 0; i < x.size; i++) visit(Math.floor(i / inner) % channels, x.data[i]);
+  const perChannel = (sumOver: (c: number, from: number, to: number) => number): Float64Array => {
+    const sums = new Float64Array(channels);
+    for (let n = 0; n < batch; n++) {
+      for (let c = 0; c < channels; c++) sums[c] += sumOver(c, (n * channels + c) * inner, (n * channels + c + 1) * inner);
+    }
+    return sums;
   };
-  each((c, value) => {
-    average[c] += value / count;
-  });
-  each((c, value) => {
-    spread[c] += (value - average[c]) ** 2 / Math.max(1, count - 1);
-  });
-  return { mean: average, variance: spread };
+  const average = perChannel((_, from, to) => total(x.data, from, to)).map((sum) => sum / count);
+  const spread = perChannel((c, from, to) => totalSquare(x.data, from, to, average[c]));
+  return { mean: average, variance: spread.map((sum) => sum / Math.max(1, count - 1)) };
+}
+
+function total(data: Data, from: number, to: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) sum += data[i];
+  return sum;
+}
+
+function totalSquare(data: Data, from: number, to: number, center: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) sum += (data[i] - center) ** 2;
+  return sum;
 }
 
 /**
