@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type CocoDataset, decodePicture, labelsOf, parseCoco, truthByImage } from "../data/index.ts";
+import type { GroundTruth } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Sample } from "../job/index.ts";
 import { readBytes } from "./pictures.ts";
@@ -10,27 +11,41 @@ export function readAnnotations(path: string): CocoDataset {
 }
 
 /**
+ * Annotated boxes by file name, with the labels of `classes`; a picture without boxes has an empty list.
+ *
+ * Errors: ArgumentError when no category is a class of the detector.
+ */
+export function truthByName(dataset: CocoDataset, classes: readonly string[]): Map<string, readonly GroundTruth[]> {
+  const labels = labelsOf(dataset.categories, classes);
+  if (labels.size === 0) {
+    const names = dataset.categories.map((c) => c.name).slice(0, 5);
+    throw new ArgumentError(
+      "truthByName",
+      `at least one category must be a class of the detector, got ${names.join(", ") || "no category"}`,
+    );
+  }
+  const truth = truthByImage(dataset, labels);
+  return new Map(dataset.images.map(({ id, fileName }) => [fileName, truth.get(id) ?? []]));
+}
+
+/**
  * The annotated pictures of a dataset with the labels of `classes`, in the order of the annotation file, decoded one
  * at a time.
  *
  * Errors: ArgumentError when no category is a class of the detector, or when the dataset lists no picture.
  */
 export function annotatedPictures(folder: string, dataset: CocoDataset, classes: readonly string[]): Iterable<Sample> {
-  const labels = labelsOf(dataset.categories, classes);
-  if (labels.size === 0) {
-    const names = dataset.categories.map((c) => c.name).slice(0, 5);
-    throw new ArgumentError(
-      "annotatedPictures",
-      `at least one category must be a class of the detector, got ${names.join(", ") || "no category"}`,
-    );
-  }
   if (dataset.images.length === 0) throw new ArgumentError("annotatedPictures", "the annotation file must list at least 1 picture, got 0");
-  const truth = truthByImage(dataset, labels);
+  const truth = truthByName(dataset, classes);
   return {
     *[Symbol.iterator]() {
-      for (const { id, fileName } of dataset.images) {
+      for (const { fileName } of dataset.images) {
         const path = join(folder, fileName);
-        yield { name: fileName, picture: decodePicture(readBytes(path, "annotatedPictures"), { name: path }), truth: truth.get(id) ?? [] };
+        yield {
+          name: fileName,
+          picture: decodePicture(readBytes(path, "annotatedPictures"), { name: path }),
+          truth: truth.get(fileName) ?? [],
+        };
       }
     },
   };

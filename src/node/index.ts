@@ -1,8 +1,9 @@
-export { annotatedPictures, readAnnotations } from "./dataset.ts";
+export { annotatedPictures, readAnnotations, truthByName } from "./dataset.ts";
+export { demoModel, demoScenes } from "./demo.ts";
 export { type ModelFile, readModel } from "./model.ts";
 export { checkOutput, OutputError, type OutputFiles, writeFileAtomic, writeOutput } from "./output.ts";
 export { choosePictures, listPictures, type PictureFile, readBytes, readPicture, readPictures } from "./pictures.ts";
-export { resultFiles } from "./resultFiles.ts";
+export { encodedPicture, readableBoxes, resultFiles } from "./resultFiles.ts";
 export {
   type Agreement,
   type AgreementOptions,

@@ -1,7 +1,7 @@
 import { encodePng, type Picture, resize } from "../data/index.ts";
-import { detectionsKept, type Prediction } from "../detect/index.ts";
+import { type Card, detectionsKept, type Prediction } from "../detect/index.ts";
 import type { QuantizeResult, Sample } from "../job/index.ts";
-import { type DetectionPicture, dataUri, makeReport } from "../report/index.ts";
+import { type DetectionPicture, type DrawnBox, dataUri, makeReport } from "../report/index.ts";
 
 /** Pictures a report shows at most, and the width of their copies in it. */
 const SHOWN = 6;
@@ -21,30 +21,34 @@ export function resultFiles(result: QuantizeResult, samples: readonly Sample[]):
   ]);
 }
 
+/** Detections a person would look at: scores of at least the card's visible threshold, with the names of the classes. */
+export function readableBoxes(predictions: readonly Prediction[], { classes, visibleThreshold }: Card): DrawnBox[] {
+  return predictions
+    .filter((p) => p.score >= visibleThreshold)
+    .map(({ box, score, label }) => ({ box, score, label: classes[label] ?? String(label) }));
+}
+
 /** The samples whose visible detections changed most, ties in order. */
 function changedPictures({ before, after, model }: QuantizeResult, samples: readonly Sample[]): DetectionPicture[] {
   const minScore = model.card.visibleThreshold;
-  const visible = (list: readonly Prediction[]): Prediction[] => list.filter((p) => p.score >= minScore);
-  const rows = before.map((b, i) => {
-    const [was, is] = [visible(b.predictions), visible(after[i].predictions)];
-    const { kept } = detectionsKept([was], [is]);
-    return { sample: samples[i], was, is, changed: was.length + is.length - 2 * kept };
+  const rows = samples.map((sample, i) => {
+    const [was, is] = [before[i].predictions, after[i].predictions];
+    const [there, back] = [detectionsKept([was], [is], { minScore }), detectionsKept([is], [was], { minScore })];
+    return { sample, was, is, total: there.total, changed: there.total - there.kept + back.total - back.kept };
   });
-  rows.sort((a, b) => b.changed - a.changed || b.was.length - a.was.length);
-  const { classes } = model.card;
-  const drawn = (list: readonly Prediction[]) =>
-    list.map(({ box, score, label }) => ({ box, score, label: classes[label] ?? String(label) }));
+  rows.sort((a, b) => b.changed - a.changed || b.total - a.total);
   return rows.slice(0, SHOWN).map(({ sample: { name, picture }, was, is }) => ({
     name,
     width: picture.width,
     height: picture.height,
-    href: dataUri(encodePng(copyOf(picture)), "image/png"),
-    before: drawn(was),
-    after: drawn(is),
+    href: encodedPicture(picture),
+    before: readableBoxes(was, model.card),
+    after: readableBoxes(is, model.card),
   }));
 }
 
-function copyOf(picture: Picture): Picture {
-  if (picture.width <= COPY_WIDTH) return picture;
-  return resize(picture, COPY_WIDTH, Math.max(1, Math.floor((picture.height * COPY_WIDTH) / picture.width)));
+/** A picture as a PNG data URI, at most 360 pixels wide. */
+export function encodedPicture(picture: Picture): string {
+  const height = Math.max(1, Math.floor((picture.height * COPY_WIDTH) / picture.width));
+  return dataUri(encodePng(picture.width <= COPY_WIDTH ? picture : resize(picture, COPY_WIDTH, height)), "image/png");
 }

@@ -1,0 +1,79 @@
+import { AbortError, InlierqError } from "../errors.ts";
+import { UsageError } from "../node/index.ts";
+import { nearest } from "../suggest.ts";
+import { VERSION } from "../version.ts";
+import { type Command, helpOf, parseInvocation } from "./command.ts";
+import { demoCommand } from "./demo.ts";
+import { evalCommand } from "./eval.ts";
+import { inspectCommand } from "./inspect.ts";
+import { EXIT, type Io, processIo } from "./io.ts";
+import { quantizeCommand } from "./quantize.ts";
+import { columns } from "./text.ts";
+
+const COMMANDS: readonly Command[] = [inspectCommand, quantizeCommand, evalCommand, demoCommand];
+
+/** The words of a process and its surroundings in, its exit code out; nothing is thrown. */
+export async function main(argv: readonly string[], io: Io = processIo): Promise<number> {
+  const abort = new AbortController();
+  const onSignal = (): void => abort.abort();
+  process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
+  try {
+    return await dispatch(argv, io, abort.signal);
+  } catch (error) {
+    io.err(`${lineOf(error, io)}\n`);
+    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+  } finally {
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+}
+
+async function dispatch(argv: readonly string[], io: Io, signal: AbortSignal): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    io.out(overview());
+    return name === undefined ? EXIT.usage : EXIT.done;
+  }
+  if (name === "--version" || name === "-v") {
+    io.out(`${VERSION}\n`);
+    return EXIT.done;
+  }
+  const command = COMMANDS.find((c) => c.name === name);
+  if (!command) {
+    const names = COMMANDS.map((c) => c.name);
+    const guess = nearest(name, names);
+    throw new UsageError("inlierq", `commands are ${names.join(", ")}, got "${name}"${guess ? `; did you mean ${guess}?` : ""}`);
+  }
+  const { operands, values } = parseInvocation(command, rest);
+  if (values.help === true) {
+    io.out(helpOf(command));
+    return EXIT.done;
+  }
+  return command.run({ operands, values, io, signal });
+}
+
+function overview(): string {
+  return [
+    `inlierq ${VERSION}: quantize object detectors after training`,
+    "",
+    "usage: inlierq COMMAND [options]",
+    "",
+    columns(COMMANDS.map((c) => [`  ${c.name}`, c.about])).replace(
+      /^(\s+\w+)(\s+)(.*)$/gm,
+      (_, left: string, gap: string, right: string) => `${left}${gap}${right}`,
+    ),
+    "",
+    "inlierq COMMAND --help shows the options of a command.",
+    "exit codes: 0 done, 1 failed, 2 wrong use, 3 finished but below the gate",
+    "",
+  ].join("\n");
+}
+
+/** One line for the person: the message of an error we meant, with the stack only for a defect of ours. */
+function lineOf(error: unknown, io: Io): string {
+  if (error instanceof AbortError) return "aborted, nothing was written";
+  if (error instanceof InlierqError) return `error: ${error.message.replace(/\s*\n\s*/g, " ")}`;
+  if (!(error instanceof Error)) return `error: ${String(error)}`;
+  return io.env.INLIERQ_DEBUG
+    ? `error: ${error.stack}`
+    : `error: unexpected ${error.name}: ${error.message.split("\n")[0]} (INLIERQ_DEBUG=1 shows where)`;
+}

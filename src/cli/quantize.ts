@@ -1,0 +1,203 @@
+import { ArgumentError } from "../errors.ts";
+import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
+import { loadModel, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
+import {
+  type Agreement,
+  checkOutput,
+  choosePictures,
+  compareWithRuntime,
+  listPictures,
+  readAnnotations,
+  readModel,
+  readPictures,
+  resultFiles,
+  truthByName,
+  UsageError,
+  writeOutput,
+} from "../node/index.ts";
+import { parseScheme } from "../quant/index.ts";
+import { nearest } from "../suggest.ts";
+import type { Command, Invocation, Values } from "./command.ts";
+import { EXIT } from "./io.ts";
+import { clock, type ProgressView, progressView } from "./progress.ts";
+import { jsonText, percent, short } from "./text.ts";
+import { readJson, textOf, textsOf, wholeOf } from "./values.ts";
+
+const METHODS = ["inlierq", "minmax", "mse"];
+const POLICIES = ["inlierq", "regptq"];
+
+/** `inlierq quantize`: the main job, a model and pictures in, a quantized model and its record out. */
+export const quantizeCommand: Command = {
+  name: "quantize",
+  about: "quantize a detector after training, with unlabelled pictures",
+  operands: ["MODEL"],
+  flags: {
+    calibrate: { type: "string", value: "DIR", about: "folder of calibration pictures (.jpg, .jpeg, .png)", required: true },
+    out: { type: "string", value: "DIR", about: "where the results go", required: true },
+    scheme: { type: "string", value: "WnAm", about: "bits of weights and activations, 2 to 8", fallback: "W8A8" },
+    method: { type: "string", value: "NAME", about: `how ranges are found: ${METHODS.join(", ")}`, fallback: "inlierq" },
+    samples: { type: "string", value: "N", about: "pictures used, chosen by the seed where there are more", fallback: "64" },
+    seed: { type: "string", value: "N", about: "same seed, same bytes", fallback: "0" },
+    policy: {
+      type: "string",
+      value: "NAME",
+      about: "what stays float: inlierq (the head) or regptq (the last predictions)",
+      fallback: "inlierq",
+    },
+    exclude: { type: "string", value: "PATTERN", about: "leave these layers in float (* stands for any text); repeatable", multiple: true },
+    config: { type: "string", value: "FILE", about: "JSON file with any option of the library; flags win" },
+    gate: { type: "string", value: "RULE", about: "exit 3 below it: kept=SHARE or ap50=POINTS", fallback: "kept=0.5" },
+    annotations: { type: "string", value: "FILE", about: "COCO annotations of the calibration pictures, for an ap50 gate" },
+    card: { type: "string", value: "FILE", about: "detector card for models no preset matches (see inspect)" },
+    "reduce-range": { type: "boolean", about: "7-bit weight codes, for CPUs whose int8 kernels saturate" },
+    check: { type: "boolean", about: "run the export in onnxruntime-web too; --no-check skips it", fallback: "on where it is installed" },
+    force: { type: "boolean", about: "replace files of an earlier run" },
+    json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
+  },
+  examples: [
+    "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W8A8 --out out",
+    "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W4A8 --gate kept=0.9 --out out",
+    "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
+  ],
+  run: runQuantize,
+};
+
+async function runQuantize({ operands, values, io, signal }: Invocation): Promise<number> {
+  const json = values.json === true;
+  const { samples: sampleCount = 64, ...config } = configOf(values);
+  const model = readModel(operands[0]);
+  const cardFile = textOf(values, "card");
+  const loaded = loadModel(model.bytes, model.name, cardFile === undefined ? undefined : readJson(cardFile));
+  const out = textOf(values, "out") as string;
+  const scheme = (config.scheme ?? "W8A8").toLowerCase();
+  checkOutput(out, [`${model.name}.${scheme}.onnx`, "record.json", "timing.json", "report.md"], values.force === true);
+  const samples = samplesOf(values, sampleCount, config, loaded.card.classes);
+  const view = progressView(io, json);
+  const result = await quantize(loaded.graph, {
+    ...config,
+    samples,
+    sampleCount,
+    card: loaded.card,
+    name: model.name,
+    signal,
+    onProgress: view.report,
+    onEstimate: (e) => (json ? view.note(estimateText(e)) : io.out(`${estimateText(e)}\n`)),
+  }).finally(view.end);
+  const agreement = values.check === false ? undefined : await checked(result, samples, view, values.check === true, signal);
+  writeOutput(out, resultFiles(result, samples), values.force === true);
+  io.out(json ? jsonText(summaryOf(result, out, agreement)) : summaryText(result, out, agreement));
+  if (!result.gate.passed) io.err(`${result.gate.message}\n`);
+  return result.gate.passed ? EXIT.done : EXIT.belowGate;
+}
+
+/** The configuration file with the flags laid over it. Errors: UsageError for whatever is wrong with either. */
+export function configOf(values: Values): QuantizeConfig {
+  const path = textOf(values, "config");
+  const asUsage = <T>(f: () => T): T => {
+    try {
+      return f();
+    } catch (error) {
+      if (!(error instanceof ArgumentError) || error instanceof UsageError) throw error;
+      throw new UsageError(error.op, error.message.slice(error.op.length + 2));
+    }
+  };
+  const file = path === undefined ? {} : asUsage(() => parseConfig(readJson(path), path));
+  const excluded = textsOf(values, "exclude");
+  const flags = {
+    scheme: textOf(values, "scheme"),
+    method: oneOf(values, "method", METHODS),
+    policy: oneOf(values, "policy", POLICIES),
+    samples: wholeOf(values, "samples", 1),
+    seed: wholeOf(values, "seed", Number.MIN_SAFE_INTEGER),
+    gate: textOf(values, "gate"),
+    exclude: excluded.length > 0 ? [...excluded] : undefined,
+    reduceRange: values["reduce-range"] as boolean | undefined,
+  };
+  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+  return asUsage(() => {
+    const config = parseConfig({ ...file, ...given }, "quantize");
+    if (config.scheme !== undefined) parseScheme(config.scheme);
+    if (config.gate !== undefined) parseGate(config.gate);
+    return config;
+  });
+}
+
+function oneOf(values: Values, name: string, known: readonly string[]): string | undefined {
+  const text = textOf(values, name);
+  if (text === undefined || known.includes(text)) return text;
+  const guess = nearest(text, known);
+  throw new UsageError(`--${name}`, `must be one of ${known.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
+}
+
+/** The chosen pictures, decoded; with annotations only the annotated ones, each with its boxes. */
+function samplesOf(values: Values, count: number, { seed = 0 }: QuantizeConfig, classes: readonly string[]): Sample[] {
+  const folder = textOf(values, "calibrate") as string;
+  const files = listPictures(folder);
+  const annotations = textOf(values, "annotations");
+  if (annotations === undefined) return [...readPictures(choosePictures(files, count, seed))];
+  const truth = truthByName(readAnnotations(annotations), classes);
+  const annotated = files.filter(({ name }) => truth.has(name));
+  if (annotated.length === 0)
+    throw new UsageError("--annotations", `${annotations} must list pictures of ${folder}, got none of its ${files.length}`);
+  return [...readPictures(choosePictures(annotated, count, seed))].map((sample) => ({ ...sample, truth: truth.get(sample.name) ?? [] }));
+}
+
+/** Runs the export in the other runtime; undefined where that is not installed and was not asked for. */
+async function checked(
+  result: QuantizeResult,
+  list: readonly Sample[],
+  view: ProgressView,
+  wanted: boolean,
+  signal: AbortSignal,
+): Promise<Agreement | undefined> {
+  const samples = new Samples(list, result.model.card.input);
+  const after = (done: number, total: number): void => view.report({ stage: "check", done, total, fraction: done / total });
+  const agreement = await compareWithRuntime(result.onnx, result.model, result.plan, samples, { after, signal }).finally(view.end);
+  if (!agreement && wanted)
+    throw new UsageError("--check", "onnxruntime-web must be installed, got no such package (npm install onnxruntime-web)");
+  return agreement;
+}
+
+const estimateText = ({ seconds, bytes }: Estimate): string =>
+  `estimate: about ${clock(1000 * seconds)} min and ${short(bytes)}B of memory`;
+
+function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | undefined): object {
+  const { fileName, record, gate } = result;
+  const { model, method, scheme, policy, seed, macs, bytes, detections } = record;
+  return {
+    out,
+    file: fileName,
+    fileBytes: result.onnx.length,
+    model,
+    method,
+    scheme,
+    policy,
+    seed,
+    macs,
+    bytes,
+    detections,
+    gate,
+    check: agreement ?? null,
+  };
+}
+
+function summaryText(result: QuantizeResult, out: string, agreement: Agreement | undefined): string {
+  const { fileName, record, gate } = result;
+  const { macs, bytes, detections, layers } = record;
+  const lines = [
+    `wrote ${out}/${fileName} (${short(result.onnx.length)}B), record.json, timing.json, report.md`,
+    `${percent(macs.fraction)} of MACs quantized (${layers.filter((l) => l.quantized).length} of ${layers.length} layers, policy ${record.policy}), weights ${short(bytes.before)}B -> ${short(bytes.after)}B`,
+  ];
+  if (detections)
+    lines.push(
+      `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} pictures`,
+    );
+  if (gate.passed) lines.push(gate.message);
+  lines.push(agreement ? agreementText(agreement) : "check: not run");
+  return `${lines.join("\n")}\n`;
+}
+
+function agreementText({ cosine, detections, pictures }: Agreement): string {
+  const worst = Object.entries(cosine).map(([name, value]) => `${name} ${value.toFixed(6)}`);
+  return `check: onnxruntime-web on ${pictures} pictures, lowest cosine ${worst.join(", ")}, ${detections.matched} of ${detections.ours} detections matched (${percent(detections.share)})`;
+}

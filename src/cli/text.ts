@@ -1,0 +1,29 @@
+/** Columns of equal width: the first to the left, the others to the right. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const count = Math.max(...rows.map((r) => r.length));
+  const widths = Array.from({ length: count }, (_, c) => Math.max(...rows.map((r) => (r[c] ?? "").length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, c) => (c === 0 ? cell.padEnd(widths[c]) : cell.padStart(widths[c])))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** 1234567 as "1.2 M". */
+export function short(count: number): string {
+  if (count >= 1e9) return `${(count / 1e9).toFixed(2)} G`;
+  if (count >= 1e6) return `${(count / 1e6).toFixed(2)} M`;
+  if (count >= 1e3) return `${(count / 1e3).toFixed(1)} k`;
+  return String(count);
+}
+
+/** An AP in [0, 1] as points; "-" where there was nothing to find (-1). */
+export const points = (ap: number): string => (ap < 0 ? "-" : (100 * ap).toFixed(1));
+
+/** JSON with sorted-as-written keys and a final newline. */
+export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

@@ -1,0 +1,35 @@
+import { readBytes, UsageError } from "../node/index.ts";
+import type { Values } from "./command.ts";
+
+/** A flag's text, or undefined. */
+export const textOf = (values: Values, name: string): string | undefined => {
+  const value = values[name];
+  return typeof value === "string" ? value : undefined;
+};
+
+/** All texts of a flag that may be repeated. */
+export const textsOf = (values: Values, name: string): readonly string[] => {
+  const value = values[name];
+  return Array.isArray(value) ? (value as readonly string[]) : [];
+};
+
+/** A flag's whole number. Errors: UsageError for anything else, or a number below `least`. */
+export function wholeOf(values: Values, name: string, least: number): number | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`--${name}`, `must be a whole number of at least ${least}, got "${text}"`);
+  }
+  return value;
+}
+
+/** The JSON value in a file. Errors: UsageError when it cannot be read or is not JSON. */
+export function readJson(path: string): unknown {
+  const text = new TextDecoder().decode(readBytes(path, "readJson"));
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (error) {
+    throw new UsageError(path, `must be JSON, got a syntax error (${(error as Error).message.split("\n")[0]})`);
+  }
+}
