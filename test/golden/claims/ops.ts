@@ -1,3 +1,4 @@
+import { foldBatchNorm } from "../../../src/nn/index.ts";
 import type { Tensor } from "../../../src/tensor/index.ts";
 import * as ops from "../../../src/tensor/index.ts";
 import { type Claim, type Claims, differentiable, type LoadedCase } from "../runner.ts";
@@ -76,7 +77,21 @@ const reductions: Claims = {
     const [values, indices] = ops.topk(x, as(attrs));
     return { values, indices };
   }),
+  sort: differentiable(({ x }, attrs) => {
+    const { dim, descending } = as<{ dim: number; descending: boolean }>(attrs);
+    const [values, indices] = ops.topk(x, { k: x.shape.at(dim) as number, dim, largest: descending });
+    return { values, indices };
+  }),
+  max_dim: differentiable(({ x }, attrs) => best(x, as(attrs), true)[0]),
+  argmax: ({ inputs, attrs }) => ({ outputs: { y: best(inputs.x, as(attrs), true)[1] } }),
+  argmin: ({ inputs, attrs }) => ({ outputs: { y: best(inputs.x, as(attrs), false)[1] } }),
 };
+
+/** The best value along an axis and its index, as `topk` finds them. */
+function best(x: Tensor, { dim, keepdim = false }: { dim: number; keepdim?: boolean }, largest: boolean): [Tensor, Tensor] {
+  const [values, indices] = ops.topk(x, { k: 1, dim, largest });
+  return keepdim ? [values, indices] : [ops.squeeze(values, { dim }), ops.squeeze(indices, { dim })];
+}
 
 /** Output names y0, y1, ... of a list. */
 const numbered = (ys: readonly Tensor[]): Record<string, Tensor> => Object.fromEntries(ys.map((y, i) => [`y${i}`, y]));
@@ -119,7 +134,17 @@ const layers: Claims = {
     return ops.interpolate(x, scaleFactor === undefined ? options : { ...options, scales: scaleFactor });
   }),
   batch_norm: differentiable(batchNorm),
+  fold_conv_bn: differentiable(foldedConv),
 };
+
+/** A convolution with the batch normalisation behind it merged into its weight and bias. */
+function foldedConv({ w, b, gamma, beta, runningMean, runningVar, x }: LoadedCase["inputs"], attrs: Attrs): Record<string, Tensor> {
+  const { eps, groups, transposed } = as<{ eps: number; groups: number; transposed: boolean }>(attrs);
+  const statistics = { weight: gamma, bias: beta, mean: runningMean, variance: runningVar, epsilon: eps };
+  const { weight, bias } = foldBatchNorm(w, b, statistics, transposed ? 1 : 0);
+  const y = transposed ? ops.convTranspose2d(x, weight, { bias, groups }) : ops.conv2d(x, weight, { bias, groups });
+  return { wFolded: weight, bFolded: bias, y };
+}
 
 interface BatchNormAttrs {
   readonly training: boolean;
