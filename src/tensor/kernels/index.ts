@@ -9,6 +9,7 @@ import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
 import { moveKernels } from "./move.ts";
 import { reduceKernels } from "./reduce.ts";
+import { maxPool2dIndices, scatterAdd } from "./scatter.ts";
 import { unaryKernels } from "./unary.ts";
 
 /**
@@ -40,4 +41,6 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   conv2dWeightGrad,
   convTranspose2d,
   maxPool2d,
+  maxPool2dIndices,
+  scatterAdd,
 };

@@ -6,7 +6,8 @@ import type { FastKernel } from "./index.ts";
 import { columnOffset, layoutOf, padPlanes } from "./plane.ts";
 import { floats, stage, staged } from "./staging.ts";
 
-interface PoolAttrs {
+/** Normalised attributes of a pooling window. */
+export interface PoolAttrs {
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number, number, number];

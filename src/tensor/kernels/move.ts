@@ -77,14 +77,35 @@ const expand = mover(([x], _, y, { shape }) => {
   return true;
 });
 
+interface PadAttrs {
+  readonly pads: readonly number[];
+  readonly mode: string;
+  readonly value: number;
+}
+
+/** Strides of a padded tensor and the offset of the first original element, for constant pads that only add. */
+function frameOf(shape: readonly number[], { pads, mode }: PadAttrs): [readonly number[], number] | undefined {
+  if (mode !== "constant" || pads.some((p) => p < 0)) return undefined;
+  const strides = stridesOf(shape);
+  return [strides, strides.reduce((at, stride, i) => at + stride * (pads[2 * (shape.length - 1 - i)] ?? 0), 0)];
+}
+
 /** Constant padding that adds on every side; other modes run the reference. */
 const pad = mover(([x], attrs, y, { shape }) => {
-  const { pads, mode, value } = attrs as { readonly pads: readonly number[]; readonly mode: string; readonly value: number };
-  if (mode !== "constant" || pads.some((p) => p < 0)) return false;
+  const { value } = attrs as PadAttrs;
+  const frame = frameOf(shape, attrs as PadAttrs);
+  if (!frame) return false;
   if (value !== 0) y.fill(value);
-  const strides = stridesOf(shape);
-  const base = strides.reduce((at, stride, i) => at + stride * (pads[2 * (shape.length - 1 - i)] ?? 0), 0);
-  placeStrided(x!.data, y, x!.shape, strides, base);
+  placeStrided(x!.data, y, x!.shape, ...frame);
+  return true;
+});
+
+const padInputGrad = mover(([g], attrs, y, { shape }) => {
+  const frame = frameOf(g!.shape, attrs as PadAttrs);
+  if (!frame) return false;
+  copyStrided(g!.data, y, shape, ...frame);
+  // The reference adds to 0, which turns -0 into 0.
+  for (let i = 0; i < y.length; i++) y[i]! += 0;
   return true;
 });
 
@@ -140,6 +161,8 @@ const indexSelect = mover(([x, index], attrs, y) => {
   const [outer, length, inner] = splitAt(x!.shape, (attrs as { readonly dim: number }).dim);
   if (inner < LONG_RUN) return false;
   const rows = index!.data;
+  // An index outside the axis is the reference's to report.
+  if (rows.some((k) => k < 0 || k >= length)) return false;
   for (let o = 0; o < outer; o++) {
     for (let k = 0; k < rows.length; k++) {
       const from = (o * length + rows[k]!) * inner;
@@ -151,5 +174,5 @@ const indexSelect = mover(([x, index], attrs, y) => {
 
 /** Kernels that only move values, by op name. */
 export const moveKernels: Readonly<Record<string, FastKernel>> = {
-  ...{ slice, sliceInputGrad, permute, expand, pad, interpolate, interpolateInputGrad, indexSelect },
+  ...{ slice, sliceInputGrad, permute, expand, pad, padInputGrad, interpolate, interpolateInputGrad, indexSelect },
 };

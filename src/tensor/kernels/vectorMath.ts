@@ -40,15 +40,20 @@ const LN2_HIGH = 355 / 512;
 const LN2_LOW = Math.LN2 - LN2_HIGH;
 
 /** 2^n for integer lanes -126 <= n <= 127. */
-const powerOfTwo = (n: Vector): Vector => op("i32x4.shl", op("i32x4.add", n, i32x4(127)), i32(23));
+const powerOfTwo = (n: Vector): Vector => op("i32x4.add", op("i32x4.shl", n, i32(23)), i32x4(0x3f800000));
+
+/** 1.5 * 2^23: a float of size below 2^22 that is added to it is rounded to an integer, found in its low bits. */
+const MAGIC = 12582912;
+const MAGIC_BITS = 0x4b400000;
 
 /** e^x as two normal factors: x = n ln 2 + r, and 2^n split in halves, so that their product underflows gradually. */
 function expFactors(f: FunctionBuilder, x: Vector): [Local<"v128">, Local<"v128">] {
   const bounded = f.let(above(below(x, f32x4(100)), f32x4(-110)));
-  const n = f.let(op("f32x4.nearest", mul(bounded, f32x4(Math.LOG2E))));
+  const shifted = f.let(add(mul(bounded, f32x4(Math.LOG2E)), f32x4(MAGIC)));
+  const n = f.let(sub(shifted, f32x4(MAGIC)));
   const r = f.let(sub(sub(bounded, mul(n, f32x4(LN2_HIGH))), mul(n, f32x4(LN2_LOW))));
   const y = f.let(add(add(mul(polynomial(r, EXP), mul(r, r)), r), f32x4(1)));
-  const whole = f.let(op("i32x4.trunc_sat_f32x4_s", n));
+  const whole = f.let(op("i32x4.sub", shifted, i32x4(MAGIC_BITS)));
   const half = f.let(op("i32x4.shr_s", whole, i32(1)));
   return [f.let(mul(y, powerOfTwo(half))), f.let(powerOfTwo(op("i32x4.sub", whole, half)))];
 }
