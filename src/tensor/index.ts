@@ -5,5 +5,19 @@ export * from "./ops/index.ts";
 export { Rng, randn, uniform } from "./random.ts";
 export { roundHalfEven } from "./round.ts";
 export { broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf, stridesOf } from "./shape.ts";
-export { allocate, type Data, type DType, full, item, type Meta, type NestedNumbers, ones, scalar, Tensor, tensor, viewAs, zeros } from "./tensor.ts";
+export {
+  allocate,
+  type Data,
+  type DType,
+  full,
+  item,
+  type Meta,
+  type NestedNumbers,
+  ones,
+  scalar,
+  Tensor,
+  tensor,
+  viewAs,
+  zeros,
+} from "./tensor.ts";
 export type { Padding, PaddingOption, Pair, PairOption } from "./window.ts";

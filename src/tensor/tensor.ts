@@ -73,7 +73,8 @@ export type NestedNumbers = readonly (number | NestedNumbers)[];
 function flattenInto(values: NestedNumbers, flat: number[]): number[] {
   let inner: number[] | undefined;
   for (const value of values) {
-    const shape: number[] = typeof value === "number" ? (flat.push(value), []) : flattenInto(value, flat);
+    const shape = typeof value === "number" ? [] : flattenInto(value, flat);
+    if (typeof value === "number") flat.push(value);
     if (inner && (inner.length !== shape.length || inner.some((d, i) => d !== shape[i]))) {
       throw new ArgumentError("tensor", `nested values must be rectangular, got rows of ${formatShape(inner)} and ${formatShape(shape)}`);
     }

@@ -8,6 +8,9 @@ function ulp(x: number): number {
   return 2 ** (Math.floor(Math.log2(magnitude)) - 23);
 }
 
+/** What a product may lose beyond its relative error where it is subnormal: half of 2^-149. */
+const UNDERFLOW = 2 ** -150;
+
 /**
  * Throws unless the kernel's outputs lie within its bound of the reference's. `magnitudes` gives the
  * sums of |a b| behind every element, for bounds by number of terms.
@@ -34,5 +37,5 @@ function allowance(bound: Bound, reference: number, magnitude: number): number {
   if (bound === "exact") return 0;
   if ("ulps" in bound) return bound.ulps * ulp(reference);
   const unit = bound.terms * 2 ** -24;
-  return (unit / (1 - unit)) * magnitude + ulp(reference) / 2;
+  return (unit / (1 - unit)) * magnitude + bound.terms * UNDERFLOW + ulp(reference) / 2;
 }
