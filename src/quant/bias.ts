@@ -1,5 +1,5 @@
 import type { Layer } from "../graph/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { roundHalfEven, Tensor } from "../tensor/index.ts";
 import type { SitePlan } from "./plan.ts";
 
 const INT32_MAX = 2147483647;
@@ -9,9 +9,6 @@ export interface BiasCodes {
   readonly codes: Int32Array;
   readonly scale: Float32Array;
 }
-
-/** round half to even, exact for |x| < 2^51. */
-const roundEven = (x: number): number => x + 6755399441055744 - 6755399441055744;
 
 /**
  * Puts a layer's bias on the grid its integer accumulator has: scale_x * scale_w per output channel
@@ -28,7 +25,7 @@ export function quantizeBias(bias: Tensor, layer: Layer, activation: SitePlan, w
   for (let c = 0; c < n; c++) {
     const x = sx[sx.length === 1 ? 0 : Math.floor(c / filtersPerInput)];
     scale[c] = x * sw[sw.length === 1 ? 0 : c];
-    const code = roundEven(bias.data[c] / scale[c]);
+    const code = roundHalfEven(bias.data[c] / scale[c]);
     if (!(Math.abs(code) <= INT32_MAX) || scale[c] < 2 ** -126) return undefined;
     codes[c] = code;
   }

@@ -1,5 +1,6 @@
 import { type Graph, type Layer, runNode } from "../graph/index.ts";
 import { Tensor } from "../tensor/index.ts";
+import { emplace } from "./emplace.ts";
 import { biasOf, type Plan, tapOf } from "./plan.ts";
 import { volumesOf } from "./volumes.ts";
 
@@ -12,10 +13,11 @@ export class ChannelMeans {
   add(layer: string, y: Tensor, index: number): void {
     const { count, channels, channelStride, positionStride } = volumesOf(y.shape);
     const half = index % 2;
-    let sums = this.#sums.get(layer);
-    if (!sums) this.#sums.set(layer, (sums = [new Float64Array(channels), new Float64Array(channels)]));
-    let counts = this.#counts.get(layer);
-    if (!counts) this.#counts.set(layer, (counts = [0, 0]));
+    const sums = emplace<string, [Float64Array, Float64Array]>(this.#sums, layer, () => [
+      new Float64Array(channels),
+      new Float64Array(channels),
+    ]);
+    const counts = emplace(this.#counts, layer, () => [0, 0]);
     counts[half] += count;
     const into = sums[half];
     for (let c = 0; c < channels; c++) {

@@ -2,6 +2,7 @@ import type { Graph, Layer } from "../graph/index.ts";
 import type { Slot, Tap } from "../nn/index.ts";
 import { fakeQuant, type Tensor } from "../tensor/index.ts";
 import { biasOnGrid } from "./bias.ts";
+import { emplace } from "./emplace.ts";
 import type { QParams, Scheme } from "./scheme.ts";
 
 /** How one tensor is quantized. */
@@ -66,15 +67,11 @@ function layerTap(graph: Graph, plan: Plan, layer: Layer, shared: Map<string, We
   const weightOnGrid = weight && applySite(graph.parameters.get(layer.weight)!, weight);
   const bias = biasOf(graph, plan, layer);
   const gridBias = bias && activation && weight ? biasOnGrid(bias, layer, activation, weight) : bias;
-  let seen = shared.get(layer.input);
-  if (!seen) shared.set(layer.input, (seen = new WeakMap()));
-  const quantized = seen;
+  const quantized = emplace(shared, layer.input, () => new WeakMap<Tensor, Tensor>());
   return (slot, x) => {
     if (slot === "weight") return weightOnGrid ?? x;
     if (slot === "bias") return gridBias ?? x;
     if (slot !== "input" || !activation) return x;
-    let y = quantized.get(x);
-    if (!y) quantized.set(x, (y = applySite(x, activation)));
-    return y;
+    return emplace(quantized, x, () => applySite(x, activation));
   };
 }

@@ -1,7 +1,7 @@
 import { adam, cosine, minimize } from "../nn/index.ts";
-import { add, exp, fakeQuant, mul, square, sub, sum, Tensor } from "../tensor/index.ts";
+import { add, exp, fakeQuant, mul, roundHalfEven, square, sub, sum, Tensor } from "../tensor/index.ts";
 import { gridRefiner, product, type Refined, RefineObjective, type RefineProblem, type Refiner } from "./refine.ts";
-import { type QParams, type Range, roundHalfEven, type Scheme } from "./scheme.ts";
+import type { QParams, Range, Scheme } from "./scheme.ts";
 
 export interface AdamRefinerOptions {
   /** Optimisation steps after the grid. Default 100. */

@@ -1,8 +1,6 @@
 import { ArgumentError } from "../errors.ts";
 import { roundHalfEven, Tensor } from "../tensor/index.ts";
 
-export { roundHalfEven };
-
 /**
  * How a range maps to codes.
  *

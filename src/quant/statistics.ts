@@ -3,6 +3,7 @@ import type { Separation } from "../em/index.ts";
 import { Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
+import { emplace } from "./emplace.ts";
 import { type FpRun, type GraphDetector, runFloat, runWithGradients, type SaliencyLoss } from "./evidence.ts";
 import { inlierMask } from "./inlier.ts";
 import type { Method, Selection } from "./method.ts";
@@ -100,12 +101,9 @@ export async function observe(pass: Pass): Promise<Observed> {
 }
 
 function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, g: Tensor): void {
-  let sample = scores.get(name);
-  if (!sample) {
-    const limit = (method.selection as Selection).maxScores;
-    scores.set(name, (sample = new ScoreSample(new Rng(seed).split(`scores/${name}`), limit, samples.names.length)));
-  }
-  sample.add(saliency(g));
+  const limit = (method.selection as Selection).maxScores;
+  const make = () => new ScoreSample(new Rng(seed).split(`scores/${name}`), limit, samples.names.length);
+  emplace(scores, name, make).add(saliency(g));
 }
 
 const resultsOf = (handles: ReadonlyMap<string, { result(): Range }>): Map<string, Range> =>
@@ -139,7 +137,7 @@ export async function select(
     for (const { tensor } of sites) {
       const mask = masks.get(tensor);
       const handle = observers.get(tensor);
-      if (!handle || !mask || !mask.data.includes(1)) continue;
+      if (!handle || !mask?.data.includes(1)) continue;
       handle.add(volumesFirst(run.tensors.get(tensor) as Tensor), mask);
       handle.seen = true;
     }
