@@ -12,14 +12,24 @@ interface TopkAttrs {
   readonly largest: boolean;
 }
 
-/** The order of a row: best first, NaN above every number, equal values by ascending index. */
-function ranking(row: Float64Array, largest: boolean): Int32Array {
-  const order = Int32Array.from(row, (_, i) => i);
+/** The k best of a row: best first, NaN above every number, equal values by ascending index. */
+function ranking(row: Float64Array, k: number, largest: boolean): Int32Array {
   const before = (a: number, b: number) => (Number.isNaN(a) ? !Number.isNaN(b) : a > b);
-  return order.sort((i, j) => {
+  return contenders(row, k, largest).sort((i, j) => {
     const [a, b] = largest ? [row[i], row[j]] : [row[j], row[i]];
     return before(a, b) ? -1 : before(b, a) ? 1 : i - j;
   });
+}
+
+/** The indices that can be among the k best: those no worse than the k-th value; sorting numbers alone is quick. */
+function contenders(row: Float64Array, k: number, largest: boolean): Int32Array {
+  const sorted = row.slice().sort();
+  const last = largest ? sorted[row.length - k] : sorted[k - 1];
+  if (k === 0 || Number.isNaN(last)) return Int32Array.from(row, (_, i) => i);
+  const found = new Int32Array(row.length);
+  let n = 0;
+  for (let i = 0; i < row.length; i++) if (largest ? !(row[i] < last) : row[i] <= last) found[n++] = i;
+  return found.subarray(0, n);
 }
 
 /**
@@ -46,7 +56,7 @@ export const topk: Op<TopkAttrs, (x: Tensor, options: { k: number; dim?: number;
       for (let o = 0; o < outer; o++) {
         for (let i = 0; i < inner; i++) {
           for (let l = 0; l < length; l++) row[l] = x.data[(o * length + l) * inner + i];
-          const order = ranking(row, largest);
+          const order = ranking(row, k, largest);
           for (let j = 0; j < k; j++) {
             values.data[(o * k + j) * inner + i] = row[order[j]];
             indices.data[(o * k + j) * inner + i] = order[j];
