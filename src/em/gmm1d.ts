@@ -2,7 +2,7 @@ import { ArgumentError } from "../errors.ts";
 import { type Decision, literalDecision, monotoneDecision } from "./decision.ts";
 import { type Components, type EmRun, expectationMaximization } from "./expectationMaximization.ts";
 import { twoMeans } from "./kmeans.ts";
-import { blockedSum, everyScore, type Prepared, prepareScores, quantile, shareAtLeast } from "./scores.ts";
+import { blockedSum, everyFitted, everyScore, type Prepared, prepareScores, quantile, shareAtLeast } from "./scores.ts";
 import type { Mixture, Separation, SeparationFlag, Separator } from "./separator.ts";
 
 /** What is fitted: the score over the mean score, its square root, or its logarithm (positive scores only). */
@@ -80,10 +80,12 @@ export function fitGmm(scores: Float64Array, options: GmmOptions = {}): Separati
   const flags: SeparationFlag[] = prepared.zerosExcluded ? ["zeros-are-anomalies"] : [];
   const fitted = prepared.sorted.map((h) => FORWARD[o.transform](h / prepared.mean));
   const run = bestRun(fitted, o, flags);
-  if (!run) return everyScore([...flags, "degenerate-collapse"]);
+  const giveUp = (flag: SeparationFlag, seen: readonly number[]): Separation =>
+    everyFitted(scores, prepared.zerosExcluded && o.tau > 0, [...flags, flag], seen);
+  if (!run) return giveUp("degenerate-collapse", []);
   const { means, variances } = run.final;
   const trace = [...run.logLikelihood, run.finalLogLikelihood];
-  if (Math.abs(means[1] - means[0]) < MIN_GAP * Math.sqrt(Math.max(...variances))) return everyScore([...flags, "degenerate-means"], trace);
+  if (Math.abs(means[1] - means[0]) < MIN_GAP * Math.sqrt(Math.max(...variances))) return giveUp("degenerate-means", trace);
   const inlier = means[1] > means[0] ? 1 : 0;
   const decision = o.monotone ? monotoneDecision(run.final, inlier, fitted[0], o.tau) : literalDecision(run.final, inlier);
   const decide = o.monotone ? halfLine : literally;
@@ -114,7 +116,8 @@ function checkOptions(o: Resolved): void {
 function bestRun(fitted: Float64Array, o: Resolved, flags: SeparationFlag[]): EmRun | undefined {
   const mean = blockedSum(fitted) / fitted.length;
   const total = blockedSum(fitted.map((t) => (t - mean) * (t - mean))) / fitted.length;
-  const varianceFloor = o.varianceFloor * total;
+  // Even without a floor a component on a single score keeps some width: at 0 its density is infinite.
+  const varianceFloor = Math.max(o.varianceFloor, Number.EPSILON) * total;
   const starts = o.init ? [o.init] : [quantileStart(fitted, total), clusterStart(fitted, varianceFloor)];
   let best: EmRun | undefined;
   for (const start of starts) {
@@ -140,9 +143,7 @@ function quantileStart(sorted: Float64Array, variance: number): Components {
 function clusterStart(sorted: Float64Array, floor: number): Components {
   const { low, means, variances } = twoMeans(sorted);
   const share = low / sorted.length;
-  // With no floor at all a cluster of equal scores still needs some width to start from.
-  const least = Math.max(floor, Number.EPSILON * (means[1] - means[0]) ** 2);
-  return { weights: [share, 1 - share], means, variances: [Math.max(least, variances[0]), Math.max(least, variances[1])] };
+  return { weights: [share, 1 - share], means, variances: [Math.max(floor, variances[0]), Math.max(floor, variances[1])] };
 }
 
 function mixtureOf(at: Components, inlier: 0 | 1, unit: number): Mixture {

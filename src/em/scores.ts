@@ -89,12 +89,32 @@ export function shareAtLeast(scores: Float64Array, threshold: number): number {
 }
 
 /** The separation in which every score is an inlier. */
-export const everyScore = (flags: readonly SeparationFlag[], trace: readonly number[] = []): Separation => ({
+export const everyScore = (flags: readonly SeparationFlag[]): Separation => ({
   mixture: undefined,
   threshold: -Infinity,
   posterior: () => 1,
   isInlier: () => true,
   inlierShare: 1,
   flags,
-  trace,
+  trace: [],
 });
+
+/** The separation after a fit that came to nothing: every score that took part is an inlier, excluded zeros are not. */
+export function everyFitted(
+  scores: Float64Array,
+  zerosExcluded: boolean,
+  flags: readonly SeparationFlag[],
+  trace: readonly number[],
+): Separation {
+  if (!zerosExcluded) return { ...everyScore(flags), trace };
+  const isInlier = (h: number): boolean => h > 0;
+  return {
+    mixture: undefined,
+    threshold: Number.MIN_VALUE,
+    posterior: (h) => (isInlier(h) ? 1 : 0),
+    isInlier,
+    inlierShare: shareAtLeast(scores, Number.MIN_VALUE),
+    flags,
+    trace,
+  };
+}
