@@ -19,8 +19,8 @@ const PLAIN = { opset: 13, ir: 8n } as const;
 const SMALL_TYPES = { opset: 21, ir: 10n } as const;
 
 /**
- * Writes a graph as an ONNX file with the same inputs, outputs and names: opset 13, or 21 where 4-bit
- * types are used. With a plan, quantized layers read QuantizeLinear / DequantizeLinear pairs; everything
+ * Writes a graph as an ONNX file with the same inputs, outputs and names: opset 13, or 21 where weights have
+ * 4 bits. With a plan, quantized layers read QuantizeLinear / DequantizeLinear pairs; everything
  * else reads the float tensors. Equal arguments give equal bytes.
  *
  * Errors: ArgumentError for scales that are not positive normal numbers, or ops ONNX has no word for (all at once).
@@ -82,10 +82,12 @@ function requireExportable(graph: Graph): void {
   throw new ArgumentError("exportOnnx", `every op must have an ONNX form, got ${names.join(", ")} (first node "${missing[0].name}")`);
 }
 
+/** 4-bit weights and 16-bit codes have types from opset 21 on. */
 function needsSmallTypes(graph: Graph, plan: Plan | undefined): boolean {
-  const used = [...(plan?.activations.values() ?? []), ...(plan?.weights.values() ?? [])].map((site) => site.scheme);
+  const weights = [...(plan?.weights.values() ?? [])].map((site) => site.scheme);
+  const activations = [...(plan?.activations.values() ?? [])].map((site) => site.scheme);
   const nodes = graph.nodes.filter((n) => n.op === fakeQuant.def).map((n) => n.attrs as FakeQuantAttrs);
-  return [...used, ...nodes].some((range) => isNibble(range) || isWide(range));
+  return weights.some(isNibble) || [...weights, ...activations, ...nodes].some(isWide);
 }
 
 /** The graph with its free batch taken as 2: where shapes differ, a dimension is free. */

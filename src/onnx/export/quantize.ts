@@ -44,9 +44,13 @@ export const isNibble = ({ qmin, qmax }: Pick<Grid, "qmin" | "qmax">): boolean =
 /** Whether the codes need 16 bits, which also need opset 21. */
 export const isWide = ({ qmin, qmax }: Pick<Grid, "qmin" | "qmax">): boolean => qmin < -128 || qmax > 255 || (qmin < 0 && qmax > 127);
 
-function typeOf(grid: Grid): CodeType {
+/**
+ * The smallest type that holds the codes. Computed tensors (`packed` false) never get 4-bit types: runtimes
+ * fail on them (docs/decisions/002-qdq-export.md); 8 bits and a Clip give the same values.
+ */
+function typeOf(grid: Grid, packed: boolean): CodeType {
   const unsigned = grid.qmin >= 0;
-  if (isNibble(grid)) return unsigned ? CODE_TYPES.u4 : CODE_TYPES.i4;
+  if (packed && isNibble(grid)) return unsigned ? CODE_TYPES.u4 : CODE_TYPES.i4;
   if (isWide(grid)) return unsigned ? CODE_TYPES.u16 : CODE_TYPES.i16;
   return unsigned ? CODE_TYPES.u8 : CODE_TYPES.i8;
 }
@@ -69,7 +73,7 @@ function writeParameters(writer: OnnxWriter, label: string, grid: Grid, type: Co
  */
 export function writeFakeQuant(writer: OnnxWriter, source: string, output: string, rank: number, grid: Grid): void {
   requireSound(source, grid);
-  const type = typeOf(grid);
+  const type = typeOf(grid, false);
   const { scale, zeroPoint, attributes } = writeParameters(writer, output, grid, type);
   const clipped = grid.qmin === type.qmin && grid.qmax === type.qmax ? source : writeClip(writer, source, output, rank, grid);
   const codes = writer.freshName(`${output}/codes`);
@@ -96,7 +100,7 @@ function writeClip(writer: OnnxWriter, source: string, output: string, rank: num
 /** Writes the integer codes of a constant and the DequantizeLinear that restores it as `output`. */
 function writeConstant(writer: OnnxWriter, output: string, value: Tensor, grid: Grid): void {
   requireSound(output, grid);
-  const type = typeOf(grid);
+  const type = typeOf(grid, true);
   const codes = writer.codes(`${output}/codes`, codesOf(value, grid), value.shape, type);
   const { scale, zeroPoint, attributes } = writeParameters(writer, output, grid, type);
   writer.node(writer.freshNodeName(`${output}/DequantizeLinear`), "DequantizeLinear", [codes, scale, zeroPoint], [output], attributes);
