@@ -50,7 +50,7 @@ export function parseInvocation(command: Command, argv: readonly string[]): { op
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, { type, multiple = false }]) => [name, { type, multiple, ...(name === "help" && { short: "h" }) }]),
   );
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, allowNegative: true, tokens: true });
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
   const operands: string[] = [];
   const values: Record<string, string | boolean | string[]> = {};
   for (const token of tokens) {

@@ -11,47 +11,53 @@ export const inspectCommand: Command = {
   about: "show ops, parameters, MACs, inputs, outputs and the layers that would be quantized",
   operands: ["MODEL"],
   flags: {
-    layers: { type: "boolean", about: "list every layer" },
+    layers: { type: "boolean", about: "list every layer; --no-layers leaves the list out", fallback: "on" },
     json: { type: "boolean", about: "print JSON" },
   },
-  examples: ["inlierq inspect yolox-nano.onnx", "inlierq inspect detector.onnx --layers"],
+  examples: ["inlierq inspect yolox-nano.onnx", "inlierq inspect detector.onnx --no-layers"],
   run({ operands, values, io }) {
     const { name, bytes } = readModel(operands[0]);
     const found = inspect(bytes, name);
-    io.out(values.json === true ? jsonText(found) : inspectionText(found, values.layers === true));
+    io.out(values.json === true ? jsonText(found) : inspectionText(found, values.layers !== false));
     return Promise.resolve(EXIT.done);
   },
 };
 
 function inspectionText(found: Inspection, withLayers: boolean): string {
-  const { description: d, policies } = found;
+  const { description: d, policies, matched, card } = found;
   const port = (p: Inspection["description"]["inputs"][number]): string => `${p.name} ${p.dtype}${formatShape(p.shape)}`;
-  const ops = Object.entries(d.ops).map(([op, count]) => `${op} ${count}`);
-  const lines = [
-    columns([
-      ["model", ""],
-      ["parameters", short(d.parameters)],
-      ["MACs", short(d.macs)],
-      ["layers", `${d.layers.length}, of which ${d.layers.filter((l) => l.depthwise).length} depthwise`],
-    ]).replace(/^model.*$/m, `model       ${found.name}`),
-    `ops         ${ops.join(", ")}`,
-    ...d.inputs.map((p) => `input       ${port(p)}`),
-    ...d.outputs.map((p) => `output      ${port(p)}`),
-    ...cardLines(found),
-    ...Object.entries(policies).map(
-      ([name, p]) => `policy ${name}: ${p.layers.length} of ${d.layers.length} layers quantized, ${percent(p.macsFraction)} of MACs`,
-    ),
+  const depthwise = d.layers.filter((l) => l.depthwise).length;
+  const facts = [
+    ["model", found.name],
+    ["parameters", short(d.parameters)],
+    ["MACs", short(d.macs)],
+    ["layers", `${d.layers.length}, of which ${depthwise} depthwise`],
+    [
+      "ops",
+      Object.entries(d.ops)
+        .map(([op, count]) => `${op} ${count}`)
+        .join(", "),
+    ],
+    ...d.inputs.map((p) => ["input", port(p)]),
+    ...d.outputs.map((p) => ["output", port(p)]),
+    ...cardFacts(found),
   ];
-  if (withLayers) lines.push("", layerTable(found));
-  if (!found.matched) {
-    lines.push("", "no preset matches this graph; complete this card and pass it with --card:", JSON.stringify(found.card, null, 2));
+  if (matched) {
+    for (const [name, p] of Object.entries(policies)) {
+      facts.push([`policy ${name}`, `${p.layers.length} of ${d.layers.length} layers quantized, ${percent(p.macsFraction)} of MACs`]);
+    }
   }
-  return `${lines.join("\n")}\n`;
+  const parts = [columns(facts, "words")];
+  if (withLayers) parts.unshift(layerTable(found));
+  if (!matched) {
+    parts.push("no preset matches this graph; complete this card and pass it with --card:", JSON.stringify(card, null, 2));
+  }
+  return `${parts.join("\n\n")}\n`;
 }
 
 /** What the matching preset says about the input and the outputs. */
-function cardLines({ matched, card }: Inspection): string[] {
-  if (!matched) return ["detector    none recognised"];
+function cardFacts({ matched, card }: Inspection): string[][] {
+  if (!matched) return [["detector", "none recognised"]];
   const { name, input, outputs, classes } = card as {
     name: string;
     classes: readonly string[];
@@ -67,15 +73,16 @@ function cardLines({ matched, card }: Inspection): string[] {
     outputs: Readonly<Record<string, string>>;
   };
   const roles = Object.entries(outputs).map(([role, tensor]) => `${role} = ${tensor}`);
+  const preparation = `${input.resize}, (pixel - ${formatShape(input.mean)}) / ${formatShape(input.std)}`;
   return [
-    `detector    preset ${name}, ${classes.length} classes`,
-    `pictures    ${input.width}x${input.height} ${input.layout} ${input.color}, ${input.resize}, (pixel - ${formatShape(input.mean)}) / ${formatShape(input.std)}`,
-    `heads       ${roles.join(", ")}`,
+    ["detector", `preset ${name}, ${classes.length} classes`],
+    ["pictures", `${input.width}x${input.height} ${input.layout} ${input.color}, ${preparation}`],
+    ["heatmap and boxes", roles.join(", ")],
   ];
 }
 
-function layerTable({ description, policies }: Inspection): string {
-  const names = Object.keys(policies);
+function layerTable({ description, policies, matched }: Inspection): string {
+  const names = matched ? Object.keys(policies) : [];
   const quantized = names.map((name) => new Set(policies[name].layers));
   return columns([
     ["layer", "kind", "weight", "input", "MACs", ...names],

@@ -57,9 +57,9 @@ function overview(): string {
     "",
     "usage: inlierq COMMAND [options]",
     "",
-    columns(COMMANDS.map((c) => [`  ${c.name}`, c.about])).replace(
-      /^(\s+\w+)(\s+)(.*)$/gm,
-      (_, left: string, gap: string, right: string) => `${left}${gap}${right}`,
+    columns(
+      COMMANDS.map((c) => [`  ${c.name}`, c.about]),
+      "words",
     ),
     "",
     "inlierq COMMAND --help shows the options of a command.",

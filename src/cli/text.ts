@@ -1,15 +1,9 @@
-/** Columns of equal width: the first to the left, the others to the right. */
-export function columns(rows: readonly (readonly string[])[]): string {
+/** Columns of equal width: the first to the left, the others to the right, or all to the left. */
+export function columns(rows: readonly (readonly string[])[], align: "numbers" | "words" = "numbers"): string {
   const count = Math.max(...rows.map((r) => r.length));
   const widths = Array.from({ length: count }, (_, c) => Math.max(...rows.map((r) => (r[c] ?? "").length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, c) => (c === 0 ? cell.padEnd(widths[c]) : cell.padStart(widths[c])))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  const pad = (cell: string, c: number): string => (c === 0 || align === "words" ? cell.padEnd(widths[c]) : cell.padStart(widths[c]));
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
