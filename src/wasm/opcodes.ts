@@ -1,44 +1,36 @@
-/** One instruction: opcode (0xfdNN.. means the SIMD prefix followed by NN), operand types, result type. */
 const i32x2 = ["i32", "i32"] as const;
 const v1 = ["v128"] as const;
 const v2 = ["v128", "v128"] as const;
 const v3 = ["v128", "v128", "v128"] as const;
 const SIMD = 0x10000;
 
-/** Instructions without immediates, by their name in the text format. Codes from `SIMD` on carry the 0xfd prefix. */
+/**
+ * Instructions without immediates, by their name in the text format: opcode, operand types, result type. Codes
+ * from `SIMD` on carry the 0xfd prefix.
+ */
 export const OPERATORS = {
   "i32.eqz": { code: 0x45, takes: ["i32"], gives: "i32" },
   "i32.eq": { code: 0x46, takes: i32x2, gives: "i32" },
-  "i32.ne": { code: 0x47, takes: i32x2, gives: "i32" },
   "i32.lt_s": { code: 0x48, takes: i32x2, gives: "i32" },
   "i32.gt_s": { code: 0x4a, takes: i32x2, gives: "i32" },
-  "i32.le_s": { code: 0x4c, takes: i32x2, gives: "i32" },
   "i32.ge_s": { code: 0x4e, takes: i32x2, gives: "i32" },
   "i32.lt_u": { code: 0x49, takes: i32x2, gives: "i32" },
-  "i32.ge_u": { code: 0x4f, takes: i32x2, gives: "i32" },
   "i32.add": { code: 0x6a, takes: i32x2, gives: "i32" },
   "i32.sub": { code: 0x6b, takes: i32x2, gives: "i32" },
   "i32.mul": { code: 0x6c, takes: i32x2, gives: "i32" },
   "i32.and": { code: 0x71, takes: i32x2, gives: "i32" },
-  "i32.shl": { code: 0x74, takes: i32x2, gives: "i32" },
   "f32.add": { code: 0x92, takes: ["f32", "f32"], gives: "f32" },
   "f32.mul": { code: 0x94, takes: ["f32", "f32"], gives: "f32" },
-  "i32x4.splat": { code: SIMD + 0x11, takes: ["i32"], gives: "v128" },
   "f32x4.splat": { code: SIMD + 0x13, takes: ["f32"], gives: "v128" },
   "f32x4.eq": { code: SIMD + 0x41, takes: v2, gives: "v128" },
   "f32x4.lt": { code: SIMD + 0x43, takes: v2, gives: "v128" },
   "f32x4.gt": { code: SIMD + 0x44, takes: v2, gives: "v128" },
-  "f32x4.le": { code: SIMD + 0x45, takes: v2, gives: "v128" },
-  "f32x4.ge": { code: SIMD + 0x46, takes: v2, gives: "v128" },
-  "v128.not": { code: SIMD + 0x4d, takes: v1, gives: "v128" },
   "v128.and": { code: SIMD + 0x4e, takes: v2, gives: "v128" },
   "v128.or": { code: SIMD + 0x50, takes: v2, gives: "v128" },
-  "v128.xor": { code: SIMD + 0x51, takes: v2, gives: "v128" },
   "v128.bitselect": { code: SIMD + 0x52, takes: v3, gives: "v128" },
   "f32x4.nearest": { code: SIMD + 0x6a, takes: v1, gives: "v128" },
   "i32x4.shl": { code: SIMD + 0xab, takes: ["v128", "i32"], gives: "v128" },
   "i32x4.shr_s": { code: SIMD + 0xac, takes: ["v128", "i32"], gives: "v128" },
-  "i32x4.shr_u": { code: SIMD + 0xad, takes: ["v128", "i32"], gives: "v128" },
   "i32x4.add": { code: SIMD + 0xae, takes: v2, gives: "v128" },
   "i32x4.sub": { code: SIMD + 0xb1, takes: v2, gives: "v128" },
   "f32x4.abs": { code: SIMD + 0xe0, takes: v1, gives: "v128" },
@@ -52,7 +44,6 @@ export const OPERATORS = {
   "f32x4.max": { code: SIMD + 0xe9, takes: v2, gives: "v128" },
   "f32x4.pmin": { code: SIMD + 0xea, takes: v2, gives: "v128" },
   "f32x4.pmax": { code: SIMD + 0xeb, takes: v2, gives: "v128" },
-  "i32x4.trunc_sat_f32x4_s": { code: SIMD + 0xf8, takes: v1, gives: "v128" },
   "f32x4.convert_i32x4_s": { code: SIMD + 0xfa, takes: v1, gives: "v128" },
 } as const;
 

@@ -1,4 +1,5 @@
 import type { Arena } from "../../wasm/index.ts";
+import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import { sizeOf } from "../shape.ts";
 import { type Meta, Tensor } from "../tensor.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
@@ -7,16 +8,8 @@ import type { FastKernel } from "./index.ts";
 import { columnOffset, copyRows, isPlain, type Layout, layoutOf, padPlanes } from "./plane.ts";
 import { floats, stage, staged } from "./staging.ts";
 
-/** Normalised attributes of all convolutions. */
-export interface ConvAttrs {
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number, number, number];
-  readonly dilation: readonly [number, number];
-  readonly groups: number;
-}
-
 /** Sizes of one convolution, forward or seen from its gradients. */
-export interface Geometry extends ConvAttrs {
+export interface Geometry extends Conv2dAttrs {
   readonly batch: number;
   readonly inChannels: number;
   readonly height: number;
@@ -27,7 +20,7 @@ export interface Geometry extends ConvAttrs {
 }
 
 /** Geometry from the shapes of the input, the weight and the output. */
-export function geometryOf(x: readonly number[], weight: readonly number[], y: readonly number[], attrs: ConvAttrs): Geometry {
+export function geometryOf(x: readonly number[], weight: readonly number[], y: readonly number[], attrs: Conv2dAttrs): Geometry {
   const [batch, inChannels, height, width] = x as [number, number, number, number];
   return {
     ...{ stride: attrs.stride, padding: attrs.padding, dilation: attrs.dilation, groups: attrs.groups },
@@ -132,7 +125,7 @@ export const conv2d: FastKernel = {
     const arrays = floats(inputs);
     if (!arrays) return undefined;
     const [x, weight, bias] = arrays;
-    const g = geometryOf(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as ConvAttrs);
+    const g = geometryOf(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as Conv2dAttrs);
     const size = sizeOf(meta!.shape);
     if (size === 0) return undefined;
     return staged((arena) => {

@@ -1,7 +1,8 @@
 import type { Arena } from "../../wasm/index.ts";
+import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import { sizeOf } from "../shape.ts";
 import { type Meta, Tensor } from "../tensor.ts";
-import { type ConvAttrs, type Geometry, stageImages } from "./conv2d.ts";
+import { type Geometry, stageImages } from "./conv2d.ts";
 import { filterPlane } from "./depthwise.ts";
 import { allocatePacks, multiply, type Packs, type Product, packA, roundUp, writeTable } from "./gemm.ts";
 import type { Bound, FastKernel } from "./index.ts";
@@ -190,9 +191,9 @@ export const conv2dInputGrad: FastKernel = {
   run(inputs, attrs, [meta]) {
     const arrays = floats(inputs);
     if (!arrays) return undefined;
-    return run(transposed(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as ConvAttrs), arrays[0]!, arrays[1]!, undefined, meta!);
+    return run(transposed(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as Conv2dAttrs), arrays[0]!, arrays[1]!, undefined, meta!);
   },
-  bound: ([, weight]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as ConvAttrs).groups, 0),
+  bound: ([, weight]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as Conv2dAttrs).groups, 0),
 };
 
 /** Transposed convolution: the input gradient of the convolution with the same weight, plus a bias. */
@@ -200,13 +201,13 @@ export const convTranspose2d: FastKernel = {
   run(inputs, attrs, [meta]) {
     const arrays = floats(inputs);
     if (!arrays) return undefined;
-    return run(transposed(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as ConvAttrs), arrays[0]!, arrays[1]!, arrays[2], meta!);
+    return run(transposed(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as Conv2dAttrs), arrays[0]!, arrays[1]!, arrays[2], meta!);
   },
-  bound: ([, weight, bias]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as ConvAttrs).groups, bias ? 1 : 0),
+  bound: ([, weight, bias]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as Conv2dAttrs).groups, bias ? 1 : 0),
 };
 
 /** Geometry of the forward convolution that maps `y` to `x`. */
-function transposed(x: readonly number[], weight: readonly number[], y: readonly number[], attrs: ConvAttrs): Geometry {
+function transposed(x: readonly number[], weight: readonly number[], y: readonly number[], attrs: Conv2dAttrs): Geometry {
   const [batch, inChannels, height, width] = y as [number, number, number, number];
   return {
     ...{ stride: attrs.stride, padding: attrs.padding, dilation: attrs.dilation, groups: attrs.groups },

@@ -1,7 +1,8 @@
 import type { Arena } from "../../wasm/index.ts";
+import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import { sizeOf } from "../shape.ts";
 import { type Meta, Tensor } from "../tensor.ts";
-import { type ConvAttrs, type Geometry, geometryOf, isDepthwise, pixelOffset, stageImages, termOffset } from "./conv2d.ts";
+import { type Geometry, geometryOf, isDepthwise, pixelOffset, stageImages, termOffset } from "./conv2d.ts";
 import { correlatePlane } from "./depthwise.ts";
 import { allocatePacks, multiply, type Product, packA, roundUp, writeTable, zeroStart } from "./gemm.ts";
 import type { FastKernel } from "./index.ts";
@@ -68,7 +69,7 @@ export const conv2dWeightGrad: FastKernel = {
     const arrays = floats(inputs);
     if (!arrays) return undefined;
     const [x, gradient] = arrays;
-    const g = geometryOf(inputs[0]!.shape, meta!.shape, inputs[1]!.shape, attrs as ConvAttrs);
+    const g = geometryOf(inputs[0]!.shape, meta!.shape, inputs[1]!.shape, attrs as Conv2dAttrs);
     const size = sizeOf(meta!.shape);
     if (size === 0 || inputs.some((t) => t.size === 0)) return undefined;
     return staged((arena) => {

@@ -1,4 +1,5 @@
 import { instantiate, op, sharedArena } from "../../wasm/index.ts";
+import type { FakeQuantAttrs } from "../ops/fakeQuant.ts";
 import { roundHalfEven } from "../round.ts";
 import { splitAt } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -21,7 +22,7 @@ export const fakeQuant: FastKernel = {
     const arrays = floats(inputs);
     if (!arrays || arrays[0]!.length === 0) return undefined;
     const [x, scale, zeroPoint] = arrays as [Float32Array, Float32Array, Float32Array];
-    const { qmin, qmax, axis } = attrs as { qmin: number; qmax: number; axis: number | null };
+    const { qmin, qmax, axis } = attrs as FakeQuantAttrs;
     // Codes must be exact in f32.
     if (Math.max(-qmin, qmax) >= 2 ** 22 || zeroPoint.some((z) => Math.abs(z) >= 2 ** 22)) return undefined;
     const arena = sharedArena();

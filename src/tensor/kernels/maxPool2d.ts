@@ -1,18 +1,11 @@
 import { type Arena, FunctionBuilder, f32x4, i32, instantiate, load, op } from "../../wasm/index.ts";
+import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
 import { sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { writeTable } from "./gemm.ts";
 import type { FastKernel } from "./index.ts";
 import { columnOffset, layoutOf, padPlanes } from "./plane.ts";
 import { floats, stage, staged } from "./staging.ts";
-
-/** Normalised attributes of a pooling window. */
-export interface PoolAttrs {
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number, number, number];
-  readonly dilation: readonly [number, number];
-}
 
 /** maxima(input, rowStep, rows, columns, taps, count, output): the largest of all taps, rows written in whole vectors. */
 function emitMaxima(): FunctionBuilder {
@@ -45,7 +38,7 @@ function emitMaxima(): FunctionBuilder {
 }
 
 /** Rows, then columns: a window of k x k costs 2 k comparisons. */
-function pool(arena: Arena, x: Float32Array, shape: readonly number[], attrs: PoolAttrs, out: readonly number[]): Float32Array {
+function pool(arena: Arena, x: Float32Array, shape: readonly number[], attrs: MaxPool2dAttrs, out: readonly number[]): Float32Array {
   const { maxima } = instantiate("maxPool2d", () => [emitMaxima()], arena);
   const [height, width] = [shape[2]!, shape[3]!];
   const [oh, ow] = [out[2]!, out[3]!];
@@ -74,7 +67,7 @@ export const maxPool2d: FastKernel = {
   run(inputs, attrs, [meta]) {
     const x = floats(inputs)?.[0];
     if (!x || sizeOf(meta!.shape) === 0 || x.length === 0) return undefined;
-    return staged((arena) => [new Tensor(meta!.shape, "f32", pool(arena, x, inputs[0]!.shape, attrs as PoolAttrs, meta!.shape))]);
+    return staged((arena) => [new Tensor(meta!.shape, "f32", pool(arena, x, inputs[0]!.shape, attrs as MaxPool2dAttrs, meta!.shape))]);
   },
   bound: () => "exact",
 };

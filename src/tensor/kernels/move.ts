@@ -1,3 +1,7 @@
+import type { IndexAttrs } from "../ops/gather.ts";
+import type { InterpolateAttrs } from "../ops/interpolate.ts";
+import type { PadAttrs } from "../ops/pad.ts";
+import type { SliceAttrs } from "../ops/slice.ts";
 import { broadcastStrides, splitAt, stridesOf } from "../shape.ts";
 import { allocate, type Data, type Meta, Tensor } from "../tensor.ts";
 import { type Axis, mergeAxes, walk } from "./axes.ts";
@@ -43,25 +47,19 @@ function mover(fill: (inputs: readonly Tensor[], attrs: unknown, y: Data, meta: 
   };
 }
 
-interface Cut {
-  readonly dim: number;
-  readonly start: number;
-  readonly step: number;
-}
-
 /** Strides of every `step`-th element along `dim`, and the offset of the first. */
-function cutOf(shape: readonly number[], { dim, start, step }: Cut): [number[], number] {
+function cutOf(shape: readonly number[], { dim, start, step }: SliceAttrs): [number[], number] {
   const strides = stridesOf(shape);
   return [strides.map((s, i) => (i === dim ? s * step : s)), start * strides[dim]!];
 }
 
 const slice = mover(([x], attrs, y, { shape }) => {
-  copyStrided(x!.data, y, shape, ...cutOf(x!.shape, attrs as Cut));
+  copyStrided(x!.data, y, shape, ...cutOf(x!.shape, attrs as SliceAttrs));
   return true;
 });
 
 const sliceInputGrad = mover(([g], attrs, y, { shape }) => {
-  placeStrided(g!.data, y, g!.shape, ...cutOf(shape, attrs as Cut));
+  placeStrided(g!.data, y, g!.shape, ...cutOf(shape, attrs as SliceAttrs));
   return true;
 });
 
@@ -76,12 +74,6 @@ const expand = mover(([x], _, y, { shape }) => {
   copyStrided(x!.data, y, shape, broadcastStrides(x!.shape, shape), 0);
   return true;
 });
-
-interface PadAttrs {
-  readonly pads: readonly number[];
-  readonly mode: string;
-  readonly value: number;
-}
 
 /** Strides of a padded tensor and the offset of the first original element, for constant pads that only add. */
 function frameOf(shape: readonly number[], { pads, mode }: PadAttrs): [readonly number[], number] | undefined {
@@ -109,16 +101,12 @@ const padInputGrad = mover(([g], attrs, y, { shape }) => {
   return true;
 });
 
-interface Resize {
-  readonly size: readonly [number, number];
-  readonly step: readonly [number, number];
-  readonly mode: string;
-  readonly coordinate: string;
-  readonly rounding: string;
-}
-
 /** The whole factor of a nearest upsampling by a power of two, where position o reads floor(o / factor); else undefined. */
-function upsampling(height: number, width: number, { size, step, mode, coordinate, rounding }: Resize): [number, number] | undefined {
+function upsampling(
+  height: number,
+  width: number,
+  { size, step, mode, coordinate, rounding }: InterpolateAttrs,
+): [number, number] | undefined {
   const factors = [size[0] / height, size[1] / width];
   const whole = factors.every((k, i) => Math.log2(k) >= 0 && Number.isInteger(Math.log2(k)) && step[i] === 1 / k);
   return whole && mode === "nearest" && coordinate === "asymmetric" && rounding === "floor" ? [factors[0]!, factors[1]!] : undefined;
@@ -126,7 +114,7 @@ function upsampling(height: number, width: number, { size, step, mode, coordinat
 
 const interpolate = mover(([x], attrs, y) => {
   const [planes, height, width] = [x!.shape[0]! * x!.shape[1]!, x!.shape[2]!, x!.shape[3]!];
-  const factors = upsampling(height, width, attrs as Resize);
+  const factors = upsampling(height, width, attrs as InterpolateAttrs);
   if (!factors) return false;
   const [fy, fx] = factors;
   const long = width * fx;
@@ -141,7 +129,7 @@ const interpolate = mover(([x], attrs, y) => {
 
 const interpolateInputGrad = mover(([g], attrs, y, { shape }) => {
   const [planes, height, width] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!];
-  const factors = upsampling(height, width, attrs as Resize);
+  const factors = upsampling(height, width, attrs as InterpolateAttrs);
   if (!factors) return false;
   const [fy, fx] = factors;
   const long = width * fx;
@@ -158,7 +146,7 @@ const interpolateInputGrad = mover(([g], attrs, y, { shape }) => {
 
 /** Rows along one axis picked by index, each a run of everything behind it. */
 const indexSelect = mover(([x, index], attrs, y) => {
-  const [outer, length, inner] = splitAt(x!.shape, (attrs as { readonly dim: number }).dim);
+  const [outer, length, inner] = splitAt(x!.shape, (attrs as IndexAttrs).dim);
   if (inner < LONG_RUN) return false;
   const rows = index!.data;
   // An index outside the axis is the reference's to report.

@@ -1,3 +1,4 @@
+import type { ReduceAttrs } from "../ops/reduce.ts";
 import { stridesOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { mergeAxes, walk } from "./axes.ts";
@@ -19,7 +20,7 @@ function reduction(fold: Fold): FastKernel {
     run(inputs, attrs, [meta]) {
       const x = floats(inputs)?.[0];
       const { shape } = inputs[0]!;
-      const { dim } = attrs as { readonly dim: readonly number[] };
+      const { dim } = attrs as ReduceAttrs;
       if (!x || x.length === 0) return undefined;
       const into = stridesOf(shape.map((d, i) => (dim.includes(i) ? 1 : d))).map((s, i) => (dim.includes(i) ? 0 : s));
       const axes = mergeAxes(shape, [into]);

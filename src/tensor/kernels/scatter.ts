@@ -1,7 +1,8 @@
+import type { IndexAttrs } from "../ops/gather.ts";
+import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
 import { splitAt } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
-import type { PoolAttrs } from "./maxPool2d.ts";
 import { floats } from "./staging.ts";
 
 /** [outer, length of the indexed axis in x, entries of the index along it, inner], where index and x agree elsewhere. */
@@ -18,7 +19,7 @@ export const scatterAdd: FastKernel = {
   run(inputs, attrs, [meta]) {
     const [x, index, source] = inputs as [Tensor, Tensor, Tensor];
     const arrays = floats([x, source]);
-    const lines = linesOf(x, index, (attrs as { readonly dim: number }).dim);
+    const lines = linesOf(x, index, (attrs as IndexAttrs).dim);
     if (!arrays || !lines || index.size === 0) return undefined;
     const [outer, length, entries, inner] = lines;
     const sums = Float64Array.from(arrays[0]!);
@@ -38,7 +39,7 @@ function firstMaxima(
   x: Float32Array,
   plane: number,
   [h, w]: readonly [number, number],
-  attrs: PoolAttrs,
+  attrs: MaxPool2dAttrs,
   found: Int32Array,
   at: number,
   [oh, ow]: readonly [number, number],
@@ -74,7 +75,7 @@ export const maxPool2dIndices: FastKernel = {
     const [planes, h, w] = [inputs[0]!.shape[0]! * inputs[0]!.shape[1]!, inputs[0]!.shape[2]!, inputs[0]!.shape[3]!];
     const [oh, ow] = [meta!.shape[2]!, meta!.shape[3]!];
     const found = new Int32Array(planes * oh * ow);
-    for (let p = 0; p < planes; p++) firstMaxima(x, p * h * w, [h, w], attrs as PoolAttrs, found, p * oh * ow, [oh, ow]);
+    for (let p = 0; p < planes; p++) firstMaxima(x, p * h * w, [h, w], attrs as MaxPool2dAttrs, found, p * oh * ow, [oh, ow]);
     return [new Tensor(meta!.shape, "i32", found)];
   },
   bound: () => "exact",
