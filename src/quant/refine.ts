@@ -1,4 +1,4 @@
-import { fakeQuant, matmul, type Tensor, viewAs } from "../tensor/index.ts";
+import { fakeQuant, matmul, Tensor, viewAs } from "../tensor/index.ts";
 import { type Importance, rank1Error } from "./objective/importance.ts";
 import type { LayerRows } from "./rows.ts";
 import { chooseQParams, type QParams, type Range, type Scheme } from "./scheme.ts";
@@ -139,6 +139,9 @@ class Search {
   readonly #objective: RefineObjective;
   #base: Range;
   readonly #best: Range;
+  /** The parameters the best values were measured with; recomputing them from mixed ranges could move dead channels. */
+  readonly #scale: Float32Array;
+  readonly #zeroPoint: Float32Array;
   readonly #value: Float64Array;
   readonly #curve: number[];
 
@@ -147,7 +150,10 @@ class Search {
     this.#objective = objective;
     this.#base = problem.range;
     this.#best = { min: problem.range.min.slice(), max: problem.range.max.slice() };
-    this.#value = objective.evaluate(chooseQParams(problem.range, problem.scheme).params);
+    const { params } = chooseQParams(problem.range, problem.scheme);
+    this.#scale = Float32Array.from(params.scale.data as Float32Array);
+    this.#zeroPoint = Float32Array.from(params.zeroPoint.data as Float32Array);
+    this.#value = objective.evaluate(params);
     this.#curve = [total(this.#value)];
   }
 
@@ -156,7 +162,8 @@ class Search {
     const min = this.#base.min.slice();
     const max = this.#base.max.slice();
     for (let c = 0; c < min.length; c++) [min[c], max[c]] = change(Math.min(min[c], 0), Math.max(max[c], 0));
-    const value = this.#objective.evaluate(chooseQParams({ min, max }, this.#problem.scheme).params);
+    const { params } = chooseQParams({ min, max }, this.#problem.scheme);
+    const value = this.#objective.evaluate(params);
     let improved = false;
     for (let c = 0; c < value.length; c++) {
       if (!(value[c] < this.#value[c])) continue;
@@ -164,6 +171,8 @@ class Search {
       this.#value[c] = value[c];
       this.#best.min[c] = min[c];
       this.#best.max[c] = max[c];
+      this.#scale[c] = params.scale.data[c];
+      this.#zeroPoint[c] = params.zeroPoint.data[c];
     }
     if (improved) this.#curve.push(total(this.#value));
   }
@@ -174,7 +183,9 @@ class Search {
   }
 
   result(): Refined {
-    return { range: this.#best, params: chooseQParams(this.#best, this.#problem.scheme).params, curve: this.#curve };
+    const shape = [this.#scale.length];
+    const params = { scale: new Tensor(shape, "f32", this.#scale), zeroPoint: new Tensor(shape, "f32", this.#zeroPoint) };
+    return { range: this.#best, params, curve: this.#curve };
   }
 }
 

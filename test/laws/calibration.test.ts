@@ -1,0 +1,148 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  assign,
+  type CalibrateOptions,
+  type Calibration,
+  calibrate,
+  type InlierqOptions,
+  inlierq,
+  type Method,
+  minmax,
+  mse,
+  Steps,
+  tapOf,
+} from "../../src/quant/index.ts";
+import { tinyDetector, tinySamples } from "../quant/tiny.ts";
+
+const RUNS = { numRuns: 3 };
+const METHODS: readonly [string, () => Method][] = [
+  ["minmax", () => minmax()],
+  ["mse", () => mse()],
+  ["inlierq", () => inlierq()],
+  ["inlierq self", () => inlierq({ objective: "self" })],
+  ["inlierq adam", () => inlierq({ refine: "adam", adam: { steps: 10 } })],
+  ["inlierq literal", () => inlierq({ monotone: false, refine: "none" })],
+  ["inlierq rank1", () => inlierq({ fisher: "rank1" })],
+  ["inlierq both sets", () => inlierq({ lambdaAnomaly: 0.5 })],
+];
+
+const optionsOf = (bits: number, more: Partial<CalibrateOptions> = {}): CalibrateOptions => ({
+  assign: { weightBits: bits, activationBits: bits, keep: ["heat", "size"] },
+  seed: 3,
+  ...more,
+});
+
+function run(seed: number, method: Method, options: CalibrateOptions): Promise<Calibration> {
+  return calibrate(tinyDetector(seed), tinySamples(seed + 1, 4), method, options, new Steps([], {}));
+}
+
+const seeds = fc.integer({ min: 0, max: 1000 });
+const bits = fc.constantFrom(4, 6, 8);
+
+describe.each(METHODS)("calibration with %s", (_, make) => {
+  it("gives every site and weight a finite positive normal scale and an integer zero point in range", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, bits, async (seed, b) => {
+        const { plan } = await run(seed, make(), optionsOf(b));
+        for (const { params, scheme } of [...plan.activations.values(), ...plan.weights.values()]) {
+          for (const s of params.scale.data) expect(s >= 2 ** -126 && Number.isFinite(s)).toBe(true);
+          for (const z of params.zeroPoint.data) {
+            expect(Number.isInteger(z) && z >= scheme.qmin && z <= scheme.qmax).toBe(true);
+          }
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it("never ends a refinement worse than its start", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, bits, async (seed, b) => {
+        const { refined } = await run(seed, make(), optionsOf(b));
+        for (const { curve } of refined.values()) {
+          curve.forEach((value, i) => expect(i === 0 || value < curve[i - 1]).toBe(true));
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it("gives the same plan for the same seed", async () => {
+    const [a, b] = [await run(5, make(), optionsOf(6)), await run(5, make(), optionsOf(6))];
+    expect([...a.plan.activations]).toEqual([...b.plan.activations]);
+    expect([...a.plan.biases]).toEqual([...b.plan.biases]);
+  });
+
+  it("keeps the method's range within the observed one", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const { ranges, observed } = await run(seed, make(), optionsOf(8));
+        for (const [name, { min, max }] of ranges) {
+          const all = observed.extremes.get(name);
+          min.forEach((v, c) => expect(v).toBeGreaterThanOrEqual(Math.min(0, all?.min[c] ?? 0)));
+          max.forEach((v, c) => expect(v).toBeLessThanOrEqual(Math.max(0, all?.max[c] ?? 0)));
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe("inlierq against min-max (algorithms of section 7)", () => {
+  const plain: InlierqOptions = { tau: 0, fisher: "none", refine: "none" };
+
+  it("equals min-max exactly at tau 0 without weights and refinement", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, bits, async (seed, b) => {
+        const [ours, theirs] = [await run(seed, inlierq(plain), optionsOf(b)), await run(seed, minmax(), optionsOf(b))];
+        expect([...ours.plan.activations]).toEqual([...theirs.plan.activations]);
+      }),
+      RUNS,
+    );
+  });
+
+  it("narrows its ranges as tau rises", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const at = (tau: number) => run(seed, inlierq({ ...plain, tau, floorShare: 0 }), optionsOf(8));
+        const [loose, tight] = [await at(0.2), await at(0.8)];
+        for (const [name, { min, max }] of tight.ranges) {
+          const wide = loose.ranges.get(name);
+          // A site whose mask is empty everywhere falls back to all volumes, which is outside the nesting.
+          if (tight.separations.get(name)?.inlierShare === 0) continue;
+          min.forEach((v, c) => expect(v).toBeGreaterThanOrEqual(wide?.min[c] ?? 0));
+          max.forEach((v, c) => expect(v).toBeLessThanOrEqual(wide?.max[c] ?? 0));
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe("plans", () => {
+  it("stay close to the float model at 8 bits", async () => {
+    const model = tinyDetector(1);
+    const samples = tinySamples(2, 3);
+    const { plan } = await calibrate(model, samples, minmax(), optionsOf(8), new Steps([], {}));
+    const layers = assign(model.graph, optionsOf(8).assign).layers;
+    expect(plan.layers).toEqual(new Set(layers.map((l) => l.name)));
+    const float = model.graph.forward(samples.tensor(0));
+    const quantized = model.graph.forward(samples.tensor(0), tapOf(model.graph, plan));
+    quantized.heatmap.data.forEach((v, i) => expect(Math.abs(v - float.heatmap.data[i])).toBeLessThan(0.05));
+  });
+
+  it("lower the held-out shift of channel means by bias correction, or leave the bias alone", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const { corrections, plan } = await run(seed, minmax(), optionsOf(4, { biasCorrection: true }));
+        expect(corrections.map((c) => c.layer)).toEqual(["stem", "depthwise"]);
+        for (const { layer, before, after, kept } of corrections) {
+          expect(kept).toBe(after < before);
+          expect(plan.biases.has(layer)).toBe(kept);
+        }
+      }),
+      RUNS,
+    );
+  });
+});
