@@ -4,7 +4,10 @@ import { adam, descend, minimize, mseLoss, type Parameters, sgd } from "../../sr
 import { item, log, mul, square, sub, sum, type Tensor, tensor } from "../../src/tensor/index.ts";
 
 const target = tensor([1, -2, 0.5]);
-const start: Parameters = new Map([["p", tensor([5, 5, 5])], ["unused", tensor([7])]]);
+const start: Parameters = new Map([
+  ["p", tensor([5, 5, 5])],
+  ["unused", tensor([7])],
+]);
 const distance = (params: Parameters): Tensor => mseLoss(params.get("p")!, target);
 
 describe("minimize", () => {
@@ -60,6 +63,8 @@ describe("minimize", () => {
   });
 
   it("refuses a negative number of steps", () => {
-    expect(() => minimize(distance, start, { optimizer: sgd(), lr: 1, steps: -1 })).toThrow("minimize: steps must be a whole number >= 0, got -1");
+    expect(() => minimize(distance, start, { optimizer: sgd(), lr: 1, steps: -1 })).toThrow(
+      "minimize: steps must be a whole number >= 0, got -1",
+    );
   });
 });

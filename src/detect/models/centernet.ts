@@ -1,5 +1,5 @@
 import { Conv2d, identityTap, type Module, type Tap, Upsample } from "../../nn/index.ts";
-import { add, full, type Rng, sigmoid, type Tensor } from "../../tensor/index.ts";
+import { add, full, randn, type Rng, sigmoid, type Tensor } from "../../tensor/index.ts";
 import type { Heads } from "../detector.ts";
 import { ConvUnit, Separable } from "./convUnit.ts";
 
@@ -11,6 +11,9 @@ export interface CenterNetConfig {
   /** Batch norm (for training) or biases (the form that ships). */
   readonly norm: boolean;
 }
+
+/** Predictions start almost at their prior. Unstated: as RetinaNet Sec. 4.1 does for its classifier. */
+const PREDICT_DEVIATION = 0.01;
 
 /** One output of the head: a hidden 1x1 unit and the 1x1 convolution that predicts. */
 export class HeadBranch implements Module {
@@ -26,7 +29,7 @@ export class HeadBranch implements Module {
   /** `prior` is what the branch predicts before training. */
   static init(inputs: number, outputs: number, prior: number, rng: Rng, norm: boolean): HeadBranch {
     const hidden = ConvUnit.init(inputs, inputs, rng.split("hidden"), { norm });
-    const { weight } = Conv2d.init(inputs, outputs, 1, rng.split("predict"));
+    const weight = randn([outputs, inputs, 1, 1], rng.split("predict"), PREDICT_DEVIATION);
     return new HeadBranch(hidden, new Conv2d(weight, full([outputs], prior)));
   }
 

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { SCENE_CLASSES, scene, scenes } from "../../src/data/index.ts";
+
+describe("scenes", () => {
+  it("are the same for the same seed and index, whatever came before", () => {
+    const [, , third] = scenes(7, 3);
+    expect(scene(7, 2)).toEqual(third);
+    expect([...scenes(7, 1, {}, 2)]).toEqual([third]);
+    expect(scene(8, 2).picture.data).not.toEqual(third.picture.data);
+  });
+
+  it("hold objects of every class, inside the picture, hardly overlapping", () => {
+    const labels = new Set<number>();
+    for (const { picture, truth } of scenes("all", 40, { objects: [3, 6], empty: 0 })) {
+      expect(truth.length).toBeGreaterThan(0);
+      for (const { box, label } of truth) {
+        labels.add(label);
+        expect(Math.min(...box)).toBeGreaterThanOrEqual(0);
+        expect(Math.max(box[2], box[3])).toBeLessThanOrEqual(picture.width);
+        expect(Math.min(box[2] - box[0], box[3] - box[1])).toBeGreaterThan(7);
+      }
+    }
+    expect(labels.size).toBe(SCENE_CLASSES.length);
+  });
+
+  it("have as many objects, and as rarely, as asked", () => {
+    expect([...scenes(0, 10, { empty: 1 })].every((s) => s.truth.length === 0)).toBe(true);
+    expect([...scenes(0, 10, { empty: 0, objects: [1, 1] })].every((s) => s.truth.length === 1)).toBe(true);
+  });
+
+  it("show an object where the truth says", () => {
+    const bare = { clutter: 0, noise: 0, empty: 0, objects: [1, 1] } as const;
+    const { picture, truth } = scene("spot", 0, bare);
+    const without = scene("spot", 0, { ...bare, empty: 1 }).picture;
+    const changed: [number, number][] = [];
+    for (let i = 0; i < picture.data.length; i += 3) {
+      if (picture.data[i] !== without.data[i]) changed.push([(i / 3) % picture.width, Math.floor(i / 3 / picture.width)]);
+    }
+    const [x1, y1, x2, y2] = truth[0].box;
+    const bounds = [
+      Math.min(...changed.map(([x]) => x)),
+      Math.min(...changed.map(([, y]) => y)),
+      Math.max(...changed.map(([x]) => x)) + 1,
+      Math.max(...changed.map(([, y]) => y)) + 1,
+    ];
+    bounds.forEach((v, i) => expect(Math.abs(v - [x1, y1, x2, y2][i])).toBeLessThan(2));
+  });
+
+  it("refuse ranges that make no sense", () => {
+    expect(() => scene(0, 0, { objects: [3, 1] })).toThrow("scene: objects must be a range of numbers >= 0, got 3 to 1");
+    expect(() => scene(0, 0, { radius: [5, 90] })).toThrow("scene: the largest radius must fit a 128x128 picture, got 90");
+  });
+});
