@@ -1,5 +1,5 @@
 import { Conv2d, identityTap, type Module, type Tap, Upsample } from "../../nn/index.ts";
-import { add, full, randn, type Rng, sigmoid, type Tensor } from "../../tensor/index.ts";
+import { add, full, type Rng, randn, sigmoid, type Tensor } from "../../tensor/index.ts";
 import type { Heads } from "../detector.ts";
 import { ConvUnit, Separable } from "./convUnit.ts";
 
@@ -151,7 +151,8 @@ export class CenterNet implements Module<Heads> {
     });
     this.joints.forEach((joint, i) => {
       const fine = levels[levels.length - 2 - i];
-      y = this.neck[i].forward(add(fine, joint.forward(y, tap.at(`joints.${i}`))), tap.at(`neck.${i}`));
+      const joined = tap.at(`joints.${i}.sum`)("output", add(fine, joint.forward(y, tap.at(`joints.${i}`))));
+      y = this.neck[i].forward(joined, tap.at(`neck.${i}`));
     });
     return this.heads.forward(y, tap.at("heads"));
   }
