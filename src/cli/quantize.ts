@@ -1,3 +1,4 @@
+import { cardFor } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
 import { loadModel, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
@@ -68,6 +69,7 @@ async function runQuantize({ operands, values, io, signal }: Invocation): Promis
   const model = readModel(operands[0]);
   const cardFile = textOf(values, "card");
   const loaded = loadModel(model.bytes, model.name, cardFile === undefined ? undefined : readJson(cardFile));
+  cardFor(loaded.graph, loaded.card);
   const out = textOf(values, "out") as string;
   const scheme = (config.scheme ?? "W8A8").toLowerCase();
   checkOutput(out, [`${model.name}.${scheme}.onnx`, "record.json", "timing.json", "report.md"], values.force === true);
