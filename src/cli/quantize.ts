@@ -199,7 +199,7 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
   return `${lines.join("\n")}\n`;
 }
 
-function agreementText({ cosine, detections, pictures }: Agreement): string {
-  const worst = Object.entries(cosine).map(([name, value]) => `${name} ${value.toFixed(6)}`);
-  return `check: onnxruntime-web on ${pictures} pictures, lowest cosine ${worst.join(", ")}, ${detections.matched} of ${detections.ours} detections matched (${percent(detections.share)})`;
+function agreementText({ cosine, meanCosine, detections, pictures }: Agreement): string {
+  const outputs = Object.entries(meanCosine).map(([name, mean]) => `${name} ${mean.toFixed(6)} (lowest ${cosine[name].toFixed(6)})`);
+  return `check: onnxruntime-web on ${pictures} pictures, mean cosine ${outputs.join(", ")}; ${detections.matched} of ${detections.ours} detections matched (${percent(detections.share)})`;
 }

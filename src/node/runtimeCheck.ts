@@ -68,6 +68,8 @@ export async function openInRuntime(model: Uint8Array): Promise<Foreign | undefi
 export interface Agreement {
   /** Lowest cosine over the pictures, by output name. */
   readonly cosine: Readonly<Record<string, number>>;
+  /** Mean cosine over the pictures, by output name. */
+  readonly meanCosine: Readonly<Record<string, number>>;
   /** Largest |a - b| / max |b| over the pictures, by output name; b is the runtime's. */
   readonly gap: Readonly<Record<string, number>>;
   readonly detections: { readonly ours: number; readonly matched: number; readonly share: number };
@@ -119,16 +121,19 @@ export async function compareWithRuntime(
     await foreign.close();
   }
   const kept = detectionsKept(ours, theirs, { minScore: card.visibleThreshold });
-  const { cosine, gap } = comparison;
-  return { cosine, gap, detections: { ours: kept.total, matched: kept.kept, share: kept.share }, pictures: total };
+  const { cosine, meanCosine, gap } = comparison;
+  return { cosine, meanCosine, gap, detections: { ours: kept.total, matched: kept.kept, share: kept.share }, pictures: total };
 }
 
-/** Folds pairs of heads into the worst cosine and gap of each output. */
+/** Folds pairs of heads into the worst and mean cosine and the worst gap of each output. */
 class Comparison {
   readonly cosine: Record<string, number> = {};
+  readonly meanCosine: Record<string, number> = {};
+  #count = 0;
   readonly gap: Record<string, number> = {};
 
   add(ours: Heads, theirs: Heads): void {
+    this.#count++;
     for (const [name, a] of Object.entries(ours)) {
       const b = theirs[name];
       if (!b || b.size !== a.size) {
@@ -136,6 +141,8 @@ class Comparison {
       }
       const { cosine, gap } = closeness(a, b);
       this.cosine[name] = Math.min(this.cosine[name] ?? 1, cosine);
+      const mean = this.meanCosine[name] ?? 0;
+      this.meanCosine[name] = mean + (cosine - mean) / this.#count;
       this.gap[name] = Math.max(this.gap[name] ?? 0, gap);
     }
   }

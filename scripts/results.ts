@@ -1,0 +1,40 @@
+/**
+ * Measures the detectors in INLIERQ_DATA and writes docs/results.md and docs/results.json: `npm run results`.
+ *
+ *   --only TEXT   rows whose id contains TEXT
+ *   --again       measure rows again that out/results already has
+ *   --render      measure nothing, write the page from what is there
+ */
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Bench, type Measured } from "./results/measure.ts";
+import { render } from "./results/render.ts";
+import { ROWS } from "./results/rows.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+const { values } = parseArgs({ options: { only: { type: "string" }, again: { type: "boolean" }, render: { type: "boolean" } } });
+const data = process.env.INLIERQ_DATA;
+if (!data && !values.render) {
+  console.error("results: INLIERQ_DATA must name the folder with voc100, coco-calib64 and models, got nothing");
+  process.exit(2);
+}
+const bench = new Bench(data ?? "", join(ROOT, "out/results"));
+const results = new Map<string, Measured>();
+for (const row of ROWS) {
+  const stored = bench.stored(row);
+  const wanted = !values.render && (values.only === undefined || row.id.includes(values.only)) && (!stored || values.again);
+  const measured = wanted ? await bench.measure(row) : stored;
+  if (!measured) continue;
+  results.set(row.id, measured);
+  if (wanted)
+    console.log(
+      `${row.id}: AP50 ${(100 * measured.AP50).toFixed(1)}, kept ${(100 * measured.kept).toFixed(1)} %, ${measured.seconds.toFixed(0)} s`,
+    );
+}
+const machine = `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}`;
+writeFileSync(join(ROOT, "docs/results.json"), `${JSON.stringify({ version: 1, machine, rows: Object.fromEntries(results) }, null, 2)}\n`);
+writeFileSync(join(ROOT, "docs/results.md"), render(results, machine));
+console.log(`docs/results.md: ${results.size} of ${ROWS.length} rows`);

@@ -1,0 +1,136 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { detectionsKept, type Prediction } from "../../src/detect/index.ts";
+import { type Detections, detectAll, type LoadedModel, loadModel, quantize, Samples, score } from "../../src/job/index.ts";
+import {
+  type Agreement,
+  annotatedPictures,
+  compareWithRuntime,
+  listPictures,
+  readAnnotations,
+  readModel,
+  readPictures,
+  writeFileAtomic,
+} from "../../src/node/index.ts";
+import { emptyPlan, type Plan } from "../../src/quant/index.ts";
+import type { Row } from "./rows.ts";
+
+/** What a row came to; APs in [0, 1]. */
+export interface Measured {
+  readonly AP: number;
+  readonly AP50: number;
+  readonly vocAp50: number;
+  /** Share of the float detections on the evaluation pictures kept; 1 for float itself. */
+  readonly kept: number;
+  readonly macsFraction: number;
+  readonly calibrationKept: number;
+  readonly gatePassed: boolean;
+  readonly seconds: number;
+  readonly agreement?: Agreement & { readonly AP50: number };
+  /** Float only: the runtime's own AP50 and the outputs on the first 8 pictures. */
+  readonly first8?: Agreement;
+}
+
+/** Photos the float outputs are compared on. */
+const PHOTOS = 8;
+
+/** Runs rows on a data folder (INLIERQ_DATA) and keeps one JSON file a row, so that a run can be resumed. */
+export class Bench {
+  readonly #data: string;
+  readonly #cache: string;
+  #evaluation: { model: string; samples: Samples } | undefined;
+
+  constructor(data: string, cache: string) {
+    this.#data = data;
+    this.#cache = cache;
+    mkdirSync(cache, { recursive: true });
+  }
+
+  /** The stored result of a row. */
+  stored({ id }: Row): Measured | undefined {
+    const path = join(this.#cache, `${id}.json`);
+    return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Measured) : undefined;
+  }
+
+  async measure(row: Row): Promise<Measured> {
+    const model = this.#load(row);
+    const samples = this.#samples(row.model, model);
+    const start = performance.now();
+    const measured = row.method === "float" ? await this.#float(row, model, samples) : await this.#quantized(row, model, samples);
+    const result = { ...measured, seconds: (performance.now() - start) / 1000 };
+    writeFileAtomic(join(this.#cache, `${row.id}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    return result;
+  }
+
+  #load({ model }: Row): LoadedModel {
+    return loadModel(readModel(join(this.#data, "models", `${model}.onnx`)).bytes, model);
+  }
+
+  #samples(model: string, { card }: LoadedModel): Samples {
+    if (this.#evaluation?.model !== model) {
+      const dataset = readAnnotations(join(this.#data, "voc100", "instances_coco.json"));
+      const pictures = annotatedPictures(join(this.#data, "voc100", "images"), dataset, card.classes);
+      this.#evaluation = { model, samples: new Samples([...pictures], card.input) };
+    }
+    return this.#evaluation.samples;
+  }
+
+  async #float(row: Row, model: LoadedModel, samples: Samples): Promise<Omit<Measured, "seconds">> {
+    const detections = await run(model, emptyPlan, samples);
+    writeFileAtomic(this.#floatFile(row.model), JSON.stringify(detections));
+    const bytes = readModel(join(this.#data, "models", `${row.model}.onnx`)).bytes;
+    const agreement = await this.#agreement(bytes, model, emptyPlan, samples);
+    const first8 = await compareWithRuntime(bytes, model, emptyPlan, samples, { count: PHOTOS });
+    return {
+      ...numbers(samples, detections, model),
+      kept: 1,
+      macsFraction: 0,
+      calibrationKept: 1,
+      gatePassed: true,
+      ...(agreement && { agreement }),
+      ...(first8 && { first8 }),
+    };
+  }
+
+  async #quantized(row: Row, model: LoadedModel, samples: Samples): Promise<Omit<Measured, "seconds">> {
+    const photos = [...readPictures(listPictures(join(this.#data, "coco-calib64")))];
+    const { method, scheme, options } = row;
+    if (method === "float") throw new Error(`${row.id} has nothing to quantize`);
+    const result = await quantize(model.graph, { ...options, samples: photos, method, scheme, name: row.model });
+    const detections = await run(result.model, result.plan, samples);
+    const { share } = detectionsKept(this.#floatDetections(row), detections, { minScore: model.card.visibleThreshold });
+    const agreement = row.agreement ? await this.#agreement(result.onnx, result.model, result.plan, samples) : undefined;
+    return {
+      ...numbers(samples, detections, model),
+      kept: share,
+      macsFraction: result.record.macs.fraction,
+      calibrationKept: result.record.detections?.keptShare ?? 0,
+      gatePassed: result.gate.passed,
+      ...(agreement && { agreement }),
+    };
+  }
+
+  async #agreement(onnx: Uint8Array, model: LoadedModel, plan: Plan, samples: Samples): Promise<Measured["agreement"]> {
+    const runtimeDetections: Prediction[][] = [];
+    const agreement = await compareWithRuntime(onnx, model, plan, samples, { runtimeDetections });
+    return agreement && { ...agreement, AP50: numbers(samples, runtimeDetections, model).AP50 };
+  }
+
+  #floatFile(model: string): string {
+    return join(this.#cache, `${model}.float.detections.json`);
+  }
+
+  #floatDetections({ model }: Row): Detections {
+    const path = this.#floatFile(model);
+    if (!existsSync(path)) throw new Error(`${model}: the float row must be measured first`);
+    return JSON.parse(readFileSync(path, "utf8")) as Detections;
+  }
+}
+
+const run = (model: LoadedModel, plan: Plan, samples: Samples): Promise<Detections> =>
+  detectAll(model, plan, samples, () => Promise.resolve());
+
+function numbers(samples: Samples, detections: Detections, { card }: LoadedModel): Pick<Measured, "AP" | "AP50" | "vocAp50"> {
+  const { coco, vocAp50 } = score(samples, detections, card.classes);
+  return { AP: coco.AP, AP50: coco.AP50, vocAp50 };
+}
