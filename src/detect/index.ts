@@ -20,9 +20,9 @@ export {
 export type { CocoBox, CocoDetection, CocoImage, CocoTruth } from "./metric/cocoMatch.ts";
 export { detectionsKept, type Kept, type KeptOptions, partners } from "./metric/match.ts";
 export { type VocClassScores, type VocDetection, type VocOptions, type VocScores, vocAp, vocEvaluate } from "./metric/vocAp.ts";
-export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
-export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
-export { cardFor, cardTemplate, matchPreset } from "./presets.ts";
 export { CenterHeads, CenterNet, type CenterNetConfig, type CenterNetParts, HeadBranch } from "./models/centernet.ts";
 export { type CenterTargets, centernetLoss, centerTargets, type TargetGrid } from "./models/centernetLoss.ts";
 export { DEMO_CARD, DEMO_CONFIG, demoDetector } from "./models/demo.ts";
+export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
+export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
+export { cardFor, cardTemplate, matchPreset } from "./presets.ts";

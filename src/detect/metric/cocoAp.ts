@@ -157,26 +157,40 @@ function atRecalls(recalls: Float64Array, precisions: Float64Array): Float64Arra
   return values;
 }
 
-/** Mean of the values that mean something; -1 when none does. */
-function meanOf(values: readonly number[]): number {
-  const known = values.filter((v) => v > -1);
-  return known.length === 0 ? -1 : known.reduce((sum, v) => sum + v, 0) / known.length;
+/** Mean of the values that mean something (above -1); -1 when none does. */
+class Mean {
+  #sum = 0;
+  #count = 0;
+
+  add(value: number): void {
+    if (value <= -1) return;
+    this.#sum += value;
+    this.#count++;
+  }
+
+  get value(): number {
+    return this.#count === 0 ? -1 : this.#sum / this.#count;
+  }
 }
 
 function summarise(precision: Float64Array, recall: Float64Array, classes: number, caps: number): CocoScores {
   const areas = COCO_AREAS.length;
   const all = COCO_IOU_THRESHOLDS.map((_, t) => t);
   const every = Array.from({ length: classes }, (_, k) => k);
-  const ap = (thresholds: readonly number[], labels: readonly number[], a: number): number =>
-    meanOf(
-      thresholds.flatMap((t) =>
-        COCO_RECALLS.flatMap((_, r) =>
-          labels.map((k) => precision[(((t * COCO_RECALLS.length + r) * classes + k) * areas + a) * caps + caps - 1]),
-        ),
-      ),
-    );
-  const ar = (labels: readonly number[], a: number, m: number): number =>
-    meanOf(all.flatMap((t) => labels.map((k) => recall[((t * classes + k) * areas + a) * caps + m])));
+  const ap = (thresholds: readonly number[], labels: readonly number[], a: number): number => {
+    const mean = new Mean();
+    for (const t of thresholds) {
+      for (let r = 0; r < COCO_RECALLS.length; r++) {
+        for (const k of labels) mean.add(precision[(((t * COCO_RECALLS.length + r) * classes + k) * areas + a) * caps + caps - 1]);
+      }
+    }
+    return mean.value;
+  };
+  const ar = (labels: readonly number[], a: number, m: number): number => {
+    const mean = new Mean();
+    for (const t of all) for (const k of labels) mean.add(recall[((t * classes + k) * areas + a) * caps + m]);
+    return mean.value;
+  };
   const stats: CocoStats = {
     AP: ap(all, every, 0),
     AP50: ap([0], every, 0),
