@@ -1,6 +1,7 @@
 import type { Claims } from "../runner.ts";
 import { claims as coco } from "./coco.ts";
 import { claims as det } from "./det.ts";
+import { claims as e2e } from "./e2e.ts";
 import { claims as em } from "./em.ts";
 import { claims as formats } from "./formats.ts";
 import { claims as nn } from "./nn.ts";
@@ -12,6 +13,7 @@ import { claims as voc } from "./voc.ts";
 const FAMILIES: Readonly<Record<string, readonly Claims[]>> = {
   coco: [coco],
   det: [det],
+  e2e: [e2e],
   em: [em],
   formats: [formats],
   ops: [ops, nn],
