@@ -1,113 +1,29 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { record } from "../../../src/autograd/index.ts";
-import { readSafetensors } from "../../../src/data/index.ts";
 import { Graph } from "../../../src/graph/index.ts";
-import { foldBatchNorm, topKNllPerImage } from "../../../src/nn/index.ts";
+import { topKNllPerImage } from "../../../src/nn/index.ts";
 import { importOnnx } from "../../../src/onnx/index.ts";
 import { chooseQParams, makeScheme, type Range, saliency } from "../../../src/quant/index.ts";
 import {
   add,
   batchNorm,
   cast,
-  conv2d,
-  convTranspose2d,
   fakeQuant,
   logSigmoid,
   mean,
   mul,
-  relu,
   reshape,
-  sigmoid,
   square,
   sub,
   sum,
-  Tensor,
+  type Tensor,
   variance,
 } from "../../../src/tensor/index.ts";
 import { type RawTensor, valuesOf } from "../case.ts";
 import { type Claim, type Claims, disagreement, type LoadedCase } from "../runner.ts";
 
-interface NetLayer {
-  readonly name: string;
-  readonly type: "conv" | "convT";
-  readonly stride: number;
-  readonly pad: number;
-  readonly groups: number;
-  readonly bn: boolean;
-  readonly act: "relu" | "none";
-  readonly input: string;
-}
-
-interface Net {
-  readonly bnEps: number;
-  readonly layers: readonly NetLayer[];
-}
-
-type Tensors = Readonly<Record<string, Tensor>>;
-
-const netOf = (c: LoadedCase): Net => c.manifest.net as Net;
-
-/** The stored weights in the precision of the run. */
-function weightsOf(c: LoadedCase): Tensors {
-  const file = join(c.folder, "model.safetensors");
-  const { tensors } = readSafetensors(Uint8Array.from(readFileSync(file)), file);
-  return Object.fromEntries([...tensors].map(([name, t]) => [name, cast(t, c.dtype)]));
-}
-
-/** Weights with every batch normalisation folded: `layer.w` and `layer.b`. */
-function foldedOf(c: LoadedCase, weights: Tensors = weightsOf(c)): Record<string, Tensor> {
-  const folded: Record<string, Tensor> = {};
-  for (const { name, type, bn } of netOf(c).layers) {
-    const [weight, bias] = [weights[`${name}.weight`], weights[`${name}.bias`]];
-    const at = (field: string) => weights[`${name}_bn.${field}`];
-    const statistics = {
-      weight: at("weight"),
-      bias: at("bias"),
-      mean: at("running_mean"),
-      variance: at("running_var"),
-      epsilon: netOf(c).bnEps,
-    };
-    const result = bn ? foldBatchNorm(weight, bias, statistics, type === "convT" ? 1 : 0) : { weight, bias };
-    folded[`${name}.w`] = result.weight;
-    folded[`${name}.b`] = result.bias;
-  }
-  return folded;
-}
-
-/** What one layer does to its input before the activation. */
-type Apply = (layer: NetLayer, x: Tensor) => Tensor;
-
-function convolve({ type, stride, pad, groups }: NetLayer, x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
-  return (type === "conv" ? conv2d : convTranspose2d)(x, weight, { bias, stride, padding: pad, groups });
-}
-
-/** Outputs of every layer after its activation, and the input as x. */
-function runNet(c: LoadedCase, x: Tensor, apply: Apply): Record<string, Tensor> {
-  const values: Record<string, Tensor> = { x };
-  for (const layer of netOf(c).layers) {
-    const y = apply(layer, values[layer.input]);
-    values[layer.name] = layer.act === "relu" ? relu(y) : y;
-  }
-  return values;
-}
-
-const headsOf = ({ hm, wh, reg }: Tensors): Record<string, Tensor> => ({ heat: sigmoid(hm), wh, reg });
-
-/** The float network with its normalisation as stored. */
-function plain(c: LoadedCase): Apply {
-  const w = weightsOf(c);
-  return (layer, x) => {
-    const y = convolve(layer, x, w[`${layer.name}.weight`], w[`${layer.name}.bias`]);
-    const at = (field: string) => w[`${layer.name}_bn.${field}`];
-    return layer.bn ? batchNorm(y, at("weight"), at("bias"), at("running_mean"), at("running_var"), { eps: netOf(c).bnEps }) : y;
-  };
-}
-
-function foldedNet(c: LoadedCase): Apply {
-  const w = foldedOf(c);
-  return (layer, x) => convolve(layer, x, w[`${layer.name}.w`], w[`${layer.name}.b`]);
-}
+import { type Apply, convolve, foldedNet, foldedOf, folderBytes, headsOf, loaded, netOf, plain, runNet, weightsOf } from "./e2eNet.ts";
 
 /**
  * Also holds the float32 run of another system (outputs `*_f32`) against ours. Its tolerance is that of float32 in either
@@ -125,10 +41,6 @@ const forward: Claim = (c) => {
   });
   return { outputs: { ...heads, ...Object.fromEntries(agreed) } };
 };
-
-const folderBytes = (c: LoadedCase): Uint8Array => Uint8Array.from(readFileSync(join(c.folder, String(c.manifest.data))));
-
-const loaded = (c: LoadedCase, raw: RawTensor): Tensor => new Tensor(raw.shape, "f64", Float64Array.from(valuesOf(raw, folderBytes(c))));
 
 const activations: Claim = (c) => {
   const { x: _, ...values } = runNet(c, c.inputs.x, plain(c));
