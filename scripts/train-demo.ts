@@ -25,7 +25,7 @@ export interface TrainConfig {
   readonly lr: number;
 }
 
-export const DEFAULT_TRAINING: TrainConfig = { seed: 0, steps: 600, batchSize: 16, pool: 2000, lr: 4e-3 };
+export const DEFAULT_TRAINING: TrainConfig = { seed: 0, steps: 800, batchSize: 8, pool: 1500, lr: 4e-3 };
 
 const STRIDE = 4;
 const { input, classes } = DEMO_CARD;
