@@ -12,6 +12,7 @@ import {
   type TensorProto,
   TensorProtoSchema,
   type ValueInfoProto,
+  ValueInfoProtoSchema,
 } from "onnx-buf";
 import { ArgumentError } from "../errors.ts";
 
@@ -41,6 +42,9 @@ export function decodeTensor(bytes: Uint8Array, file: string): TensorProto {
 export function encodeModel(model: ModelInit): Uint8Array {
   return toBinary(ModelProtoSchema, create(ModelProtoSchema, model));
 }
+
+/** A declaration of a tensor's type, to add to a decoded model. */
+export const createValueInfo = (info: ValueInfoInit): ValueInfoProto => create(ValueInfoProtoSchema, info);
 
 function decode<T>(file: string, read: () => T): T {
   try {

@@ -28,6 +28,8 @@ import {
   logSigmoid,
   logSoftmax,
   logSumExp,
+  type MaxPool2dAttrs,
+  type Meta,
   matmul,
   maximum,
   maxPool2d,
@@ -117,21 +119,42 @@ const convolutions: readonly ExportRow[] = [
   same(matmul, "MatMul"),
 ];
 
+/**
+ * Pads that make a window of floor mode give the positions of ceil mode. ONNX counts a last window that starts
+ * behind the input, PyTorch and we do not; explicit pads mean the same to both.
+ */
+function poolPads({ metas }: ExportCall, out: Meta, window: MaxPool2dAttrs): number[] {
+  const [top, bottom, left, right] = window.padding;
+  const end = (axis: 0 | 1, before: number, after: number): number => {
+    const reach = (out.shape[2 + axis] - 1) * window.stride[axis] + window.dilation[axis] * (window.kernel[axis] - 1) + 1;
+    return Math.max(after, reach - metas[0].shape[2 + axis] - before);
+  };
+  return [top, left, end(0, top, bottom), end(1, left, right)];
+}
+
 const pools: readonly ExportRow[] = [
-  same(maxPool2d, "MaxPool", ({ kernel, stride, padding, dilation, ceilMode }) => [
-    int("ceil_mode", Number(ceilMode)),
-    ints("dilations", dilation),
-    ints("kernel_shape", kernel),
-    ints("pads", onnxPads(padding)),
-    ints("strides", stride),
-  ]),
-  same(avgPool2d, "AveragePool", ({ kernel, stride, padding, ceilMode, countIncludePad }) => [
-    int("ceil_mode", Number(ceilMode)),
-    int("count_include_pad", Number(countIncludePad)),
-    ints("kernel_shape", kernel),
-    ints("pads", onnxPads(padding)),
-    ints("strides", stride),
-  ]),
+  row(maxPool2d, (call) => {
+    const { kernel, stride, dilation } = call.attrs;
+    const pads = poolPads(call, maxPool2d.def.infer(call.metas, call.attrs)[0], call.attrs);
+    finish(call, "MaxPool", call.inputs, [
+      ints("dilations", dilation),
+      ints("kernel_shape", kernel),
+      ints("pads", pads),
+      ints("strides", stride),
+    ]);
+  }),
+  row(avgPool2d, (call) => {
+    const { kernel, stride, padding, ceilMode, countIncludePad } = call.attrs;
+    const pads = poolPads(call, avgPool2d.def.infer(call.metas, call.attrs)[0], { ...call.attrs, dilation: [1, 1] });
+    if (ceilMode && countIncludePad && String(pads) !== String(onnxPads(padding))) {
+      throw new ArgumentError(
+        "exportOnnx",
+        `averages must not count padding that ceil mode adds, got a window that does (node "${call.node.name}")`,
+      );
+    }
+    const counted = int("count_include_pad", Number(countIncludePad));
+    finish(call, "AveragePool", call.inputs, [counted, ints("kernel_shape", kernel), ints("pads", pads), ints("strides", stride)]);
+  }),
 ];
 
 const SIXTH = [float("alpha", 1 / 6), float("beta", 0.5)];

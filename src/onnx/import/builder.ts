@@ -1,10 +1,13 @@
 import { ArgumentError, InlierqError } from "../../errors.ts";
 import { assembleGraph, type Graph, liveNodes, type Node, type Port } from "../../graph/index.ts";
-import { type AnyOp, bind, cast, formatShape, type Meta, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { type AnyOp, bind, cast, clamp, formatShape, type Meta, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { constant, type Operand } from "./operand.ts";
 
 /** Folded constants may not be larger than this many elements: a hostile file could ask for any size. */
 const LARGEST_CONSTANT = 2 ** 26;
+
+/** The same for every tensor of the graph: 2 GiB of f32. */
+export const LARGEST_TENSOR = 2 ** 29;
 
 const isInteger = ({ dtype }: Meta): boolean => dtype !== "f32" && dtype !== "f64";
 
@@ -64,6 +67,9 @@ export class GraphBuilder {
       inputs.map((o) => o.meta),
       attrs,
     );
+    const large = metas.find(({ shape }) => sizeOf(shape) > LARGEST_TENSOR);
+    if (large)
+      throw new ArgumentError(where, `a tensor must have at most ${LARGEST_TENSOR} elements, got shape ${formatShape(large.shape)}`);
     const names = inputs.map((o) => this.#use(where, o));
     this.nodes.push({ name: this.freshNodeName(nodeName), op, attrs, inputs: names, outputs });
     return outputs.map((name, i) => ({ name, meta: metas[i] }));
@@ -108,6 +114,15 @@ export class GraphBuilder {
     this.nodes[this.nodes.indexOf(old)] = next;
   }
 
+  /** A graph output that is another tensor under a second name gets a node that changes nothing. */
+  #copy(operand: Operand, output: string): void {
+    const attrs = { min: -Infinity, max: Infinity };
+    if (isInteger(operand.meta))
+      throw new ArgumentError(this.file, `graph output "${output}" must be a float tensor, got ${operand.meta.dtype}`);
+    const inputs = [this.#use(this.file, operand)];
+    this.nodes.push({ name: this.freshNodeName(output), op: clamp.def, attrs, inputs, outputs: [output] });
+  }
+
   /** The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. */
   finish(name: string, inputs: readonly Port[], outputNames: readonly string[]): Graph {
     const renamed = new Map<string, string>();
@@ -115,13 +130,8 @@ export class GraphBuilder {
       const operand = this.find(output);
       if (!operand) throw new ArgumentError(this.file, `graph output "${output}" must be written by a node, got none`);
       if (operand.name === output) continue;
-      if (!this.producerOf(operand.name) || renamed.has(operand.name) || outputNames.includes(operand.name)) {
-        throw new ArgumentError(
-          this.file,
-          `graph output "${output}" must be computed by a node of its own, got a copy of "${operand.name}"`,
-        );
-      }
-      renamed.set(operand.name, output);
+      if (!this.producerOf(operand.name) || renamed.has(operand.name) || outputNames.includes(operand.name)) this.#copy(operand, output);
+      else renamed.set(operand.name, output);
     }
     const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;
     const nodes = this.nodes.map((n) => ({ ...n, inputs: n.inputs.map(rename), outputs: n.outputs.map(rename) }));

@@ -1,8 +1,9 @@
-import { ArgumentError } from "../../errors.ts";
+import { ArgumentError, InlierqError } from "../../errors.ts";
 import type { Graph, Port } from "../../graph/index.ts";
+import { sizeOf } from "../../tensor/index.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto } from "../protobuf.ts";
 import { dtypeOf, readTensor, typeName } from "../tensors.ts";
-import { GraphBuilder } from "./builder.ts";
+import { GraphBuilder, LARGEST_TENSOR } from "./builder.ts";
 import { NodeCall, nodeNameOf } from "./call.ts";
 import { constant } from "./operand.ts";
 import { operators } from "./operators/index.ts";
@@ -25,6 +26,20 @@ export interface ImportOptions {
  * Errors: ArgumentError in one line that starts with the file's name; all unsupported operators at once.
  */
 export function importOnnx(bytes: Uint8Array, { name = "model.onnx", inputShape }: ImportOptions = {}): Graph {
+  try {
+    return readModel(bytes, name, inputShape);
+  } catch (cause) {
+    if (!(cause instanceof InlierqError) || isOneLine(cause.message)) throw cause;
+    // Names in the file may hold anything; the message stays one readable line.
+    throw new ArgumentError(name, cause.message.replace(CONTROL, " ").slice(name.length + 2, LONGEST_MESSAGE));
+  }
+}
+
+const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
+const LONGEST_MESSAGE = 2000;
+const isOneLine = (message: string): boolean => message.length <= LONGEST_MESSAGE && message.search(CONTROL) < 0;
+
+function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[] | undefined): Graph {
   const model = decodeModel(bytes, name);
   const graph = model.graph;
   if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {
@@ -140,6 +155,8 @@ function portOf(info: ValueInfoProto, file: string, inputShape: readonly number[
       `input "${info.name}" must have a fixed shape but for the batch, got [${text?.join(",")}] (give an input shape)`,
     );
   }
+  if (sizeOf(shape) > LARGEST_TENSOR)
+    throw new ArgumentError(file, `input "${info.name}" must have at most ${LARGEST_TENSOR} elements, got [${shape.join(",")}]`);
   return { name: info.name, shape, dtype };
 }
 
