@@ -1,7 +1,7 @@
 /** Trains the detector that ships and writes models/demo.safetensors: `npm run train:demo`. Same bytes every time. */
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { collate, preprocess, type Scene, scenes, shuffledBatches, writeSafetensors } from "../src/data/index.ts";
+import { collate, preprocess, type Scene, scenes, shuffledBatches, turnScene, writeSafetensors } from "../src/data/index.ts";
 import {
   CenterNet,
   centernetLoss,
@@ -25,7 +25,7 @@ export interface TrainConfig {
   readonly lr: number;
 }
 
-export const DEFAULT_TRAINING: TrainConfig = { seed: 0, steps: 800, batchSize: 8, pool: 1500, lr: 4e-3 };
+export const DEFAULT_TRAINING: TrainConfig = { seed: 0, steps: 1000, batchSize: 8, pool: 1500, lr: 4e-3 };
 
 const STRIDE = 4;
 const { input, classes } = DEMO_CARD;
@@ -38,11 +38,12 @@ export function trainDemo(config: TrainConfig, onStep: (step: number, loss: numb
   const rng = new Rng(config.seed);
   const pool = Array.from(scenes(`train/${config.seed}`, config.pool));
   const batches = shuffledBatches(pool.length, config.batchSize, rng.split("order"));
+  const turns = rng.split("turns");
   const model = CenterNet.init({ ...DEMO_CONFIG, norm: true }, rng.split("weights"));
   const all = parameters(model);
   let statistics = new Map([...all].filter(([name]) => isStatistic(name)));
   const loss = (params: ReadonlyMap<string, Tensor>): Tensor => {
-    const batch = batches.next().value.map((i) => pool[i]);
+    const batch = batches.next().value.map((i) => turnScene(pool[i], turns.int(1, 8)));
     const current = withParameters(model, new Map([...params, ...statistics]));
     const x = collate(batch.map(({ picture }) => preprocess(picture, input).x));
     const { out, statistics: next } = forwardWithStatistics(current, (tap) => current.logits(x, tap));

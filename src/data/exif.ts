@@ -35,13 +35,18 @@ function orientationIn(view: DataView, start: number, end: number): number | und
   return undefined;
 }
 
+/** What an orientation does, in this order: rows and columns change places, left and right, top and bottom. */
+export const orientationOf = (orientation: number): { transposed: boolean; mirroredX: boolean; mirroredY: boolean } => ({
+  transposed: orientation >= 5,
+  mirroredX: [2, 3, 6, 7].includes(orientation),
+  mirroredY: [3, 4, 7, 8].includes(orientation),
+});
+
 /** Turns a stored picture upright; orientation as EXIF numbers it. */
 export function orient(picture: Picture, orientation: number): Picture {
   if (orientation === 1) return picture;
   const { width, height, data } = picture;
-  const transposed = orientation >= 5;
-  const mirroredX = orientation === 2 || orientation === 3 || orientation === 6 || orientation === 7;
-  const mirroredY = orientation === 3 || orientation === 4 || orientation === 7 || orientation === 8;
+  const { transposed, mirroredX, mirroredY } = orientationOf(orientation);
   const outWidth = transposed ? height : width;
   const outHeight = transposed ? width : height;
   const out = new Uint8Array(data.length);

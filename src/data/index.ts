@@ -14,5 +14,5 @@ export {
 export { type DecodeOptions, decodePicture, encodePng, type Picture } from "./image.ts";
 export { type Prepared, preprocess, resize } from "./preprocess.ts";
 export { readSafetensors, type TensorFile, writeSafetensors } from "./safetensors.ts";
-export { SCENE_CLASSES, type Scene, type SceneOptions, scene, scenes } from "./scenes.ts";
+export { SCENE_CLASSES, type Scene, type SceneOptions, scene, scenes, turnScene } from "./scenes.ts";
 export { parseVoc, type VocAnnotation, type VocObject } from "./voc.ts";

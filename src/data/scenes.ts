@@ -1,6 +1,7 @@
 import type { Box, GroundTruth } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import { Rng } from "../tensor/index.ts";
+import { orient, orientationOf } from "./exif.ts";
 import type { Picture } from "./image.ts";
 
 /** The classes of generated scenes; labels are positions in this list. */
@@ -12,7 +13,7 @@ export interface SceneOptions {
   readonly height?: number;
   /** How many objects are tried; one that would overlap another is left out. Default 1 to 5. */
   readonly objects?: readonly [number, number];
-  /** Radius of an object in pixels. Default 7 to 20. */
+  /** Radius of an object in pixels. Default 9 to 22. */
   readonly radius?: readonly [number, number];
   /** Share of scenes without any object. Default 0.1. */
   readonly empty?: number;
@@ -43,7 +44,7 @@ interface Shape {
  * Errors: ArgumentError when a range is empty or no object would fit.
  */
 export function scene(seed: number | string, index: number, options: SceneOptions = {}): Scene {
-  const { width = 128, height = 128, objects = [1, 5], radius = [7, 20], empty = 0.1, clutter = 12, noise = 6 } = options;
+  const { width = 128, height = 128, objects = [1, 5], radius = [9, 22], empty = 0.1, clutter = 12, noise = 6 } = options;
   requireRange("objects", objects, 0);
   requireRange("radius", radius, 1);
   if (radius[1] * 2 > Math.min(width, height)) {
@@ -71,6 +72,18 @@ export function scene(seed: number | string, index: number, options: SceneOption
 /** Scenes number `from` to `from + count - 1`. */
 export function* scenes(seed: number | string, count: number, options: SceneOptions = {}, from = 0): Generator<Scene> {
   for (let i = 0; i < count; i++) yield scene(seed, from + i, options);
+}
+
+/** A scene turned and mirrored as EXIF numbers it (1 to 8): the same objects, elsewhere. */
+export function turnScene({ picture, truth }: Scene, orientation: number): Scene {
+  const turned = orient(picture, orientation);
+  const { transposed, mirroredX, mirroredY } = orientationOf(orientation);
+  const boxOf = ([x1, y1, x2, y2]: Box): Box => {
+    const [a, b, c, d] = transposed ? [y1, x1, y2, x2] : [x1, y1, x2, y2];
+    const [left, right] = mirroredX ? [turned.width - c, turned.width - a] : [a, c];
+    return mirroredY ? [left, turned.height - d, right, turned.height - b] : [left, b, right, d];
+  };
+  return { picture: turned, truth: truth.map((object) => ({ ...object, box: boxOf(object.box) })) };
 }
 
 function requireRange(name: string, [low, high]: readonly [number, number], least: number): void {

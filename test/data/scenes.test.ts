@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SCENE_CLASSES, scene, scenes } from "../../src/data/index.ts";
+import { SCENE_CLASSES, scene, scenes, turnScene } from "../../src/data/index.ts";
 
 describe("scenes", () => {
   it("are the same for the same seed and index, whatever came before", () => {
@@ -44,6 +44,24 @@ describe("scenes", () => {
       Math.max(...changed.map(([, y]) => y)) + 1,
     ];
     bounds.forEach((v, i) => expect(Math.abs(v - [x1, y1, x2, y2][i])).toBeLessThan(2));
+  });
+
+  it("turn with their boxes", () => {
+    const bare = { clutter: 0, noise: 0, empty: 0, objects: [1, 1], width: 96, height: 64 } as const;
+    const upright = scene("turn", 1, bare);
+    const { box } = upright.truth[0];
+    const size = [box[2] - box[0], box[3] - box[1]];
+    for (let orientation = 1; orientation <= 8; orientation++) {
+      const { picture, truth } = turnScene(upright, orientation);
+      const [x1, y1, x2, y2] = truth[0].box;
+      expect([x2 - x1, y2 - y1].map((v) => v.toFixed(6))).toEqual((orientation > 4 ? [size[1], size[0]] : size).map((v) => v.toFixed(6)));
+      const at = (p: typeof picture, x: number, y: number) => [
+        ...p.data.subarray((Math.floor(y) * p.width + Math.floor(x)) * 3).subarray(0, 3),
+      ];
+      const center = at(upright.picture, (box[0] + box[2]) / 2, (box[1] + box[3]) / 2);
+      at(picture, (x1 + x2) / 2, (y1 + y2) / 2).forEach((v, c) => expect(Math.abs(v - center[c])).toBeLessThan(12));
+    }
+    expect(turnScene(upright, 1)).toEqual(upright);
   });
 
   it("refuse ranges that make no sense", () => {

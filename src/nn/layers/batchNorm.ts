@@ -1,4 +1,4 @@
-import { batchNorm, type Data, mean, ones, sizeOf, Tensor, variance, zeros } from "../../tensor/index.ts";
+import { add, batchNorm, type Data, mean, mul, ones, reshape, rsqrt, sizeOf, square, sub, Tensor, zeros } from "../../tensor/index.ts";
 import { identityTap, type Module, submodules, type Tap, tapFrom } from "../module.ts";
 
 /** What a batch norm is made of; all tensors are [C]. */
@@ -50,11 +50,19 @@ export class BatchNorm implements Module {
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     const [weight, bias] = [tap("weight", this.weight), tap("bias", this.bias)];
-    const over = x.shape.map((_, i) => i).filter((i) => i !== 1);
-    const average = this.training ? mean(input, { dim: over }) : this.runningMean;
-    const spread = this.training ? variance(input, { dim: over, correction: 0 }) : this.runningVar;
-    return tap("output", batchNorm(input, weight, bias, average, spread, { eps: this.eps }));
+    const { runningMean, runningVar, eps } = this;
+    const y = this.training ? normalizeBatch(input, weight, bias, eps) : batchNorm(input, weight, bias, runningMean, runningVar, { eps });
+    return tap("output", y);
   }
+}
+
+/** Normalises by the batch's own mean and biased variance; the centred input serves both, forwards and backwards. */
+function normalizeBatch(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  const over = { dim: x.shape.map((_, i) => i).filter((i) => i !== 1), keepdim: true };
+  const wide = (v: Tensor) => reshape(v, { shape: x.shape.map((_, i) => (i === 1 ? v.size : 1)) });
+  const center = sub(x, mean(x, over));
+  const factor = mul(wide(weight), rsqrt(add(mean(square(center), over), eps)));
+  return add(mul(center, factor), wide(bias));
 }
 
 /** Mean and unbiased variance per channel of x [N,C,...], computed in double. */
