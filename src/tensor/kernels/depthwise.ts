@@ -27,7 +27,7 @@ export interface Plane {
 }
 
 /**
- * output[y, x] = start + sum over taps of weights[t] * input[y, x + tap t]. Rows are written in whole vectors,
+ * output[y, x] = (sum over taps of weights[t] * input[y, x + tap t]) + start. Rows are written in whole vectors,
  * so up to 15 floats behind the output are overwritten.
  */
 export function filterPlane(arena: Arena, p: Plane, weights: number, start: number, output: number): void {
@@ -43,7 +43,7 @@ export function correlatePlane(arena: Arena, p: Plane, gradient: number, result:
 function emitFilter(): FunctionBuilder {
   const f = new FunctionBuilder("filter", ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32", "i32"]);
   const [input, rowStep, rows, columns, taps, count, weights, , output] = f.pointers;
-  const first = f.let(op("f32x4.splat", f.params[7] as Local<"f32">));
+  const added = f.let(op("f32x4.splat", f.params[7] as Local<"f32">));
   const [y, left, from, to, tap, weight] = f.locals("i32", 6);
   const end = f.let(op("i32.add", taps!, op("i32.mul", count!, i32(4))));
   const sums = f.locals("v128", 4);
@@ -51,7 +51,7 @@ function emitFilter(): FunctionBuilder {
   const at = f.local("i32");
   const strip = (vectors: number) => {
     const active = sums.slice(0, vectors);
-    for (const s of active) f.set(s, first);
+    for (const s of active) f.set(s, f32x4(0));
     f.set(tap!, taps!);
     f.set(weight!, weights!);
     f.while(op("i32.lt_u", tap!, end), () => {
@@ -61,7 +61,7 @@ function emitFilter(): FunctionBuilder {
       f.bump(tap!, 4);
       f.bump(weight!, 4);
     });
-    active.forEach((s, i) => f.store("v128.store", to!, s, 16 * i));
+    active.forEach((s, i) => f.store("v128.store", to!, op("f32x4.add", s, added), 16 * i));
     f.bump(from!, 16 * vectors);
     f.bump(to!, 16 * vectors);
     f.set(left!, op("i32.sub", left!, i32(4 * vectors)));

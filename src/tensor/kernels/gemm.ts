@@ -1,10 +1,14 @@
-import { type Arena, type Entry, FunctionBuilder, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
+import { type Arena, type Entry, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
 
 /** Register tile: 4 rows of 8 columns; with two loads and one splat it fits 15 vector registers. */
 const ROWS = 4;
 const COLUMNS = 8;
-/** Cache blocks: terms, rows and columns per packed block. */
-const BLOCK_TERMS = 256;
+/**
+ * Cache blocks: terms, rows and columns per packed block. The number of terms also fixes the order of
+ * summation: terms in sequence within a block, block sums added in sequence, the start last. That is the
+ * order of the common runtimes' float GEMM, so a quantized network lands on the same codes there.
+ */
+const BLOCK_TERMS = 128;
 const BLOCK_ROWS = 192;
 const BLOCK_COLUMNS = 512;
 
@@ -56,7 +60,7 @@ export function packA(arena: Arena, p: Product, a: number, packs: Packs): void {
 }
 
 /**
- * Computes C = start + A B with A already packed. C has `pitch` floats a row, a multiple of 8 not below
+ * Computes C = A B + start with A already packed. C has `pitch` floats a row, a multiple of 8 not below
  * `columns`; rows up to the next multiple of 4 and columns up to the next multiple of 8 are overwritten with
  * unspecified values. `start` is the address of one float per row (a multiple of 4 of them), or undefined to
  * continue from what C holds.
@@ -69,11 +73,13 @@ export function multiply(arena: Arena, p: Product, b: number, c: number, pitch: 
     for (let k = 0; k < p.terms || k === 0; k += BLOCK_TERMS) {
       const terms = Math.min(BLOCK_TERMS, p.terms - k);
       packColumns!(b, p.bColumns + 4 * n, p.bTerms + 4 * k, columns, terms, packs.b);
-      const fresh = k === 0 && start !== undefined;
+      const fresh = k === 0 && start !== undefined ? 1 : 0;
+      const last = k + BLOCK_TERMS >= p.terms;
       for (let m = 0; m < p.rows; m += BLOCK_ROWS) {
         const rows = Math.min(BLOCK_ROWS, p.rows - m);
         const panel = packs.a + 4 * (k * panelRows + m * terms);
-        macro!(rows, columns, terms, panel, packs.b, c + 4 * (m * pitch + n), 4 * pitch, fresh ? start + 4 * m : 0);
+        const added = last && start !== undefined ? start + 4 * m : 0;
+        macro!(rows, columns, terms, panel, packs.b, c + 4 * (m * pitch + n), 4 * pitch, added, fresh);
       }
     }
   }
@@ -82,28 +88,18 @@ export function multiply(arena: Arena, p: Product, b: number, c: number, pitch: 
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
   instantiate("gemm", () => [emitTile(), emitMacro(), emitPackRows(), emitPackColumns()], arena);
 
-/** tile(terms, a, b, c, pitch, start): one 4x8 tile of C; `start` 0 continues from C. */
+/** tile(terms, a, b, c, pitch, start, fresh): one 4x8 tile; unless `fresh`, C is added, then one float a row from `start` unless that is 0. */
 function emitTile(): FunctionBuilder {
   const f = new FunctionBuilder(
     "tile",
-    Array.from({ length: 6 }, () => "i32" as const),
+    Array.from({ length: 7 }, () => "i32" as const),
   );
-  const [terms, a, b, c, pitch, start] = f.pointers as [Local<"i32">, Local<"i32">, Local<"i32">, Local<"i32">, Local<"i32">, Local<"i32">];
+  const [terms, a, b, c, pitch, start, fresh] = f.pointers as Local<"i32">[];
   const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
   const columns = f.locals("v128", COLUMNS / 4);
   const value = f.local("v128");
   const end = f.let(op("i32.add", a, op("i32.mul", terms, i32(4 * ROWS))));
-  const row = f.let(c);
-  f.if(
-    start,
-    () => sums.forEach((r, i) => r.forEach((s) => f.set(s, load("v128.load32_splat", start, 4 * i)))),
-    () => {
-      for (const r of sums) {
-        r.forEach((s, j) => f.set(s, load("v128.load", row, 16 * j)));
-        f.bump(row, pitch);
-      }
-    },
-  );
+  for (const r of sums) for (const s of r) f.set(s, f32x4(0));
   const more = op("i32.lt_u", a, end);
   const step = () => {
     columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
@@ -126,6 +122,19 @@ function emitTile(): FunctionBuilder {
       step();
     }, more);
   });
+  const row = f.let(c);
+  f.if(op("i32.eqz", fresh), () => {
+    for (const r of sums) {
+      r.forEach((s, j) => f.set(s, op("f32x4.add", load("v128.load", row, 16 * j), s)));
+      f.bump(row, pitch);
+    }
+  });
+  f.if(start, () =>
+    sums.forEach((r, i) => {
+      f.set(value, load("v128.load32_splat", start, 4 * i));
+      for (const s of r) f.set(s, op("f32x4.add", s, value));
+    }),
+  );
   for (const r of sums) {
     r.forEach((s, j) => f.store("v128.store", c, s, 16 * j));
     f.bump(c, pitch);
@@ -133,13 +142,13 @@ function emitTile(): FunctionBuilder {
   return f;
 }
 
-/** macro(rows, columns, terms, a, b, c, pitch, start): all tiles of one packed block. */
+/** macro(rows, columns, terms, a, b, c, pitch, start, fresh): all tiles of one packed block. */
 function emitMacro(): FunctionBuilder {
   const f = new FunctionBuilder(
     "macro",
-    Array.from({ length: 8 }, () => "i32" as const),
+    Array.from({ length: 9 }, () => "i32" as const),
   );
-  const [rows, columns, terms, a, b, c, pitch, start] = f.pointers;
+  const [rows, columns, terms, a, b, c, pitch, start, fresh] = f.pointers;
   const [n, m, panel, target, from] = f.locals("i32", 5);
   const aStep = f.let(op("i32.mul", terms!, i32(4 * ROWS)));
   const bStep = f.let(op("i32.mul", terms!, i32(4 * COLUMNS)));
@@ -149,7 +158,7 @@ function emitMacro(): FunctionBuilder {
     f.set(from!, start!);
     f.set(target!, op("i32.add", c!, op("i32.mul", n!, i32(4))));
     f.for(m!, rows!, ROWS, () => {
-      f.call(0, terms!, panel!, b!, target!, pitch!, from!);
+      f.call(0, terms!, panel!, b!, target!, pitch!, from!, fresh!);
       f.bump(panel!, aStep);
       f.bump(target!, cStep);
       f.if(start!, () => f.bump(from!, 4 * ROWS));
