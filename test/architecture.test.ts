@@ -64,7 +64,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "fast-png": ["data/"],
   "onnx-buf": ["onnx/"],
   "@bufbuild/protobuf": ["onnx/"],
-  cac: ["cli/"],
   "onnxruntime-web": ["node/runtimeCheck.ts"],
 };
 

@@ -66,7 +66,7 @@ async function runDemo({ values, io, signal }: Invocation): Promise<number> {
   return result.gate.passed ? EXIT.done : EXIT.belowGate;
 }
 
-/** The first held-out scenes with the detections of the float model and of the exported file. */
+/** The first held-out scenes that hold an object, with the detections of the float model and of the exported file. */
 function pictures(
   samples: readonly Sample[],
   before: EvaluateResult,
@@ -74,9 +74,10 @@ function pictures(
   card: Parameters<typeof readableBoxes>[1],
   scheme: string,
 ): [string, string][] {
-  return samples.slice(0, DRAWN).map((sample, i) => {
+  const shown = samples.flatMap((sample, at) => ((sample.truth ?? []).length > 0 ? [{ sample, at }] : [])).slice(0, DRAWN);
+  return shown.map(({ sample, at }, i) => {
     const { width, height } = sample.picture;
-    const found = { before: readableBoxes(before.detections[i], card), after: readableBoxes(after.detections[i], card) };
+    const found = { before: readableBoxes(before.detections[at], card), after: readableBoxes(after.detections[at], card) };
     const svg = drawDetections({ name: sample.name, width, height, href: encodedPicture(sample.picture), ...found }, ["float", scheme]);
     return [`held-out-${String(i + 1).padStart(2, "0")}.svg`, svg];
   });
