@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { decodePicture, preprocess } from "../../src/data/index.ts";
+import { matchPreset } from "../../src/detect/index.ts";
+import { describeGraph } from "../../src/graph/index.ts";
+import { exportOnnx, importOnnx } from "../../src/onnx/index.ts";
+import { gap, runInRuntime } from "./runtime.ts";
+
+const data = process.env.INLIERQ_DATA;
+const load = (...path: string[]): Uint8Array => Uint8Array.from(readFileSync(join(data ?? "", ...path)));
+const pictures = (): string[] =>
+  readdirSync(join(data ?? "", "coco-calib64"))
+    .filter((name) => name.endsWith(".jpg"))
+    .sort()
+    .slice(0, 8);
+
+describe.skipIf(!data)("real detectors (skipped without INLIERQ_DATA)", () => {
+  test.each([
+    { file: "yolox-nano-416.onnx", layers: 113, macs: 522_553_408, parameters: 904_463 },
+    { file: "fastestdet-352.onnx", layers: 70, macs: 121_491_744, parameters: 240_301 },
+  ])("$file gives the runtime's outputs on 8 photos", async ({ file, layers, macs, parameters }) => {
+    const bytes = load("models", file);
+    const graph = importOnnx(bytes, { name: file });
+    const { layers: found, ...counted } = describeGraph(graph);
+    expect({ layers: found.length, macs: counted.macs, parameters: counted.parameters }).toEqual({ layers, macs, parameters });
+    const card = matchPreset(graph);
+    if (!card) throw new Error(`${file} must match a preset`);
+    const again = importOnnx(exportOnnx(graph), { name: file });
+    for (const [i, picture] of pictures().entries()) {
+      const { x } = preprocess(decodePicture(load("coco-calib64", picture)), card.input);
+      const ours = graph.forward(x);
+      const theirs = await runInRuntime(bytes, { [graph.inputs[0].name]: x });
+      for (const { name } of graph.outputs) {
+        expect(gap(ours[name], theirs[name])).toBeLessThan(5e-4);
+        if (i === 0) expect(again.forward(x)[name].data).toEqual(ours[name].data);
+      }
+    }
+  });
+});
