@@ -35,6 +35,7 @@ export function expectWithin(
 
 function allowance(bound: Bound, reference: number, magnitude: number): number {
   if (bound === "exact") return 0;
+  if ("absolute" in bound) return bound.absolute;
   if ("ulps" in bound) return bound.ulps * ulp(reference);
   const unit = bound.terms * 2 ** -24;
   return (unit / (1 - unit)) * magnitude + bound.terms * UNDERFLOW + ulp(reference) / 2;

@@ -15,9 +15,10 @@ import { unaryKernels } from "./unary.ts";
 /**
  * How far a kernel may lie from the reference: "exact" means the same bits; `terms` is K in
  * |fast - ref| <= K u / (1 - K u) sum|a b| + K 2^-150 + half an ulp of ref, u = 2^-24 (the middle term is what
- * subnormal products lose); `ulps` counts units in the last place of the reference, subnormals counting 2^-149.
+ * subnormal products lose); `ulps` counts units in the last place of the reference, subnormals counting 2^-149;
+ * `absolute` is a distance.
  */
-export type Bound = "exact" | { readonly terms: number } | { readonly ulps: number };
+export type Bound = "exact" | { readonly terms: number } | { readonly ulps: number } | { readonly absolute: number };
 
 /** A fast implementation of one op, held to the reference within `bound`. */
 export interface FastKernel {
