@@ -22,10 +22,14 @@ interface Source {
   readonly imports: readonly Import[];
 }
 
-/** Folders a folder may import at run time. `errors` and `suggest` are open to all. */
+/** Files without imports that everyone may use. */
+const OPEN = ["errors", "suggest", "version"];
+
+/** Folders a folder may import at run time. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   suggest: [],
+  version: [],
   wasm: [],
   em: [],
   tensor: [],
@@ -118,7 +122,7 @@ test("folders import only what lies below them", () => {
       const target = targetOf(source, from);
       if (target === undefined) continue;
       const folder = folderOf(target);
-      if (folder === source.folder || folder === "errors" || folder === "suggest") continue;
+      if (folder === source.folder || OPEN.includes(folder)) continue;
       const allowed =
         MAY_IMPORT[source.folder]?.includes(folder) ||
         ALSO.some(([prefix, extra]) => source.path.startsWith(prefix) && extra === folder) ||
