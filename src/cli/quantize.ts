@@ -51,6 +51,7 @@ export const quantizeCommand: Command = {
     annotations: { type: "string", value: "FILE", about: "COCO annotations of the calibration pictures, for an ap50 gate" },
     card: { type: "string", value: "FILE", about: "detector card for models no preset matches (see inspect)" },
     "reduce-range": { type: "boolean", about: "7-bit weight codes, for CPUs whose int8 kernels saturate" },
+    fusible: { type: "boolean", about: "let runtimes merge layers into integer kernels: faster, a code may differ from the simulation" },
     check: { type: "boolean", about: "run the export in onnxruntime-web too; --no-check skips it", fallback: "on where it is installed" },
     force: { type: "boolean", about: "replace files of an earlier run" },
     json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
@@ -114,6 +115,7 @@ export function configOf(values: Values): QuantizeConfig {
     gate: textOf(values, "gate"),
     exclude: excluded.length > 0 ? [...excluded] : undefined,
     reduceRange: values["reduce-range"] as boolean | undefined,
+    fusible: values.fusible as boolean | undefined,
   };
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   return asUsage(() => {

@@ -43,6 +43,7 @@ export const quantizeConfig = z
     weightMapping: z.enum(["affine", "symmetricNarrow", "symmetricHalf"]),
     perChannelDepthwise: z.boolean(),
     reduceRange: z.boolean(),
+    fusible: z.boolean(),
     biasCorrection: z.boolean(),
     biasSamples: count,
     inlierq: inlierqConfig.partial(),

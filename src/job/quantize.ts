@@ -103,7 +103,11 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   const after = await detectAll(loaded, calibration.plan, samples, (done) => steps.after("detect", done));
   const judged = compare(loaded, samples, settings, before, after);
   const record = recordOf(loaded, samples, settings, calibration, judged, name);
-  const onnx = exportOnnx(loaded.graph, calibration.plan, metadataOf(record));
+  const onnx = exportOnnx(loaded.graph, calibration.plan, {
+    metadata: metadataOf(record),
+    producerVersion: VERSION,
+    fusible: settings.config.fusible ?? false,
+  });
   clock.lap("export");
   return {
     name,

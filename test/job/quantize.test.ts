@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import type { Picture } from "../../src/data/index.ts";
+import { type QuantizeOptions, quantize, type Sample } from "../../src/job/index.ts";
+import { decodeModel } from "../../src/onnx/protobuf.ts";
+import { Rng } from "../../src/tensor/index.ts";
+import { VERSION } from "../../src/version.ts";
+import { tinyDetector } from "../quant/tiny.ts";
+
+/** Small noisy pictures. */
+function* pictures(count: number): Generator<Sample> {
+  const rng = new Rng(9);
+  for (let i = 0; i < count; i++) {
+    const data = Uint8Array.from({ length: 16 * 16 * 3 }, () => rng.int(0, 255));
+    const picture: Picture = { width: 16, height: 16, data };
+    yield { name: `p${i}`, picture };
+  }
+}
+
+const { graph, card } = tinyDetector(4);
+const run = (options: Partial<QuantizeOptions> = {}) =>
+  quantize(graph, { samples: pictures(6), sampleCount: 4, card, name: "tiny", ...options });
+
+describe("quantize", () => {
+  it("gives a file, an account and detections of the samples it took", async () => {
+    const stages: string[] = [];
+    const result = await run({ onProgress: (p) => stages.push(`${p.stage} ${p.fraction <= 1}`) });
+    expect(result.fileName).toBe("tiny.w8a8.onnx");
+    expect(result.record).toMatchObject({ version: 1, method: "inlierq", scheme: "W8A8", samples: ["p0", "p1", "p2", "p3"], seed: 0 });
+    expect(result.record.macs.fraction).toBeGreaterThan(0.5);
+    expect(result.before.map((d) => d.name)).toEqual(["p0", "p1", "p2", "p3"]);
+    expect(new Set(stages)).toEqual(
+      new Set(["observe true", "separate true", "select true", "refine true", "measure true", "detect true"]),
+    );
+  });
+
+  it("writes method, bits and seed into the file's metadata", async () => {
+    const { onnx } = await run({ scheme: "W4A8", method: "minmax", seed: 7 });
+    const model = decodeModel(onnx, "tiny");
+    const metadata = Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value]));
+    expect(metadata).toMatchObject({ method: "minmax", scheme: "W4A8", seed: "7", policy: "inlierq" });
+    expect([model.producerName, model.producerVersion]).toEqual(["inlierq", VERSION]);
+  });
+
+  it("is reproducible to the byte", async () => {
+    const [a, b] = [await run(), await run()];
+    expect(Buffer.compare(a.onnx, b.onnx)).toBe(0);
+    expect(JSON.stringify(a.record)).toBe(JSON.stringify(b.record));
+  });
+
+  it("takes async samples", async () => {
+    async function* later(): AsyncGenerator<Sample> {
+      yield* pictures(2);
+    }
+    expect((await run({ samples: later() })).record.samples).toEqual(["p0", "p1"]);
+  });
+
+  it("stops between samples when aborted", async () => {
+    const abort = new AbortController();
+    const job = run({ signal: abort.signal, onProgress: () => abort.abort() });
+    await expect(job).rejects.toThrow(/^observe: the job must not be aborted, got an abort after step 1 of 4/);
+  });
+
+  it.each([
+    [{ samples: [] }, "samples: needs at least 1 picture, got 0"],
+    [{ scheme: "W9A8" }, 'parseScheme: expected "W<bits>A<bits>" with bits 2..8, got "W9A8"'],
+    [{ gate: "ap50=-1" }, "gate: ap50 must come with annotated pictures"],
+    [{ methd: "mse" }, 'quantize: keys must be known, got "methd" (did you mean "method"?)'],
+  ])("refuses %j", async (options, message) => {
+    await expect(run(options as Partial<QuantizeOptions>)).rejects.toThrow(message);
+  });
+});
