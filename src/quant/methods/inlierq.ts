@@ -8,7 +8,7 @@ import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
 import { type AdamRefinerOptions, adamRefiner } from "../refineAdam.ts";
 
-/** Every decision of the method; defaults as docs/notation.md lists them. */
+/** Every decision of the method, with its default. */
 export interface InlierqOptions
   extends Pick<GmmOptions, "transform" | "tau" | "monotone" | "floorShare" | "iterations" | "tolerance" | "varianceFloor"> {
   /** K of eq. 7. Default "cap": the detector's cap on detections. Unstated in the paper per detector. */
