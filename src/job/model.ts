@@ -1,5 +1,4 @@
-import { type Card, cardTemplate, detectorFrom, matchPreset, parseCard } from "../detect/index.ts";
-import { ArgumentError } from "../errors.ts";
+import { type Card, cardFor, cardTemplate, detectorFrom, matchPreset, parseCard } from "../detect/index.ts";
 import { Graph } from "../graph/index.ts";
 import { importOnnx } from "../onnx/index.ts";
 import type { GraphDetector } from "../quant/index.ts";
@@ -13,18 +12,12 @@ export interface LoadedModel extends GraphDetector {
  * Reads a model and finds the card that says what its outputs mean: the given one, else a preset that
  * matches the graph.
  *
- * Errors: ArgumentError when the file is refused, or when no preset matches and no card was given.
+ * Errors: ArgumentError when the file is refused, when no preset matches and no card was given, or when the card names
+ * an output the graph does not have.
  */
 export function loadModel(model: Uint8Array | Graph, name: string, card?: unknown): LoadedModel {
   const graph = model instanceof Graph ? model : importOnnx(model, { name });
-  const found = card === undefined ? matchPreset(graph) : parseCard(card, "card");
-  if (!found) {
-    const outputs = graph.outputs.map((o) => `${o.name}[${o.shape.join(",")}]`).join(", ");
-    throw new ArgumentError(
-      name,
-      `outputs must match a detector card, got ${outputs} (no preset fits: "inlierq inspect" prints a card to complete, --card takes it)`,
-    );
-  }
+  const found = cardFor(graph, card === undefined ? undefined : parseCard(card, "card"));
   return { graph, card: found, detector: detectorFrom(graph, found) };
 }
 
