@@ -94,7 +94,7 @@ describe.each(SCHEMES)("a W%dA%d export", (weightBits, activationBits) => {
     expect(Number(opsetImport[0].version)).toBe(weightBits === 4 ? 21 : 13);
     const codes = written.initializer.find((t) => t.name === "after.weight/codes");
     expect(codes?.dataType).toBe(weightBits === 4 ? DataType.INT4 : DataType.INT8);
-    const clips = written.node.filter((n) => ["Clip", "Max", "Min"].includes(n.opType)).length;
+    const clips = written.node.filter((n) => ["Clip", "Max"].includes(n.opType)).length;
     expect(clips > 0).toBe(activationBits < 8);
     const quantizers = written.node.filter((n) => n.opType === "QuantizeLinear");
     expect(quantizers.length).toBe(plan.activations.size);
@@ -119,6 +119,19 @@ describe("a quantized export", () => {
     const { graph: written } = graphOf(exportOnnx(graph, plan));
     expect(written.node.find((n) => n.name === "sum")?.input).toEqual(["pointwise", "depthwiseRelu"]);
     expect(written.node.find((n) => n.name === "left")?.input[0]).toBe(written.node.find((n) => n.name === "right")?.input[0]);
+  });
+
+  test("keeps runtimes from merging layers and quantizers, unless told otherwise", async () => {
+    const perTensor = minmaxPlan(graph, image, 8, 8, false);
+    const fences = (bytes: Uint8Array) =>
+      graphOf(bytes)
+        .graph.node.filter((n) => n.opType === "Min")
+        .map((n) => n.input[0]);
+    expect(fences(exportOnnx(graph, perTensor))).toEqual(["stemRelu", "depthwiseRelu", "after", "up"]);
+    const fusible = exportOnnx(graph, perTensor, { fusible: true });
+    expect(fences(fusible)).toEqual([]);
+    const simulated = graph.forward(image, tapOf(graph, perTensor));
+    expect(gap((await runInRuntime(fusible, { image })).heat, simulated.heat)).toBeLessThan(0.02);
   });
 
   test("leaves layers outside the plan in float", () => {

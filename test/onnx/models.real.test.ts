@@ -5,6 +5,8 @@ import { decodePicture, preprocess } from "../../src/data/index.ts";
 import { matchPreset } from "../../src/detect/index.ts";
 import { describeGraph } from "../../src/graph/index.ts";
 import { exportOnnx, importOnnx } from "../../src/onnx/index.ts";
+import { tapOf } from "../../src/quant/index.ts";
+import { minmaxPlan } from "./network.ts";
 import { gap, runInRuntime } from "./runtime.ts";
 
 const data = process.env.INLIERQ_DATA;
@@ -35,6 +37,27 @@ describe.skipIf(!data)("real detectors (skipped without INLIERQ_DATA)", () => {
         expect(gap(ours[name], theirs[name])).toBeLessThan(5e-4);
         if (i === 0) expect(again.forward(x)[name].data).toEqual(ours[name].data);
       }
+    }
+  });
+
+  test.each([
+    [8, 8],
+    [6, 6],
+    [4, 8],
+  ])("a W%dA%d export of fastestdet runs as simulated at every optimization level", async (weightBits, activationBits) => {
+    const graph = importOnnx(load("models", "fastestdet-352.onnx"));
+    const card = matchPreset(graph);
+    if (!card) throw new Error("fastestdet must match a preset");
+    const [first, second] = pictures().map((name) => preprocess(decodePicture(load("coco-calib64", name)), card.input).x);
+    const plan = minmaxPlan(graph, first, weightBits, activationBits);
+    const bytes = exportOnnx(graph, plan);
+    const [{ name: input }] = graph.inputs;
+    const [{ name: output }] = graph.outputs;
+    for (const x of [first, second]) {
+      const ours = graph.forward(x, tapOf(graph, plan))[output];
+      expect(importOnnx(bytes).forward(x)[output].data).toEqual(ours.data);
+      for (const level of ["disabled", "all"] as const)
+        expect(gap((await runInRuntime(bytes, { [input]: x }, level))[output], ours)).toBeLessThan(1e-5);
     }
   });
 });

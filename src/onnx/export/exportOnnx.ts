@@ -12,6 +12,12 @@ export interface ExportOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Version of this library, for producer_version. */
   readonly producerVersion?: string;
+  /**
+   * Leaves QuantizeLinear right behind a quantized layer, so that a runtime may merge the two into one integer kernel.
+   * Such kernels round ties differently now and then, and a deep network drifts from the simulation after one such
+   * code; so the default is false: an idle Min stands between and every optimization level gives the same values.
+   */
+  readonly fusible?: boolean;
 }
 
 /** Opset and the IR version that goes with it. */
@@ -25,11 +31,15 @@ const SMALL_TYPES = { opset: 21, ir: 10n } as const;
  *
  * Errors: ArgumentError for scales that are not positive normal numbers, or ops ONNX has no word for (all at once).
  */
-export function exportOnnx(graph: Graph, plan?: Plan, { metadata = {}, producerVersion = "" }: ExportOptions = {}): Uint8Array {
+export function exportOnnx(
+  graph: Graph,
+  plan?: Plan,
+  { metadata = {}, producerVersion = "", fusible = false }: ExportOptions = {},
+): Uint8Array {
   requireExportable(graph);
   const { opset, ir } = needsSmallTypes(graph, plan) ? SMALL_TYPES : PLAIN;
   const writer = new OnnxWriter(graph, withBatchOf2(graph), opset);
-  const quantized = plan && new QuantizedInputs(graph, plan, writer);
+  const quantized = plan && new QuantizedInputs(graph, plan, writer, fusible);
   const outputs = new Set(graph.outputs.map((p) => p.name));
   for (const node of graph.nodes) {
     const layer = plan?.layers.has(node.name) ? graph.layerOf(node) : undefined;

@@ -1,7 +1,21 @@
 import { ArgumentError } from "../../errors.ts";
 import type { Graph, Layer } from "../../graph/index.ts";
 import { biasOf, type Plan, quantizeBias, type SitePlan } from "../../quant/index.ts";
-import { roundHalfEven, type Tensor } from "../../tensor/index.ts";
+import {
+  type AnyOp,
+  clamp,
+  expand,
+  indexSelect,
+  interpolate,
+  maxPool2d,
+  permute,
+  relu,
+  relu6,
+  reshape,
+  roundHalfEven,
+  slice,
+  type Tensor,
+} from "../../tensor/index.ts";
 import { int } from "./attribute.ts";
 import { CODE_TYPES, type CodeType, type OnnxWriter } from "./writer.ts";
 
@@ -69,13 +83,15 @@ function writeParameters(writer: OnnxWriter, label: string, grid: Grid, type: Co
 /**
  * Writes QuantizeLinear and DequantizeLinear of a computed tensor. Codes that do not fill their type are
  * kept in [qmin, qmax] by clipping the real values first: the real value of code q is (q - z) * s, and
- * dividing its f32 value by s again rounds to q - z.
+ * dividing its f32 value by s again rounds to q - z. With `fence` an idle node keeps a
+ * runtime from merging QuantizeLinear into the node before it.
  */
-export function writeFakeQuant(writer: OnnxWriter, source: string, output: string, rank: number, grid: Grid): void {
+export function writeFakeQuant(writer: OnnxWriter, source: string, output: string, rank: number, grid: Grid, fence = false): void {
   requireSound(source, grid);
   const type = typeOf(grid, false);
+  const fits = grid.qmin === type.qmin && grid.qmax === type.qmax;
   const { scale, zeroPoint, attributes } = writeParameters(writer, output, grid, type);
-  const clipped = grid.qmin === type.qmin && grid.qmax === type.qmax ? source : writeClip(writer, source, output, rank, grid);
+  const clipped = fits ? (fence ? writeFence(writer, source, output, grid) : source) : writeClip(writer, source, output, rank, grid);
   const codes = writer.freshName(`${output}/codes`);
   writer.node(writer.freshNodeName(`${output}/QuantizeLinear`), "QuantizeLinear", [clipped, scale, zeroPoint], [codes], attributes);
   writer.node(writer.freshNodeName(`${output}/DequantizeLinear`), "DequantizeLinear", [codes, scale, zeroPoint], [output], attributes);
@@ -97,6 +113,19 @@ function writeClip(writer: OnnxWriter, source: string, output: string, rank: num
   return clipped;
 }
 
+/**
+ * Cuts the real values where the codes end anyway, on one side and a little inside: the code there stays the same, and
+ * the node does not look idle. A Clip will not do: onnxruntime removes it, or merges it in a way it then refuses.
+ */
+function writeFence(writer: OnnxWriter, source: string, output: string, { scale, zeroPoint, qmin, qmax }: Grid): string {
+  const steps = qmax - roundHalfEven(zeroPoint.data[0]);
+  const [type, end] = steps > 0 ? ["Min", steps] : ["Max", qmin - roundHalfEven(zeroPoint.data[0])];
+  const bound = writer.floats(`${output}/end`, [end * scale.data[0] * (1 - 2 ** -22)], []);
+  const fenced = writer.freshName(`${output}/fenced`);
+  writer.node(writer.freshNodeName(`${output}/${type}`), type, [source, bound], [fenced]);
+  return fenced;
+}
+
 /** Writes the integer codes of a constant and the DequantizeLinear that restores it as `output`. */
 function writeConstant(writer: OnnxWriter, output: string, value: Tensor, grid: Grid): void {
   requireSound(output, grid);
@@ -116,15 +145,22 @@ function codesOf(value: Tensor, { scale, zeroPoint, qmin, qmax, axis }: Grid): I
   });
 }
 
+/** Clips and moves that onnxruntime carries a QuantizeLinear through. */
+const MERGED: ReadonlySet<AnyOp> = new Set(
+  [relu, relu6, clamp, maxPool2d, reshape, permute, slice, indexSelect, expand, interpolate].map((op): AnyOp => op.def),
+);
+
 /** Writes what quantized layers read: each quantized tensor once, shared by its readers. */
 export class QuantizedInputs {
   readonly #graph: Graph;
   readonly #plan: Plan;
   readonly #writer: OnnxWriter;
+  readonly #fusible: boolean;
   readonly #readers = new Map<string, number>();
   readonly #done = new Map<string, string>();
 
-  constructor(graph: Graph, plan: Plan, writer: OnnxWriter) {
+  constructor(graph: Graph, plan: Plan, writer: OnnxWriter, fusible: boolean) {
+    this.#fusible = fusible;
     this.#graph = graph;
     this.#plan = plan;
     this.#writer = writer;
@@ -143,9 +179,17 @@ export class QuantizedInputs {
   #activation(name: string, site: SitePlan): string {
     return this.#once(name, () => {
       const output = this.#writer.freshName(`${name}/dequantized`);
-      writeFakeQuant(this.#writer, name, output, this.#graph.metas.get(name)?.shape.length ?? 0, gridOf(site));
+      const fence = !this.#fusible && site.scheme.axis === null && this.#followsQuantized(name);
+      writeFakeQuant(this.#writer, name, output, this.#graph.metas.get(name)?.shape.length ?? 0, gridOf(site), fence);
       return output;
     });
+  }
+
+  /** Whether a tensor is a quantized layer's output, seen through ops that runtimes merge into a quantized kernel. */
+  #followsQuantized(name: string): boolean {
+    const producer = this.#graph.nodes.find((n) => n.outputs.includes(name));
+    if (!producer) return false;
+    return this.#plan.layers.has(producer.name) || (MERGED.has(producer.op) && this.#followsQuantized(producer.inputs[0]));
   }
 
   #weight(layer: Layer, site: SitePlan | undefined): string {
