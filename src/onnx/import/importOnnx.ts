@@ -29,9 +29,10 @@ export function importOnnx(bytes: Uint8Array, { name = "model.onnx", inputShape 
   try {
     return readModel(bytes, name, inputShape);
   } catch (cause) {
-    if (!(cause instanceof InlierqError) || isOneLine(cause.message)) throw cause;
-    // Names in the file may hold anything; the message stays one readable line.
-    throw new ArgumentError(name, cause.message.replace(CONTROL, " ").slice(name.length + 2, LONGEST_MESSAGE));
+    if (!(cause instanceof InlierqError) || (cause.message.startsWith(`${name}: `) && isOneLine(cause.message))) throw cause;
+    // Names in the file may hold anything; the message stays one readable line that begins with the file.
+    const problem = cause.message.startsWith(`${name}: `) ? cause.message.slice(name.length + 2) : cause.message;
+    throw new ArgumentError(name, problem.replace(CONTROL, " ").slice(0, LONGEST_MESSAGE));
   }
 }
 
