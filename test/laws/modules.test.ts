@@ -16,7 +16,7 @@ import {
   Upsample,
   withParameters,
 } from "../../src/nn/index.ts";
-import { randn, relu, Rng, Tensor, type Tensor as TensorType } from "../../src/tensor/index.ts";
+import { Rng, randn, relu, Tensor, type Tensor as TensorType } from "../../src/tensor/index.ts";
 
 const rng = new Rng(1);
 const image = randn([2, 4, 16, 16], rng.split("image"));
