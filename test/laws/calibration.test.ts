@@ -89,7 +89,7 @@ describe.each(METHODS)("calibration with %s", (_, make) => {
   });
 });
 
-describe("inlierq against min-max (algorithms of section 7)", () => {
+describe("inlierq against min-max", () => {
   const plain: InlierqOptions = { tau: 0, fisher: "none", refine: "none" };
 
   it("equals min-max exactly at tau 0 without weights and refinement", async () => {

@@ -8,39 +8,31 @@ export interface PoolConfig {
   readonly padding?: number;
 }
 
-/** Maximum over windows of x [N,C,H,W]; borders count as -infinity. Site: output. */
-export class MaxPool2d implements Module {
+/** The windows a pooling layer slides over its input. */
+class Windows {
   readonly kernel: number;
   readonly stride: number;
   readonly padding: number;
 
-  constructor(config: PoolConfig) {
-    this.kernel = config.kernel;
-    this.stride = config.stride ?? config.kernel;
-    this.padding = config.padding ?? 0;
+  constructor({ kernel, stride = kernel, padding = 0 }: PoolConfig) {
+    this.kernel = kernel;
+    this.stride = stride;
+    this.padding = padding;
     Object.freeze(this);
   }
+}
 
+/** Maximum over windows of x [N,C,H,W]; borders count as -infinity. Site: output. */
+export class MaxPool2d extends Windows implements Module {
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
-    return tap("output", maxPool2d(x, { kernel: this.kernel, stride: this.stride, padding: this.padding }));
+    return tap("output", maxPool2d(x, this));
   }
 }
 
 /** Mean over windows of x [N,C,H,W]; borders count as zeros. Site: output. */
-export class AvgPool2d implements Module {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly padding: number;
-
-  constructor(config: PoolConfig) {
-    this.kernel = config.kernel;
-    this.stride = config.stride ?? config.kernel;
-    this.padding = config.padding ?? 0;
-    Object.freeze(this);
-  }
-
+export class AvgPool2d extends Windows implements Module {
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
-    return tap("output", avgPool2d(x, { kernel: this.kernel, stride: this.stride, padding: this.padding }));
+    return tap("output", avgPool2d(x, this));
   }
 }
 
