@@ -37,17 +37,7 @@ const UNCLAIMED: Readonly<Record<string, readonly string[]>> = {
   det: [],
   coco: [],
   voc: [],
-  e2e: [
-    "activation_grads (1)",
-    "activations (1)",
-    "fold (1)",
-    "forward (1)",
-    "lsq_scale_grads (3)",
-    "onnx_import (3)",
-    "parameter_grads (1)",
-    "quant_forward (3)",
-    "saliency (1)",
-  ],
+  e2e: [],
   formats: ["read_npy (15)", "read_npz (2)", "reject (16)"],
 };
 
