@@ -34,7 +34,7 @@ export function drawDetections({ name, width, height, href, before, after }: Det
       `<g transform="translate(${left} 0)">`,
       `<text x="0" y="15" class="title">${escapeXml(title)}: ${boxes.length}</text>`,
       `<g transform="translate(0 ${HEADER})"><use href="#photo"/>`,
-      ...boxes.map((b) => drawBox(b, scale, colors.get(b.label) ?? PALETTE[0])),
+      ...weakestFirst(boxes).map((b) => drawBox(b, scale, colors.get(b.label) ?? PALETTE[0])),
       "</g></g>",
     ].join("\n");
   const total = [2 * PANEL + GAP, panelHeight + HEADER].map(coordinate);
@@ -50,6 +50,9 @@ export function drawDetections({ name, width, height, href, before, after }: Det
     "",
   ].join("\n");
 }
+
+/** In order of drawing: where boxes overlap, the strongest one is on top and its label can be read. */
+const weakestFirst = (boxes: readonly DrawnBox[]): DrawnBox[] => [...boxes].sort((a, b) => a.score - b.score);
 
 /** A colour for each label in the order they first occur. */
 function colorsOf(boxes: readonly DrawnBox[]): Map<string, string> {
