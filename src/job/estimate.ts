@@ -37,7 +37,9 @@ export function estimate({ graph }: LoadedModel, samples: Samples, method: Metho
   const rows = method.refinement
     ? assignment.layers.reduce((sum, l) => sum + rowBytes(graph.metas.get(l.weight)?.shape ?? [], l.groups, method), 0)
     : 0;
-  const bias = stages.some((s) => s.name === "correct biases") ? (options.biasSamples ?? 32) * 3 * widest(graph.metas.values()) : 0;
+  const bias = stages.some((s) => s.name === "correct biases")
+    ? (options.biasSamples ?? samples.names.length) * 3 * widest(graph.metas.values())
+    : 0;
   return { seconds: units * forward, bytes: BASE_BYTES + pictures + Math.max(activations * (method.selection ? 3 : 1) + rows, bias) };
 }
 

@@ -32,6 +32,13 @@ export class ChannelMeans {
     const count = this.#counts.get(layer)?.[half] ?? 0;
     return count > 0 ? this.#sums.get(layer)?.[half].map((s) => s / count) : undefined;
   }
+
+  /** Mean per channel over both halves; undefined where nothing was seen. */
+  overall(layer: string): Float64Array | undefined {
+    const sums = this.#sums.get(layer);
+    const counts = this.#counts.get(layer);
+    return sums && counts && sums[0].map((s, c) => (s + sums[1][c]) / (counts[0] + counts[1]));
+  }
 }
 
 /** What correction did to one layer. Errors are mean squared mean-shifts over channels, on the samples held out. */
@@ -49,9 +56,9 @@ export interface BiasCorrectionResult {
 
 /**
  * Sequential empirical bias correction: in execution order, each quantized layer's bias is lowered by
- * the mean shift of its output against the float model, measured with every earlier correction in place.
- * The shift is estimated on the even samples and kept where it lowers the error on the odd ones (on the
- * same ones when there is a single sample).
+ * the mean shift of its output against the float model over all samples, measured with every earlier
+ * correction in place. A layer is corrected where the shift of the even samples lowers the error on the
+ * odd ones (on the same ones when there is a single sample).
  *
  * All samples advance together, node by node, so the cost is one quantized forward per sample. `pause`
  * is awaited between nodes. Layers without a bias are left alone.
@@ -62,13 +69,13 @@ export async function correctBiases(
   graph: Graph,
   plan: Plan,
   float: ChannelMeans,
-  samples: readonly Tensor[],
+  samples: Iterable<Tensor>,
   pause: (done: number, total: number) => Promise<void>,
 ): Promise<BiasCorrectionResult> {
   const biases = new Map(plan.biases);
   const corrections: BiasCorrection[] = [];
   const tap = tapOf(graph, plan);
-  const states = samples.map((x) => graph.begin(x, tap));
+  const states = Array.from(samples, (x) => graph.begin(x, tap));
   for (let i = 0; i < graph.nodes.length; i++) {
     const node = graph.nodes[i];
     const layer = graph.layerOf(node);
@@ -89,12 +96,15 @@ export async function correctBiases(
 function correctLayer(graph: Graph, plan: Plan, layer: Layer, float: ChannelMeans, states: readonly Map<string, Tensor>[]) {
   const quantized = new ChannelMeans();
   states.forEach((env, i) => quantized.add(layer.name, env.get(layer.output) as Tensor, i));
-  const fit = [float.mean(layer.name, 0), quantized.mean(layer.name, 0)] as const;
-  if (!fit[0] || !fit[1]) return undefined;
-  const held = [float.mean(layer.name, 1) ?? fit[0], quantized.mean(layer.name, 1) ?? fit[1]] as const;
-  const shift = fit[1].map((q, c) => q - (fit[0] as Float64Array)[c]);
-  const before = meanSquare(held[1].map((q, c) => q - held[0][c]));
-  const after = meanSquare(held[1].map((q, c) => q - held[0][c] - shift[c]));
+  const [even, odd] = [
+    difference(quantized.mean(layer.name, 0), float.mean(layer.name, 0)),
+    difference(quantized.mean(layer.name, 1), float.mean(layer.name, 1)),
+  ];
+  const shift = difference(quantized.overall(layer.name), float.overall(layer.name));
+  if (!even || !shift) return undefined;
+  const held = odd ?? even;
+  const before = meanSquare(held);
+  const after = meanSquare(held.map((d, c) => d - even[c]));
   const correction: BiasCorrection = { layer: layer.name, before, after, kept: after < before };
   if (!correction.kept) return { correction, bias: undefined };
   const old = biasOf(graph, plan, layer) as Tensor;
@@ -106,6 +116,9 @@ function correctLayer(graph: Graph, plan: Plan, layer: Layer, float: ChannelMean
   for (const env of states) env.set(layer.output, shifted(env.get(layer.output) as Tensor, shift));
   return { correction, bias };
 }
+
+const difference = (a: Float64Array | undefined, b: Float64Array | undefined): Float64Array | undefined =>
+  a && b && a.map((v, c) => v - b[c]);
 
 const meanSquare = (values: Float64Array): number => values.reduce((a, v) => a + v * v, 0) / values.length;
 

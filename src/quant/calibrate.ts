@@ -21,7 +21,7 @@ export interface CalibrateOptions {
   readonly seed: number;
   /** Sequential empirical bias correction. Default: on below 8-bit weights, unless activations have 4 bits or fewer. */
   readonly biasCorrection?: boolean | undefined;
-  /** Samples it sees, spread evenly. Default 32. */
+  /** Samples it sees, spread evenly; their quantized activations are held at once. Default all. */
   readonly biasSamples?: number;
   /** Samples the error of the final activation grids is measured on. Default 16. */
   readonly measureSamples?: number;
@@ -59,7 +59,7 @@ export function stagesOf(method: Method, options: CalibrateOptions, assignment: 
   ];
 }
 
-const biasSampleCount = (o: CalibrateOptions, samples: number): number => Math.min(o.biasSamples ?? 32, samples);
+const biasSampleCount = (o: CalibrateOptions, samples: number): number => Math.min(o.biasSamples ?? samples, samples);
 const measureCount = (o: CalibrateOptions, samples: number): number => Math.min(o.measureSamples ?? 16, samples);
 const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean =>
   biasCorrection ?? (a.weightBits < 8 && a.activationBits > 4);
@@ -198,8 +198,10 @@ async function correct(
   steps: Steps,
 ) {
   if (chosen.length === 0) return { plan, corrections: [] };
-  const inputs = chosen.map((i) => samples.tensor(i));
-  return correctBiases(graph, plan, means, inputs, async (done, total) => {
+  const inputs = function* () {
+    for (const i of chosen) yield samples.tensor(i);
+  };
+  return correctBiases(graph, plan, means, inputs(), async (done, total) => {
     await steps.after("correct biases", (done / total) * chosen.length);
   });
 }
