@@ -34,6 +34,5 @@ export const ROWS: readonly Row[] = MODELS.flatMap((model) => {
     ...SCHEMES.flatMap((scheme) => METHODS.map((method) => row(method, scheme))),
     row("inlierq", "W8A8", "per-tensor depthwise activations", { perChannelDepthwise: false }),
     row("inlierq", "W4A8", "no bias correction", { biasCorrection: false }),
-    row("inlierq", "W8A8", "policy regptq", { policy: "regptq" }),
   ];
 });
