@@ -55,15 +55,17 @@ export interface BiasCorrectionResult {
 }
 
 /**
- * Sequential empirical bias correction: in execution order, each quantized layer's bias is lowered by
- * the mean shift of its output against the float model over all samples, measured with every earlier
- * correction in place. A layer is corrected where the shift of the even samples lowers the error on the
+ * Sequential empirical bias correction of what rounded weights shift: in execution order, each quantized
+ * layer's bias is lowered by the mean shift of its output against the float model over all samples,
+ * measured with every earlier correction in place and activations left in float. What activation grids
+ * add is no shift of the mean but clipping in few places, and correcting for it moves all others
+ * (docs/decisions/005). A layer is corrected where the shift of the even samples lowers the error on the
  * odd ones (on the same ones when there is a single sample).
  *
- * All samples advance together, node by node, so the cost is one quantized forward per sample. `pause`
- * is awaited between nodes. Layers without a bias are left alone.
+ * All samples advance together, node by node, so the cost is one forward per sample. `pause` is awaited
+ * between nodes. Layers without a bias are left alone.
  *
- * Source: algorithms of Nagel et al. 2019 (DFQ), section 4.2; the held-out check is ours.
+ * Source: Nagel et al. 2019 (DFQ), section 4.2; the held-out check is ours.
  */
 export async function correctBiases(
   graph: Graph,
@@ -74,7 +76,7 @@ export async function correctBiases(
 ): Promise<BiasCorrectionResult> {
   const biases = new Map(plan.biases);
   const corrections: BiasCorrection[] = [];
-  const tap = tapOf(graph, plan);
+  const tap = tapOf(graph, { ...plan, activations: new Map() });
   const states = Array.from(samples, (x) => graph.begin(x, tap));
   for (let i = 0; i < graph.nodes.length; i++) {
     const node = graph.nodes[i];
@@ -122,7 +124,7 @@ const difference = (a: Float64Array | undefined, b: Float64Array | undefined): F
 
 const meanSquare = (values: Float64Array): number => values.reduce((a, v) => a + v * v, 0) / values.length;
 
-/** y - shift per channel: the output under the corrected bias, up to the rounding of its grid. */
+/** y - shift per channel: the output under the corrected bias. */
 function shifted(y: Tensor, shift: Float64Array): Tensor {
   const { count, channels, channelStride, positionStride } = volumesOf(y.shape);
   const data = Float32Array.from(y.data as Float32Array);

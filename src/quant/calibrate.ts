@@ -19,9 +19,9 @@ import type { Stage, Steps } from "./steps.ts";
 export interface CalibrateOptions {
   readonly assign: AssignOptions;
   readonly seed: number;
-  /** Sequential empirical bias correction. Default: on below 8-bit weights, unless activations have 4 bits or fewer. */
+  /** Sequential empirical bias correction. Default: on below 8-bit weights. */
   readonly biasCorrection?: boolean | undefined;
-  /** Samples it sees, spread evenly; their quantized activations are held at once. Default all. */
+  /** Samples it sees, spread evenly; their activations at one layer are held at once. Default all. */
   readonly biasSamples?: number;
   /** Samples the error of the final activation grids is measured on. Default 16. */
   readonly measureSamples?: number;
@@ -61,8 +61,7 @@ export function stagesOf(method: Method, options: CalibrateOptions, assignment: 
 
 const biasSampleCount = (o: CalibrateOptions, samples: number): number => Math.min(o.biasSamples ?? samples, samples);
 const measureCount = (o: CalibrateOptions, samples: number): number => Math.min(o.measureSamples ?? 16, samples);
-const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean =>
-  biasCorrection ?? (a.weightBits < 8 && a.activationBits > 4);
+const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean => biasCorrection ?? a.weightBits < 8;
 
 /**
  * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges →

@@ -1,18 +1,24 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type Graph, runNode } from "../../src/graph/index.ts";
+import { ChannelMeans } from "../../src/quant/biasCorrection.ts";
 import {
   assign,
   type CalibrateOptions,
   type Calibration,
   calibrate,
+  emptyPlan,
   type InlierqOptions,
   inlierq,
   type Method,
   minmax,
   mse,
+  type Plan,
+  type SampleSource,
   Steps,
   tapOf,
 } from "../../src/quant/index.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
 import { tinyDetector, tinySamples } from "../quant/tiny.ts";
 
 const RUNS = { numRuns: 3 };
@@ -35,6 +41,18 @@ const optionsOf = (bits: number, more: Partial<CalibrateOptions> = {}): Calibrat
 
 function run(seed: number, method: Method, options: CalibrateOptions): Promise<Calibration> {
   return calibrate(tinyDetector(seed), tinySamples(seed + 1, 4), method, options, new Steps([], {}));
+}
+
+/** Mean output of every layer per channel, under a plan. */
+function channelMeans(graph: Graph, plan: Plan, samples: SampleSource): ChannelMeans {
+  const means = new ChannelMeans();
+  samples.names.forEach((_, i) => {
+    const tap = tapOf(graph, plan);
+    const env = graph.begin(samples.tensor(i), tap);
+    for (const node of graph.nodes) runNode(graph, node, env, tap);
+    for (const layer of graph.layers) means.add(layer.name, env.get(layer.output) as Tensor, i);
+  });
+  return means;
 }
 
 const seeds = fc.integer({ min: 0, max: 1000 });
@@ -140,6 +158,24 @@ describe("plans", () => {
         for (const { layer, before, after, kept } of corrections) {
           expect(kept).toBe(after < before);
           expect(plan.biases.has(layer)).toBe(kept);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it("leave no mean shift behind rounded weights where a bias was corrected", async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const { corrections, plan } = await run(seed, minmax(), optionsOf(4, { biasCorrection: true }));
+        const { graph } = tinyDetector(seed);
+        const weightsOnly = { ...plan, activations: new Map() };
+        const names = new Set(corrections.filter((c) => c.kept).map((c) => c.layer));
+        const samples = tinySamples(seed + 1, 4);
+        const [float, quantized] = [emptyPlan, weightsOnly].map((p) => channelMeans(graph, p, samples));
+        for (const name of names) {
+          const want = float.overall(name) as Float64Array;
+          quantized.overall(name)?.forEach((m, c) => expect(Math.abs(m - want[c])).toBeLessThan(1e-6 * (1 + Math.abs(want[c]))));
         }
       }),
       RUNS,

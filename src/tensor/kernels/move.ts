@@ -120,8 +120,7 @@ const interpolate = mover(([x], attrs, y) => {
   const long = width * fx;
   for (let row = 0; row < planes * height; row++) {
     const to = row * fy * long;
-    // The reference adds to 0, which turns -0 into 0.
-    for (let i = 0; i < width; i++) for (let j = 0; j < fx; j++) y[to + i * fx + j] = x!.data[row * width + i]! + 0;
+    for (let i = 0; i < width; i++) for (let j = 0; j < fx; j++) y[to + i * fx + j] = x!.data[row * width + i]!;
     for (let i = 1; i < fy; i++) y.copyWithin(to + i * long, to, to + long);
   }
   return true;
