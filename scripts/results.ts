@@ -2,11 +2,10 @@
  * Measures the detectors in INLIERQ_DATA and writes docs/results.md and docs/results.json: `npm run results`.
  *
  *   --only TEXT   rows whose id contains TEXT
- *   --again       measure rows again that out/results already has
+ *   --again       measure rows again that out/results already has: needed after a change of code
  *   --render      measure nothing, write the page from what is there
  */
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Bench, type Measured } from "./results/measure.ts";
@@ -29,12 +28,8 @@ for (const row of ROWS) {
   const measured = wanted ? await bench.measure(row) : stored;
   if (!measured) continue;
   results.set(row.id, measured);
-  if (wanted)
-    console.log(
-      `${row.id}: AP50 ${(100 * measured.AP50).toFixed(1)}, kept ${(100 * measured.kept).toFixed(1)} %, ${measured.seconds.toFixed(0)} s`,
-    );
+  if (wanted) console.log(`${row.id}: AP50 ${(100 * measured.AP50).toFixed(1)}, kept ${(100 * measured.kept).toFixed(1)} %`);
 }
-const machine = `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}`;
-writeFileSync(join(ROOT, "docs/results.json"), `${JSON.stringify({ version: 1, machine, rows: Object.fromEntries(results) }, null, 2)}\n`);
-writeFileSync(join(ROOT, "docs/results.md"), render(results, machine));
+writeFileSync(join(ROOT, "docs/results.json"), `${JSON.stringify({ version: 1, rows: Object.fromEntries(results) }, null, 2)}\n`);
+writeFileSync(join(ROOT, "docs/results.md"), render(results));
 console.log(`docs/results.md: ${results.size} of ${ROWS.length} rows`);

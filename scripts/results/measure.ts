@@ -25,9 +25,8 @@ export interface Measured {
   readonly macsFraction: number;
   readonly calibrationKept: number;
   readonly gatePassed: boolean;
-  readonly seconds: number;
   readonly agreement?: Agreement & { readonly AP50: number };
-  /** Float only: the runtime's own AP50 and the outputs on the first 8 pictures. */
+  /** Float only: the outputs on the first 8 pictures. */
   readonly first8?: Agreement;
 }
 
@@ -55,9 +54,7 @@ export class Bench {
   async measure(row: Row): Promise<Measured> {
     const model = this.#load(row);
     const samples = this.#samples(row.model, model);
-    const start = performance.now();
-    const measured = row.method === "float" ? await this.#float(row, model, samples) : await this.#quantized(row, model, samples);
-    const result = { ...measured, seconds: (performance.now() - start) / 1000 };
+    const result = row.method === "float" ? await this.#float(row, model, samples) : await this.#quantized(row, model, samples);
     writeFileAtomic(join(this.#cache, `${row.id}.json`), `${JSON.stringify(result, null, 2)}\n`);
     return result;
   }
@@ -75,7 +72,7 @@ export class Bench {
     return this.#evaluation.samples;
   }
 
-  async #float(row: Row, model: LoadedModel, samples: Samples): Promise<Omit<Measured, "seconds">> {
+  async #float(row: Row, model: LoadedModel, samples: Samples): Promise<Measured> {
     const detections = await run(model, emptyPlan, samples);
     writeFileAtomic(this.#floatFile(row.model), JSON.stringify(detections));
     const bytes = readModel(join(this.#data, "models", `${row.model}.onnx`)).bytes;
@@ -92,7 +89,7 @@ export class Bench {
     };
   }
 
-  async #quantized(row: Row, model: LoadedModel, samples: Samples): Promise<Omit<Measured, "seconds">> {
+  async #quantized(row: Row, model: LoadedModel, samples: Samples): Promise<Measured> {
     const photos = [...readPictures(listPictures(join(this.#data, "coco-calib64")))];
     const { method, scheme, options } = row;
     if (method === "float") throw new Error(`${row.id} has nothing to quantize`);
