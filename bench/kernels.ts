@@ -6,7 +6,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { Bench } from "tinybench";
-import { allocate, Rng, randn, sizeOf, Tensor, tensor } from "../src/tensor/index.ts";
+import { Rng, randn, sizeOf, type Tensor, tensor } from "../src/tensor/index.ts";
 import { kernels } from "../src/tensor/kernels/index.ts";
 import type { AnyOp } from "../src/tensor/op.ts";
 import {
@@ -26,7 +26,7 @@ import {
   slice,
   sum,
 } from "../src/tensor/ops/index.ts";
-import { expectWithin } from "../test/laws/bound.ts";
+import { absolute, expectWithin, reference } from "../test/laws/bound.ts";
 
 interface Row {
   readonly name: string;
@@ -114,14 +114,6 @@ function rows(): Row[] {
     plain("channels last", permute, [map], { perm: [0, 2, 3, 1] }),
   ];
 }
-
-function reference(def: AnyOp, inputs: readonly Tensor[], attrs: unknown): Tensor[] {
-  const outputs = def.infer(inputs, attrs).map((m) => new Tensor(m.shape, m.dtype, allocate(m.dtype, sizeOf(m.shape))));
-  def.reference(inputs, attrs, outputs);
-  return outputs;
-}
-
-const absolute = (x: Tensor): Tensor => new Tensor(x.shape, x.dtype, (x.data as Float32Array).map(Math.abs));
 
 async function measure({ name, def, inputs, attrs, flops }: Row): Promise<Measured> {
   const kernel = kernels[def.name]!;

@@ -8,10 +8,11 @@ function requireScalar(op: string, value: Tensor): void {
   if (value.size !== 1) throw new ShapeError(op, `the function must return one element, got ${value.dtype}${formatShape(value.shape)}`);
 }
 
-/** Cotangents of `xs`, zeros for those the root does not depend on. */
+/** Cotangents of `xs`, zeros for those the root does not depend on: all of them if it is a constant made elsewhere. */
 function pull(tape: Tape, root: Tensor, xs: readonly Tensor[]): Tensor[] {
   const used = new Set(tape.entries.flatMap((e) => e.inputs));
-  const wrt = xs.filter((x) => used.has(x) || x === root);
+  const known = xs.includes(root) || tape.made(root);
+  const wrt = known ? xs.filter((x) => used.has(x) || x === root) : [];
   const found = new Map(tape.vjp(root, wrt).map((g, i) => [wrt[i], g]));
   return xs.map((x) => found.get(x) ?? zeros(x.shape, x.dtype));
 }
@@ -29,7 +30,7 @@ export const grad = (f: Scalar, xs: readonly Tensor[]): Tensor[] => valueAndGrad
 /**
  * Hessian of a scalar function times a direction `vs` (shapes of `xs`), by differentiating the recorded
  * gradient: exact, at the price of two backward passes. Zero second derivatives are assumed for steps
- * and straight-through operations.
+ * and straight-through operations. Without arguments there are no products.
  *
  * Errors: ShapeError where a direction does not have its argument's shape.
  */
@@ -41,6 +42,7 @@ export function hessianVectorProduct(f: Scalar, xs: readonly Tensor[], vs: reado
       `vs[${i}] must have shape ${formatShape(x.shape)}, got ${vs[i] ? formatShape(vs[i].shape) : "nothing"}`,
     );
   });
+  if (xs.length === 0) return [];
   const { value: slope, tape } = record(() => {
     const terms = valueAndGrad(f, xs).grads.map((g, i) => sum(mul(g, vs[i])));
     return terms.reduce((a, b) => add(a, b));

@@ -18,13 +18,14 @@ export class Tape {
    * soon as it has been pulled back. A tensor in `wrt` that does not influence the root gets undefined.
    * `seed` defaults to ones.
    *
-   * Errors: StateError when a `wrt` was never recorded; ShapeError when the seed does not fit the root.
+   * Errors: StateError when a `wrt` was never recorded, or the root neither came from a step of this tape nor is itself
+   * wanted; ShapeError when the seed does not fit the root.
    */
   vjp(root: Tensor, wrt: readonly Tensor[], seed: Tensor = ones(root.shape, root.dtype)): (Tensor | undefined)[] {
     if (!sameShape(seed.shape, root.shape)) {
       throw new ShapeError("tape.vjp", `seed must have the root's shape ${formatShape(root.shape)}, got ${formatShape(seed.shape)}`);
     }
-    this.#requireRecorded(wrt, root);
+    this.#requireRecorded(root, wrt);
     const wanted = new Set(wrt);
     const { influenced, first } = this.#influencedBy(wanted);
     const cotangents = new Map<Tensor, Tensor>([[root, seed]]);
@@ -46,6 +47,11 @@ export class Tape {
     return wrt.map((x) => cotangents.get(x));
   }
 
+  /** Whether a step of this tape computed `x`. */
+  made(x: Tensor): boolean {
+    return this.entries.some(({ outputs }) => outputs.includes(x));
+  }
+
   /** Tensors whose value follows `wanted` through operations with a derivative, and the first entry that reads one. */
   #influencedBy(wanted: ReadonlySet<Tensor>): { influenced: Set<Tensor>; first: number } {
     const influenced = new Set(wanted);
@@ -58,7 +64,14 @@ export class Tape {
     return { influenced, first };
   }
 
-  #requireRecorded(wrt: readonly Tensor[], root: Tensor): void {
+  #requireRecorded(root: Tensor, wrt: readonly Tensor[]): void {
+    if (wrt.length === 0) return;
+    if (!wrt.includes(root) && !this.made(root)) {
+      throw new StateError(
+        "tape.vjp",
+        `root must come from a step of this tape or be in wrt, got a tensor no step made (${root.dtype}${formatShape(root.shape)}; was it computed outside record()?)`,
+      );
+    }
     const seen = new Set<Tensor>([root]);
     for (const { inputs, outputs } of this.entries) {
       for (const x of inputs) seen.add(x);

@@ -1,5 +1,6 @@
 import type { Box, GroundTruth } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
+import { jsonProblem } from "./jsonProblem.ts";
 
 /** One picture of a COCO dataset. `fileName` is a relative path that stays inside the picture folder. */
 export interface CocoImage {
@@ -65,9 +66,7 @@ function parseJson(bytes: Uint8Array, fail: Fail): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const message = (error as Error).message;
-    const where = /position \d+/.test(message) ? "" : ` at position ${text.length}`;
-    throw fail(`must be JSON, got a syntax error (${message}${where})`);
+    throw fail(`must be JSON, got a syntax error (${jsonProblem(error, text)})`);
   }
 }
 
@@ -159,14 +158,14 @@ const shown = (value: unknown): string =>
   Array.isArray(value) ? `[${value.map((v) => (typeof v === "string" ? `"${v}"` : String(v))).join(", ")}]` : String(value);
 
 /** Pascal VOC's spelling of classes that COCO names otherwise. */
-const VOC_SPELLINGS: Readonly<Record<string, string>> = {
-  aeroplane: "airplane",
-  diningtable: "dining table",
-  motorbike: "motorcycle",
-  pottedplant: "potted plant",
-  sofa: "couch",
-  tvmonitor: "tv",
-};
+const VOC_SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ["aeroplane", "airplane"],
+  ["diningtable", "dining table"],
+  ["motorbike", "motorcycle"],
+  ["pottedplant", "potted plant"],
+  ["sofa", "couch"],
+  ["tvmonitor", "tv"],
+]);
 
 const simplified = (name: string): string => name.toLowerCase().replace(/[\s_-]/g, "");
 
@@ -178,7 +177,7 @@ export function labelsOf(categories: readonly CocoCategory[], classes: readonly 
   const byName = new Map(classes.map((name, label) => [simplified(name), label]));
   const labels = new Map<number, number>();
   for (const { id, name } of categories) {
-    const label = byName.get(simplified(name)) ?? byName.get(simplified(VOC_SPELLINGS[simplified(name)] ?? name));
+    const label = byName.get(simplified(name)) ?? byName.get(simplified(VOC_SPELLINGS.get(simplified(name)) ?? name));
     if (label !== undefined) labels.set(id, label);
   }
   return labels;

@@ -1,4 +1,4 @@
-import type { Box, InputSpec } from "../detect/index.ts";
+import { type Box, clipBox, type InputSpec } from "../detect/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import type { Picture } from "./image.ts";
 
@@ -29,15 +29,13 @@ export function preprocess(picture: Picture, spec: InputSpec): Prepared {
   const resized = resize(picture, place.width, place.height);
   const scaleX = place.width / picture.width;
   const scaleY = place.height / picture.height;
-  const clip = (value: number, limit: number) => Math.min(Math.max(value, 0), limit);
   return {
     x: toTensor(resized, place, spec),
-    toPicture: ([x1, y1, x2, y2]) => [
-      clip((x1 - place.left) / scaleX, picture.width),
-      clip((y1 - place.top) / scaleY, picture.height),
-      clip((x2 - place.left) / scaleX, picture.width),
-      clip((y2 - place.top) / scaleY, picture.height),
-    ],
+    toPicture: ([x1, y1, x2, y2]) => {
+      const x = (v: number) => (v - place.left) / scaleX;
+      const y = (v: number) => (v - place.top) / scaleY;
+      return clipBox([x(x1), y(y1), x(x2), y(y2)], picture.width, picture.height);
+    },
     toInput: ([x1, y1, x2, y2]) => [x1 * scaleX + place.left, y1 * scaleY + place.top, x2 * scaleX + place.left, y2 * scaleY + place.top],
   };
 }

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.ts";
 import { allocate, type DType, formatShape, sizeOf, Tensor } from "../tensor/index.ts";
+import { jsonProblem } from "./jsonProblem.ts";
 
 /** What a safetensors file holds. */
 export interface TensorFile {
@@ -63,7 +64,7 @@ function parseHeader(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
   try {
     header = JSON.parse(text);
   } catch (error) {
-    throw fail(`must have a JSON header, got a syntax error (${(error as SyntaxError).message})`);
+    throw fail(`must have a JSON header, got a syntax error (${jsonProblem(error, text)})`);
   }
   if (typeof header !== "object" || header === null || Array.isArray(header)) {
     throw fail(`must have a JSON object as its header, got ${Array.isArray(header) ? "an array" : String(header)}`);

@@ -1,4 +1,4 @@
-import type { Box, GroundTruth } from "../detect/index.ts";
+import { type Box, type GroundTruth, iou } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import { Rng } from "../tensor/index.ts";
 import { orient, orientationOf } from "./exif.ts";
@@ -62,7 +62,7 @@ export function scene(seed: number | string, index: number, options: SceneOption
     const label = layout.int(0, SCENE_CLASSES.length - 1);
     const shape = objectShape(label, width, height, layout.float(radius[0], radius[1]), layout);
     const color = randomColor(layout, ground, 60);
-    if (truth.some((other) => overlap(other.box, shape.box) > 0.1)) continue;
+    if (truth.some((other) => iou(other.box, shape.box) > 0.1)) continue;
     paint(canvas, width, height, shape, color);
     truth.push({ box: shape.box, label });
   }
@@ -205,15 +205,6 @@ function polygon(x: number, y: number, radius: number, turn: number, corners: nu
     distance: (px, py) => normals.reduce((far, [nx, ny]) => Math.max(far, (px - x) * nx + (py - y) * ny - inner), -radius),
     box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
   };
-}
-
-/** Intersection over union of two boxes. */
-function overlap(a: Box, b: Box): number {
-  const w = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const h = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (w <= 0 || h <= 0) return 0;
-  const area = (box: Box) => (box[2] - box[0]) * (box[3] - box[1]);
-  return (w * h) / (area(a) + area(b) - w * h);
 }
 
 /** Adds noise and rounds to bytes. */

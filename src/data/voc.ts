@@ -93,7 +93,8 @@ function parseXml(xml: string, fail: (problem: string) => ArgumentError): Elemen
   }
   if (at !== xml.length) throw fail(`must be XML, got an unreadable tag at position ${at}`);
   if (open.length > 1) throw fail(`must close every tag, got the end of the text inside <${open[open.length - 1].tag}>`);
-  if (top.children.length !== 1 || top.text !== "") throw fail(`must have one root element, got ${top.children.length}`);
+  if (top.text !== "") throw fail(`must have nothing beside its root element, got "${top.text.slice(0, 40)}"`);
+  if (top.children.length !== 1) throw fail(`must have one root element, got ${top.children.length}`);
   return top.children[0];
 }
 

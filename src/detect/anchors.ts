@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { roundHalfEven } from "../tensor/index.ts";
 import { fromCxcywh, toCxcywh } from "./box.ts";
 import type { Box } from "./detector.ts";
 
@@ -9,13 +10,6 @@ export interface AnchorOptions {
   readonly featureMaps: readonly (readonly [number, number])[];
   readonly sizes: readonly (readonly number[])[];
   readonly aspectRatios: readonly (readonly number[])[];
-}
-
-/** Half to even, as the reference implementation rounds its base anchors. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
 }
 
 /**

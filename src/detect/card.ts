@@ -85,7 +85,11 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
  * Unknown keys are refused with the nearest valid one.
  */
 export function parseCard(json: unknown, where = "card"): Card {
-  if (!isRecord(json)) throw new ArgumentError(where, `a detector card must be a JSON object, got ${json === null ? "null" : typeof json}`);
+  if (!isRecord(json))
+    throw new ArgumentError(
+      where,
+      `a detector card must be a JSON object, got ${json === null ? "null" : Array.isArray(json) ? "an array" : typeof json}`,
+    );
   const format = json.format;
   if (typeof format !== "string" || !Object.hasOwn(SCHEMAS, format)) {
     const hint = typeof format === "string" ? ` (${didYouMean(format, CARD_FORMATS)})` : "";

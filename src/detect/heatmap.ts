@@ -3,21 +3,21 @@ import { byScore } from "./nms.ts";
 
 /**
  * Largest radius by which both corners of a box may move while IoU with it stays at least `minOverlap` (CornerNet).
- * Three cases, both corners outside, both inside, one each, give three quadratics; the least root counts.
+ * Three cases, one corner outside and one inside, both inside, both outside, give three quadratics; the least root counts.
  *
- * "released" reproduces the code that CornerNet and CenterNet shipped, whose first two roots are taken with the wrong
- * denominators; "corrected" solves the quadratics. Unit: heatmap cells, not rounded.
+ * "released" reproduces the code that CornerNet and CenterNet shipped, which takes the greater root of the first two
+ * quadratics and divides the last two by 2; "corrected" solves them. Unit: heatmap cells, not rounded.
  */
 export function gaussianRadius(height: number, width: number, minOverlap = 0.7, version: "corrected" | "released" = "corrected"): number {
   const sum = height + width;
   const product = height * width;
-  const outside = Math.sqrt(sum * sum - (4 * product * (1 - minOverlap)) / (1 + minOverlap));
+  const mixed = Math.sqrt(sum * sum - (4 * product * (1 - minOverlap)) / (1 + minOverlap));
   const inside = Math.sqrt(4 * sum * sum - 16 * (1 - minOverlap) * product);
-  const mixed = Math.sqrt(4 * minOverlap * minOverlap * sum * sum + 16 * minOverlap * (1 - minOverlap) * product);
+  const outside = Math.sqrt(4 * minOverlap * minOverlap * sum * sum + 16 * minOverlap * (1 - minOverlap) * product);
   const slope = -2 * minOverlap * sum;
   return version === "released"
-    ? Math.min((sum + outside) / 2, (2 * sum + inside) / 2, (slope + mixed) / 2)
-    : Math.min((sum - outside) / 2, (2 * sum - inside) / 8, (slope + mixed) / (8 * minOverlap));
+    ? Math.min((sum + mixed) / 2, (2 * sum + inside) / 2, (slope + outside) / 2)
+    : Math.min((sum - mixed) / 2, (2 * sum - inside) / 8, (slope + outside) / (8 * minOverlap));
 }
 
 /**

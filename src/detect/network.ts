@@ -22,7 +22,7 @@ export interface HeadLayers {
   readonly predictions: string[];
 }
 
-/** Name of the node that makes each tensor. */
+/** Index of the node that makes each tensor. */
 function makers(network: NetworkView): Map<string, number> {
   const made = new Map<string, number>();
   network.nodes.forEach((node, i) => {
@@ -93,10 +93,10 @@ function levelsOf(network: NetworkView, made: ReadonlyMap<string, number>, predi
   return [...joined.values(), ...(free.size > 0 ? [[...free]] : [])];
 }
 
-/** Nodes on a path from `root` to one of `ends`, both included; all of the paths' layers when there is no root (-1). */
+/** Nodes on a path from `root` to one of `ends`, both included; the ends alone when there is no root (-1). */
 function between(network: NetworkView, made: ReadonlyMap<string, number>, root: number, ends: readonly number[]): Set<number> {
-  const above = upstream(network, made, ends);
   if (root < 0) return new Set(ends);
+  const above = upstream(network, made, ends);
   const below = new Set([root]);
   network.nodes.forEach((node, i) => {
     if (node.inputs.some((input) => below.has(made.get(input) ?? -1))) below.add(i);

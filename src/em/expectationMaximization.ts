@@ -1,3 +1,6 @@
+import { ArgumentError } from "../errors.ts";
+import { addTo, BLOCK, populationVariance } from "./sum.ts";
+
 /** Weights, means and variances of two normal components, in no particular order. */
 export interface Components {
   readonly weights: readonly [number, number];
@@ -5,6 +8,7 @@ export interface Components {
   readonly variances: readonly [number, number];
 }
 
+/** When `expectationMaximization` stops, and how its update departs from the textbook one. */
 export interface EmOptions {
   /** Most updates. */
   readonly iterations: number;
@@ -12,7 +16,7 @@ export interface EmOptions {
   readonly tolerance?: number;
   /** Stop once the mean log-likelihood moves by less than this (scikit-learn). 0: never. */
   readonly absoluteTolerance?: number;
-  /** Least variance, in squared score units. */
+  /** Least variance, in squared score units. Raised to the machine epsilon times the variance of the scores, never 0. */
   readonly varianceFloor?: number;
   /** Added to both component counts (scikit-learn: 10 machine epsilons). Default 0: see `Departure` below. */
   readonly countEpsilon?: number;
@@ -30,8 +34,8 @@ export interface EmRun {
   readonly steps: readonly Components[];
 }
 
-/** Scores are summed in blocks of this many, so that sums of 200 000 terms lose nothing that matters. */
-const BLOCK = 128;
+/** The least number whose reciprocal is finite to full precision. */
+const LEAST_NORMAL = 2 ** -1022;
 
 /** Slots of the statistics array: the log-likelihood sum, then zeroth to second moments of both components. */
 const SLOT = { logLikelihood: 0, count: 1, first: 3, second: 5, size: 7 } as const;
@@ -42,9 +46,14 @@ const SLOT = { logLikelihood: 0, count: 1, first: 3, second: 5, size: 7 } as con
  * Source: InlierQ eq. 10 leaves the fit open; the update is the textbook one.
  * Departure: no epsilon in the responsibilities' denominator. It would hand the far tail, where both densities
  * underflow, to no component, and the most salient volumes would end as anomalies.
+ *
+ * Errors: ArgumentError for an empty list and for a start that is no mixture.
  */
 export function expectationMaximization(scores: Float64Array, start: Components, options: EmOptions): EmRun {
-  const { iterations, tolerance = 0, absoluteTolerance = 0, varianceFloor = 0, countEpsilon = 0, regCovar = 0 } = options;
+  const { iterations, tolerance = 0, absoluteTolerance = 0, countEpsilon = 0, regCovar = 0 } = options;
+  if (scores.length === 0) throw new ArgumentError("expectationMaximization", "scores must hold at least 1 score, got 0");
+  requireComponents("expectationMaximization", "start", start);
+  const varianceFloor = Math.max(options.varianceFloor ?? 0, leastVariance(scores));
   const stats = new Float64Array(SLOT.size);
   const logLikelihood: number[] = [];
   const steps: Components[] = [];
@@ -62,6 +71,28 @@ export function expectationMaximization(scores: Float64Array, start: Components,
   }
   accumulate(scores, current, stats);
   return { final: current, logLikelihood, finalLogLikelihood: stats[SLOT.logLikelihood] / scores.length, steps };
+}
+
+/** Throws ArgumentError unless `at` can be the start of a fit. */
+export function requireComponents(where: string, name: string, at: Components): void {
+  const need = (holds: boolean, rule: string, values: readonly number[]): void => {
+    if (!holds) throw new ArgumentError(where, `${name}.${rule}, got ${values.join(" and ")}`);
+  };
+  const { weights, means, variances } = at;
+  const finite = (values: readonly number[]): boolean => values.length === 2 && values.every(Number.isFinite);
+  need(
+    finite(weights) && weights.every((w) => w >= 0) && weights[0] + weights[1] > 0,
+    "weights must be 2 finite numbers >= 0, not both 0",
+    weights,
+  );
+  need(finite(means), "means must be 2 finite numbers", means);
+  need(finite(variances) && variances.every((v) => v > 0), "variances must be 2 finite numbers > 0", variances);
+}
+
+/** A component on a single score keeps some width: at 0 its density is infinite. */
+function leastVariance(scores: Float64Array): number {
+  const total = populationVariance(scores);
+  return Math.max(Number.EPSILON * (total > 0 ? total : 1), LEAST_NORMAL);
 }
 
 /**
@@ -109,23 +140,15 @@ function accumulate(scores: Float64Array, at: Components, stats: Float64Array): 
       s0 += r0 * d0 * d0;
       s1 += r1 * d1 * d1;
     }
-    add(stats, lost, SLOT.logLikelihood, best + Math.log(product));
-    add(stats, lost, SLOT.count, n0);
-    add(stats, lost, SLOT.count + 1, n1);
-    add(stats, lost, SLOT.first, f0);
-    add(stats, lost, SLOT.first + 1, f1);
-    add(stats, lost, SLOT.second, s0);
-    add(stats, lost, SLOT.second + 1, s1);
+    addTo(stats, lost, SLOT.logLikelihood, best + Math.log(product));
+    addTo(stats, lost, SLOT.count, n0);
+    addTo(stats, lost, SLOT.count + 1, n1);
+    addTo(stats, lost, SLOT.first, f0);
+    addTo(stats, lost, SLOT.first + 1, f1);
+    addTo(stats, lost, SLOT.second, s0);
+    addTo(stats, lost, SLOT.second + 1, s1);
   }
   for (let i = 0; i < SLOT.size; i++) stats[i] += lost[i];
-}
-
-/** Compensated addition (Neumaier). */
-function add(sums: Float64Array, lost: Float64Array, slot: number, value: number): void {
-  const sum = sums[slot];
-  const next = sum + value;
-  lost[slot] += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
-  sums[slot] = next;
 }
 
 type Regularisation = Required<Pick<EmOptions, "varianceFloor" | "countEpsilon" | "regCovar">>;

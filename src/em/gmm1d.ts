@@ -1,9 +1,10 @@
 import { ArgumentError } from "../errors.ts";
 import { type Decision, literalDecision, monotoneDecision } from "./decision.ts";
-import { type Components, type EmRun, expectationMaximization } from "./expectationMaximization.ts";
+import { type Components, type EmRun, expectationMaximization, requireComponents } from "./expectationMaximization.ts";
 import { twoMeans } from "./kmeans.ts";
-import { blockedSum, everyFitted, everyScore, type Prepared, prepareScores, quantile, shareAtLeast } from "./scores.ts";
+import { everyFitted, everyScore, type Prepared, prepareScores, quantile, shareAtLeast } from "./scores.ts";
 import type { Mixture, Separation, SeparationFlag, Separator } from "./separator.ts";
+import { populationVariance } from "./sum.ts";
 
 /** What is fitted: the score over the mean score, its square root, or its logarithm (positive scores only). */
 export type Transform = "raw" | "sqrt" | "log";
@@ -67,7 +68,9 @@ const MIN_GAP = 1e-6;
  * inlier (InlierQ eq. 10 and 11). Degenerate populations follow written rules, named in `flags`.
  *
  * Deterministic: EM runs from a quantile start and from a 2-means start and the higher likelihood stays. The fit does
- * not change when scores are permuted, each repeated equally often, or all multiplied by a constant.
+ * not change when all scores are multiplied by a constant; nor, up to `maxScores` of them, when they are permuted (more
+ * are thinned by position) or each is repeated equally often, except where a rule counts scores: at least 32 for a fit,
+ * at least 10 in a component on the variance floor, and `floorCount` inliers.
  * Throws ArgumentError on an empty list, on a score that is negative, NaN or infinite, and on options out of range.
  *
  * Unstated: everything about the fit except that it is EM on two components; the defaults are ours.
@@ -103,6 +106,8 @@ function checkOptions(o: Resolved): void {
   need(Object.hasOwn(FORWARD, o.transform), "transform must be raw, sqrt or log", o.transform);
   need(!Number.isNaN(o.tau), "tau must be a number", o.tau);
   need(o.floorShare >= 0 && o.floorShare <= 1, "floorShare must lie in [0, 1]", o.floorShare);
+  need(Number.isInteger(o.floorCount) && o.floorCount >= 0, "floorCount must be a whole number >= 0", o.floorCount);
+  need(o.tolerance >= 0, "tolerance must be >= 0", o.tolerance);
   need(Number.isInteger(o.iterations) && o.iterations >= 1, "iterations must be a whole number >= 1", o.iterations);
   need(
     o.varianceFloor >= 0 && o.regCovar >= 0 && o.eps >= 0,
@@ -110,12 +115,12 @@ function checkOptions(o: Resolved): void {
     `${o.varianceFloor}, ${o.regCovar}, ${o.eps}`,
   );
   need(Number.isInteger(o.maxScores) && o.maxScores >= 32, "maxScores must be a whole number >= 32", o.maxScores);
+  if (o.init) requireComponents("fitGmm", "init", o.init);
 }
 
 /** The run of the higher likelihood among the starts that did not collapse; undefined when all did. */
 function bestRun(fitted: Float64Array, o: Resolved, flags: SeparationFlag[]): EmRun | undefined {
-  const mean = blockedSum(fitted) / fitted.length;
-  const total = blockedSum(fitted.map((t) => (t - mean) * (t - mean))) / fitted.length;
+  const total = populationVariance(fitted);
   // Even without a floor a component on a single score keeps some width: at 0 its density is infinite.
   const varianceFloor = Math.max(o.varianceFloor, Number.EPSILON) * total;
   const starts = o.init ? [o.init] : [quantileStart(fitted, total), clusterStart(fitted, varianceFloor)];
@@ -123,7 +128,7 @@ function bestRun(fitted: Float64Array, o: Resolved, flags: SeparationFlag[]): Em
   for (const start of starts) {
     const { iterations, tolerance, regCovar } = o;
     const run = expectationMaximization(fitted, start, { iterations, tolerance, varianceFloor, countEpsilon: o.eps, regCovar });
-    if (collapsed(run.final, fitted.length, varianceFloor)) {
+    if (!Number.isFinite(run.finalLogLikelihood) || collapsed(run.final, fitted.length, varianceFloor)) {
       if (!flags.includes("collapsed-start")) flags.push("collapsed-start");
     } else if (!best || run.finalLogLikelihood > best.finalLogLikelihood) best = run;
   }

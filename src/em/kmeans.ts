@@ -15,7 +15,8 @@ export interface Clustering {
  * Lloyd's k-means from given centres. A cluster that loses its last point keeps its centre; ties go to the lower
  * label. Labels and inertia belong to the final centres.
  *
- * Shapes: points [n, dims], centers [k, dims], both row-major.
+ * Shapes: points [n, dims], centers [k, dims], both row-major. Throws ArgumentError on rows that do not fit and on
+ * numbers that are not finite.
  */
 export function lloyd(points: Float64Array, dims: number, start: Float64Array, maxIterations: number): Clustering {
   if (!Number.isInteger(dims) || dims < 1 || points.length % dims !== 0 || start.length % dims !== 0 || start.length === 0) {
@@ -24,6 +25,8 @@ export function lloyd(points: Float64Array, dims: number, start: Float64Array, m
       `points and centers must be rows of dims numbers, got ${points.length} and ${start.length} (dims ${dims})`,
     );
   }
+  requireFinite("points", points);
+  requireFinite("centers", start);
   const centers = start.slice();
   const labels = new Int32Array(points.length / dims).fill(-1);
   let iterations = 0;
@@ -36,6 +39,11 @@ export function lloyd(points: Float64Array, dims: number, start: Float64Array, m
     iterations++;
   }
   return { centers, labels, inertia: assign(points, dims, centers, labels), iterations };
+}
+
+function requireFinite(name: string, values: Float64Array): void {
+  const at = values.findIndex((v) => !Number.isFinite(v));
+  if (at >= 0) throw new ArgumentError("lloyd", `${name} must be finite, got ${values[at]} (number ${at} of ${values.length})`);
 }
 
 /** Writes the nearest centre of every point into `labels`; returns the sum of squared distances. */

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.ts";
 import type { Separation, SeparationFlag } from "./separator.ts";
+import { blockedSum } from "./sum.ts";
 
 /** Scores ready to be separated: checked, thinned and sorted. */
 export interface Prepared {
@@ -62,23 +63,6 @@ function distinct(sorted: Float64Array, enough: number): number {
 /** The smallest value that at least a share `q` of `sorted` does not exceed: unchanged when every score is doubled up. */
 export function quantile(sorted: Float64Array, q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))];
-}
-
-const BLOCK = 128;
-
-/** Sum in blocks of 128, the block sums compensated (Neumaier): the error does not grow with the length. */
-export function blockedSum(values: Float64Array): number {
-  let sum = 0;
-  let lost = 0;
-  for (let start = 0; start < values.length; start += BLOCK) {
-    const end = Math.min(start + BLOCK, values.length);
-    let block = 0;
-    for (let i = start; i < end; i++) block += values[i];
-    const next = sum + block;
-    lost += Math.abs(sum) >= Math.abs(block) ? sum - next + block : block - next + sum;
-    sum = next;
-  }
-  return sum + lost;
 }
 
 /** Share of scores at or above a threshold. */

@@ -8,6 +8,7 @@ export type SeparationFlag =
   | "collapsed-start"
   | "degenerate-collapse"
   | "degenerate-means"
+  | "not-converged"
   | "floor-share";
 
 /**

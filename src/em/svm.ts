@@ -1,7 +1,7 @@
 import { ArgumentError } from "../errors.ts";
 import { sigmoid } from "./expectationMaximization.ts";
 import { everyScore, prepareScores, quantile, shareAtLeast } from "./scores.ts";
-import type { Separator } from "./separator.ts";
+import type { SeparationFlag, Separator } from "./separator.ts";
 
 /** Options of `linearSvm`. */
 export interface SvmOptions {
@@ -20,23 +20,32 @@ export interface SvmFit {
   readonly weights: Float64Array;
   readonly bias: number;
   readonly objective: number;
+  /** Whether the optimality conditions hold to the tolerance; false where the limit of steps came first. */
+  readonly converged: boolean;
 }
 
 /**
- * Linear support vector machine: min 1/2 |w|^2 + C sum max(0, 1 - y (<w, x> + b)), solved in the dual to optimality.
+ * Linear support vector machine: min 1/2 |w|^2 + C sum max(0, 1 - y (<w, x> + b)), solved in the dual until
+ * the optimality conditions hold to `tolerance` or `iterations` is met: `converged` says which.
  *
- * Shapes: points [n, dims] row-major, labels [n] of -1 and 1. Throws ArgumentError on other labels or odd lengths.
+ * Shapes: points [n, dims] row-major, labels [n] of -1 and 1. Throws ArgumentError on other labels, odd lengths and a
+ * cost that is not positive.
  */
 export function linearSvm(points: Float64Array, dims: number, labels: ArrayLike<number>, options: SvmOptions = {}): SvmFit {
   const { cost = 1, bias = "free", tolerance = 1e-8, iterations = 1_000_000 } = options;
   if (points.length !== labels.length * dims) {
     throw new ArgumentError("linearSvm", `points must hold labels.length * dims = ${labels.length * dims} numbers, got ${points.length}`);
   }
+  requireCost("linearSvm", cost);
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] !== 1 && labels[i] !== -1) throw new ArgumentError("linearSvm", `labels must be -1 or 1, got ${labels[i]} (label ${i})`);
   }
   const problem = { points, dims, labels, cost, tolerance, iterations };
   return bias === "free" ? pairwise(problem) : coordinateDescent(problem);
+}
+
+function requireCost(where: string, cost: number): void {
+  if (!(cost > 0 && cost < Infinity)) throw new ArgumentError(where, `cost must be finite and > 0, got ${cost}`);
 }
 
 interface Problem {
@@ -68,6 +77,7 @@ function pairwise(p: Problem): SvmFit {
   const target = Float64Array.from({ length: n }, (_, i) => labels[i]);
   let up = -Infinity;
   let down = Infinity;
+  let converged = false;
   for (let step = 0; step < p.iterations; step++) {
     let i = -1;
     let j = -1;
@@ -77,7 +87,8 @@ function pairwise(p: Problem): SvmFit {
       if ((labels[k] > 0 ? alpha[k] < cost : alpha[k] > 0) && target[k] > up) [up, i] = [target[k], k];
       if ((labels[k] > 0 ? alpha[k] > 0 : alpha[k] < cost) && target[k] < down) [down, j] = [target[k], k];
     }
-    if (i < 0 || j < 0 || up - down <= p.tolerance) break;
+    converged = i < 0 || j < 0 || up - down <= p.tolerance;
+    if (converged) break;
     let distance = 0;
     for (let d = 0; d < dims; d++) distance += (points[i * dims + d] - points[j * dims + d]) ** 2;
     const room = Math.min(labels[i] > 0 ? cost - alpha[i] : alpha[i], labels[j] > 0 ? alpha[j] : cost - alpha[j]);
@@ -89,7 +100,7 @@ function pairwise(p: Problem): SvmFit {
     for (let k = 0; k < n; k++) target[k] = labels[k] - dot(p, k, weights);
   }
   const bias = Number.isFinite(up) && Number.isFinite(down) ? 0.5 * (up + down) : Number.isFinite(up) ? up : down;
-  return finish(p, weights, bias, false);
+  return { weights, bias, objective: objectiveOf(p, weights, bias, false), converged };
 }
 
 /** Snaps to the ends of [0, cost], where rounding would leave a sliver that keeps the pair movable. */
@@ -104,7 +115,8 @@ function coordinateDescent(p: Problem): SvmFit {
   const alpha = new Float64Array(labels.length);
   const weights = new Float64Array(p.dims);
   let bias = 0;
-  for (let sweep = 0; sweep < p.iterations; sweep++) {
+  let converged = false;
+  for (let sweep = 0; sweep < p.iterations && !converged; sweep++) {
     let violation = 0;
     for (let i = 0; i < labels.length; i++) {
       const gradient = labels[i] * (dot(p, i, weights) + bias) - 1;
@@ -118,15 +130,15 @@ function coordinateDescent(p: Problem): SvmFit {
       addScaled(p, i, change, weights);
       bias += change;
     }
-    if (violation <= p.tolerance) break;
+    converged = violation <= p.tolerance;
   }
-  return finish(p, weights, bias, true);
+  return { weights, bias, objective: objectiveOf(p, weights, bias, true), converged };
 }
 
-function finish(p: Problem, weights: Float64Array, bias: number, biasCosts: boolean): SvmFit {
+function objectiveOf(p: Problem, weights: Float64Array, bias: number, biasCosts: boolean): number {
   let objective = 0.5 * weights.reduce((sum, w) => sum + w * w, biasCosts ? bias * bias : 0);
   for (let i = 0; i < p.labels.length; i++) objective += p.cost * Math.max(0, 1 - p.labels[i] * (dot(p, i, weights) + bias));
-  return { weights, bias, objective };
+  return objective;
 }
 
 /** Options of `svm1d`. */
@@ -137,8 +149,10 @@ export interface Svm1dOptions {
   readonly negativeShare?: number;
   /** Price of the hinge loss. Default 1. */
   readonly cost?: number;
-  /** Scores the machine sees, evenly spaced in rank. Default 400. */
+  /** Scores the machine sees, evenly spaced in rank, at least 2. Default 400. */
   readonly points?: number;
+  /** Most steps of the machine. Default 20 000. */
+  readonly iterations?: number;
   /** Most scores that are ranked; more are thinned. Default 200 000. */
   readonly maxScores?: number;
 }
@@ -147,33 +161,38 @@ export interface Svm1dOptions {
  * Inliers by a linear SVM on [h / mean, log(h / mean)] with pseudo labels from the order of the scores (InlierQ
  * Table 3). In one dimension that is a threshold between the two labelled groups.
  *
- * Unstated: labels and features. Deterministic: the machine sees evenly spaced ranks and is solved to optimality.
+ * Unstated: labels and features. Deterministic: the machine sees evenly spaced ranks and is solved until the optimality
+ * conditions hold to 1e-6; the flag "not-converged" says that `iterations` steps were not enough.
  */
 export const svm1d = (options: Svm1dOptions = {}): Separator => ({
   name: "svm1d",
   fit(scores) {
-    const { positiveShare = 0.2, negativeShare = 0.5, cost = 1, points = 400, maxScores = 200_000 } = options;
+    const { positiveShare = 0.2, negativeShare = 0.5, cost = 1, points = 400, iterations = 20_000, maxScores = 200_000 } = options;
     if (!(positiveShare > 0 && negativeShare > 0 && positiveShare + negativeShare <= 1)) {
       throw new ArgumentError(
         "svm1d",
         `positiveShare and negativeShare must be > 0 and sum to at most 1, got ${positiveShare} and ${negativeShare}`,
       );
     }
+    if (!(Number.isInteger(points) && points >= 2)) throw new ArgumentError("svm1d", `points must be a whole number >= 2, got ${points}`);
+    requireCost("svm1d", cost);
     // The logarithm has no place for zeros: they are anomalies.
     const prepared = prepareScores("svm1d", scores, maxScores, true);
     if (typeof prepared === "string") return everyScore([prepared]);
     const { sorted, mean } = prepared;
     const low = quantile(sorted, negativeShare);
     const high = quantile(sorted, 1 - positiveShare);
-    const decide = decisionOf(sorted, mean, { low, high, cost, points });
+    const { decide, converged } = decisionOf(sorted, mean, { low, high, cost, points, iterations });
     const threshold = crossing(decide, low, high);
+    const flags: SeparationFlag[] = prepared.zerosExcluded ? ["zeros-are-anomalies"] : [];
+    if (!converged) flags.push("not-converged");
     return {
       mixture: undefined,
       threshold,
       posterior: (h) => (h > 0 ? sigmoid(decide(h)) : 0),
       isInlier: (h) => h >= threshold,
       inlierShare: shareAtLeast(scores, threshold),
-      flags: prepared.zerosExcluded ? ["zeros-are-anomalies"] : [],
+      flags,
       trace: [],
     };
   },
@@ -184,9 +203,10 @@ interface Labelling {
   readonly high: number;
   readonly cost: number;
   readonly points: number;
+  readonly iterations: number;
 }
 
-function decisionOf(sorted: Float64Array, mean: number, o: Labelling): (score: number) => number {
+function decisionOf(sorted: Float64Array, mean: number, o: Labelling): { decide: (score: number) => number; converged: boolean } {
   const features: number[] = [];
   const labels: number[] = [];
   for (let i = 0; i < o.points; i++) {
@@ -195,8 +215,9 @@ function decisionOf(sorted: Float64Array, mean: number, o: Labelling): (score: n
     features.push(h / mean, Math.log(h / mean));
     labels.push(h <= o.low ? -1 : 1);
   }
-  const { weights, bias } = linearSvm(Float64Array.from(features), 2, labels, { cost: o.cost, tolerance: 1e-6, iterations: 20_000 });
-  return (h) => weights[0] * (h / mean) + weights[1] * Math.log(h / mean) + bias;
+  const { cost, iterations } = o;
+  const { weights, bias, converged } = linearSvm(Float64Array.from(features), 2, labels, { cost, tolerance: 1e-6, iterations });
+  return { decide: (h) => weights[0] * (h / mean) + weights[1] * Math.log(h / mean) + bias, converged };
 }
 
 /** Where the decision turns positive between the two labelled groups; an end of that gap where it does not. */

@@ -33,7 +33,8 @@ export interface Scores {
 /** Scores detections against the samples' ground truth, over the classes that occur in it. */
 export function score(samples: Samples, detections: Detections, classes: readonly string[]): Scores {
   const images = samples.list.map(({ truth = [] }, i) => ({ truth, predicted: detections[i] }));
-  return { coco: cocoAp(images, { classes: classes.length }).stats, vocAp50: vocAp(images, { classes: classes.length }).map };
+  const { map } = vocAp(images, { classes: classes.length });
+  return { coco: cocoAp(images, { classes: classes.length }).stats, vocAp50: Number.isNaN(map) ? -1 : map };
 }
 
 export interface EvaluateOptions extends StepOptions {

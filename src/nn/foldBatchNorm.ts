@@ -1,4 +1,5 @@
-import { sizeOf, Tensor } from "../tensor/index.ts";
+import { ShapeError } from "../errors.ts";
+import { formatShape, sizeOf, Tensor } from "../tensor/index.ts";
 
 /** Learned scale and shift, running statistics and the constant under the root of a batch normalisation, [C] each. */
 export interface BatchNormStatistics {
@@ -10,7 +11,7 @@ export interface BatchNormStatistics {
 }
 
 /** Batch normalisation with fixed statistics as y = scale * x + shift per channel, in double precision. */
-export function normalization({ weight, bias, mean, variance, epsilon }: BatchNormStatistics): {
+function normalization({ weight, bias, mean, variance, epsilon }: BatchNormStatistics): {
   scale: Float64Array;
   shift: Float64Array;
 } {
@@ -24,6 +25,8 @@ export function normalization({ weight, bias, mean, variance, epsilon }: BatchNo
  *
  * Shape: weight with output channels on `channelAxis` (0 for conv2d, 1 for convTranspose2d), bias [C] or
  * absent → the same shapes. Computed in double, rounded once to the weight's dtype.
+ *
+ * Errors: ShapeError when bias or statistics do not have one entry per output channel.
  */
 export function foldBatchNorm(
   weight: Tensor,
@@ -31,8 +34,15 @@ export function foldBatchNorm(
   statistics: BatchNormStatistics,
   channelAxis = 0,
 ): { weight: Tensor; bias: Tensor } {
-  const { scale, shift } = normalization(statistics);
   const channels = weight.shape[channelAxis];
+  const need = (name: string, x: Tensor): void => {
+    if (x.size === channels) return;
+    const context = `weight ${formatShape(weight.shape)}, channelAxis ${channelAxis}`;
+    throw new ShapeError("foldBatchNorm", `${name} must hold one number per output channel = ${channels}, got ${x.size} (${context})`);
+  };
+  for (const part of ["weight", "bias", "mean", "variance"] as const) need(`statistics.${part}`, statistics[part]);
+  if (bias) need("bias", bias);
+  const { scale, shift } = normalization(statistics);
   const inner = sizeOf(weight.shape.slice(channelAxis + 1));
   const make = (values: Float64Array, shape: readonly number[]): Tensor =>
     new Tensor(shape, weight.dtype, weight.dtype === "f64" ? values : Float32Array.from(values));

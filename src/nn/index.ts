@@ -1,4 +1,4 @@
-export { type BatchNormStatistics, foldBatchNorm, normalization } from "./foldBatchNorm.ts";
+export { type BatchNormStatistics, foldBatchNorm } from "./foldBatchNorm.ts";
 export {
   fans,
   gain,

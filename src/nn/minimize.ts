@@ -55,7 +55,7 @@ export function* descend(loss: Loss, start: Parameters, options: MinimizeOptions
   let best: { params: Parameters; loss: number } = { params: start, loss: Number.POSITIVE_INFINITY };
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
-    if (signal?.aborted) throw new AbortError("minimize", `stopped at step ${step} of ${steps}`);
+    if (signal?.aborted) throw new AbortError("minimize", `the descent must not be aborted, got an abort before step ${step} of ${steps}`);
     const current = lossAndGradients(loss, params, step);
     losses.push(current.loss);
     if (!Number.isFinite(current.loss)) break;

@@ -59,7 +59,7 @@ export function submodules(module: Module<unknown>): Map<string, Module<unknown>
   return found;
 }
 
-/** A copy of `module` with the named parameters replaced; names must exist and shapes must agree. */
+/** A copy of `module` with the named parameters replaced; names must exist, shapes and dtypes must agree. */
 export function withParameters<M extends Module<unknown>>(module: M, replaced: ReadonlyMap<string, Tensor>): M {
   const used = new Set<string>();
   const rebuild = (value: unknown, path: string): unknown => {
@@ -67,8 +67,11 @@ export function withParameters<M extends Module<unknown>>(module: M, replaced: R
       const next = replaced.get(path);
       if (!next) return value;
       used.add(path);
-      if (sameShape(next.shape, value.shape)) return next;
-      throw new ArgumentError("withParameters", `${path} must have shape ${formatShape(value.shape)}, got ${formatShape(next.shape)}`);
+      if (!sameShape(next.shape, value.shape)) {
+        throw new ArgumentError("withParameters", `${path} must have shape ${formatShape(value.shape)}, got ${formatShape(next.shape)}`);
+      }
+      if (next.dtype !== value.dtype) throw new ArgumentError("withParameters", `${path} must be ${value.dtype}, got ${next.dtype}`);
+      return next;
     }
     if (Array.isArray(value)) return value.map((v, i) => rebuild(v, `${path}.${i}`));
     if (!isModule(value)) return value;

@@ -8,8 +8,9 @@ export type Parameters = ReadonlyMap<string, Tensor>;
 export type Gradients = ReadonlyMap<string, Tensor | undefined>;
 
 /**
- * One optimisation rule. It remembers `slots` numbers for every parameter element; `rule` gives, for step t = 1, 2, …
- * and a learning rate, the new value of an element from its value, its gradient and its memory (which it updates).
+ * One optimisation rule. It remembers `slots` numbers for every parameter element; `rule` gives, for the t-th gradient
+ * of a parameter (t = 1, 2, …) and a learning rate, the new value of an element from its value, its gradient and its
+ * memory (which it updates).
  */
 export interface Optimizer {
   readonly name: string;
@@ -19,18 +20,22 @@ export interface Optimizer {
 
 /** What an optimizer carries from step to step; a value, never changed. */
 export interface OptimizerState {
+  /** Steps taken. */
   readonly steps: number;
+  /** Gradients each parameter has had: fewer than `steps` where some steps had none for it. */
+  readonly updates: ReadonlyMap<string, number>;
+  /** What the rule remembers of each parameter, `slots` numbers per element. */
   readonly memory: ReadonlyMap<string, Float64Array>;
 }
 
 /** The state before the first step. */
-export const initialState = (): OptimizerState => ({ steps: 0, memory: new Map() });
+export const initialState = (): OptimizerState => ({ steps: 0, updates: new Map(), memory: new Map() });
 
 /**
  * One step: (parameters, gradients, state) → (parameters, state). Arithmetic is in double, results take the
  * parameter's dtype.
  *
- * Errors: ArgumentError when a gradient's name or shape fits no parameter.
+ * Errors: ArgumentError when a gradient's name or shape fits no parameter, or the state is another optimizer's.
  */
 export function optimizerStep(
   optimizer: Optimizer,
@@ -40,9 +45,8 @@ export function optimizerStep(
   lr: number,
 ): { params: Map<string, Tensor>; state: OptimizerState } {
   const next = new Map<string, Tensor>(params);
+  const updates = new Map(state.updates);
   const memory = new Map(state.memory);
-  const steps = state.steps + 1;
-  const update = optimizer.rule(steps, lr);
   for (const [name, g] of grads) {
     if (!g) continue;
     const p = params.get(name);
@@ -53,12 +57,24 @@ export function optimizerStep(
         `the gradient of ${name} must have shape ${formatShape(p.shape)}, got ${formatShape(g.shape)}`,
       );
     }
-    const before = state.memory.get(name) ?? new Float64Array(p.size * optimizer.slots);
-    const updated = updateAll(p, g, before, optimizer.slots, update);
+    const t = (state.updates.get(name) ?? 0) + 1;
+    const updated = updateAll(p, g, remembered(optimizer, name, p, state), optimizer.slots, optimizer.rule(t, lr));
     next.set(name, new Tensor(p.shape, p.dtype, updated.values));
+    updates.set(name, t);
     memory.set(name, updated.memory);
   }
-  return { params: next, state: { steps, memory } };
+  return { params: next, state: { steps: state.steps + 1, updates, memory } };
+}
+
+/** What the state holds of a parameter; zeros before its first gradient. */
+function remembered({ name: rule, slots }: Optimizer, name: string, p: Tensor, state: OptimizerState): Float64Array {
+  const count = p.size * slots;
+  const before = state.memory.get(name) ?? new Float64Array(count);
+  if (before.length === count) return before;
+  throw new ArgumentError(
+    "optimizerStep",
+    `the state must hold ${count} numbers for ${name}, got ${before.length} (${rule}: ${slots} for each of ${p.size} elements)`,
+  );
 }
 
 function updateAll(

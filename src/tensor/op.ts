@@ -50,7 +50,10 @@ export interface OpDef<A> {
   misuse?(draw: Draw): Call<A>;
 }
 
-// Attributes are contravariant in `reference` and covariant in `sample`: a list of mixed ops needs `any`.
+/**
+ * The definition of some op. Attributes are contravariant in `reference` and covariant in `sample`: a list of mixed ops
+ * needs `any`.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type AnyOp = OpDef<any>;
 
@@ -72,10 +75,11 @@ export interface OpEvent {
   readonly inputs: readonly Tensor[];
   readonly attrs: unknown;
   readonly outputs: readonly Tensor[];
-  /** Whether an emitted kernel or the reference loops produced the outputs. */
+  /** Whether a fast kernel or the reference loops produced the outputs. */
   readonly ranBy: "kernel" | "reference";
 }
 
+/** Called after each op call while `listen` runs. */
 export type Listener = (event: OpEvent) => void;
 
 const listeners: Listener[] = [];

@@ -73,7 +73,7 @@ export function randn(shape: readonly number[], rng: Rng, std = 1, dtype: DType 
   return new Tensor(shape, dtype, data);
 }
 
-/** Uniform samples in [low, high). */
+/** Uniform samples in [low, high); rounding to f32 may turn the largest into `high`. */
 export function uniform(shape: readonly number[], rng: Rng, low = 0, high = 1, dtype: DType = "f32"): Tensor {
   const data = allocate(dtype, sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = rng.float(low, high);

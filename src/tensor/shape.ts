@@ -1,5 +1,6 @@
 import { ShapeError } from "../errors.ts";
 
+/** A shape as error messages show it: [2,3]. */
 export const formatShape = (shape: readonly number[]): string => `[${shape.join(",")}]`;
 
 /** Number of elements of a shape; 1 for a scalar. */
@@ -20,6 +21,7 @@ export function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** Whether two shapes agree in rank and every dimension. */
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
 /** NumPy broadcasting of two shapes. */

@@ -3,6 +3,7 @@ import { formatShape, sizeOf } from "./shape.ts";
 
 /** Element types. f64 serves laws and references; i8 and u8 hold codes; i32 indices. */
 export type DType = "f32" | "f64" | "i32" | "i8" | "u8";
+/** The storage of a tensor, by dtype. */
 export type Data = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array;
 
 /** Shape and dtype of a tensor, without its values. */
@@ -68,6 +69,7 @@ export function tensor(values: number | NestedNumbers | Data, shape?: readonly n
   return new Tensor(shape ?? inferred, dtype, ARRAYS[dtype].from(flat));
 }
 
+/** Numbers in nested lists of equal length; the nesting is the shape. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
 function flattenInto(values: NestedNumbers, flat: number[]): number[] {
@@ -86,12 +88,15 @@ function flattenInto(values: NestedNumbers, flat: number[]): number[] {
 /** A tensor filled with one value. */
 export function full(shape: readonly number[], value: number, dtype: DType = "f32"): Tensor {
   const data = allocate(dtype, sizeOf(shape));
-  if (value !== 0) data.fill(value);
+  if (!Object.is(value, 0)) data.fill(value);
   return new Tensor(shape, dtype, data);
 }
 
+/** A tensor of zeros. */
 export const zeros = (shape: readonly number[], dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
+/** A tensor of ones. */
 export const ones = (shape: readonly number[], dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
+/** A tensor of rank 0. */
 export const scalar = (value: number, dtype: DType = "f32"): Tensor => full([], value, dtype);
 
 /** The single value of a one-element tensor. */

@@ -26,11 +26,6 @@ export class Arena {
     this.i32 = new Int32Array(this.memory.buffer);
   }
 
-  /** Bytes that one kernel call may allocate. */
-  get capacity(): number {
-    return this.memory.buffer.byteLength - SLACK - ALIGN;
-  }
-
   /** Forgets all blocks. */
   reset(): void {
     this.#top = ALIGN;

@@ -28,7 +28,9 @@ export function load<K extends keyof typeof LOADS>(name: K, address: Expr<"i32">
   return { type: moves, bytes: [...address.bytes, ...opcode(code), ...unsigned(align), ...unsigned(offset)] };
 }
 
+/** A constant i32. */
 export const i32 = (value: number): Expr<"i32"> => ({ type: "i32", bytes: [CONSTANTS.i32, ...signed(value)] });
+/** A constant f32. */
 export const f32 = (value: number): Expr<"f32"> => ({ type: "f32", bytes: [CONSTANTS.f32, ...float32(value)] });
 
 /** A constant vector with one f32 value in every lane. */
@@ -72,16 +74,18 @@ export class FunctionBuilder {
     this.params = params.map((type, index) => localOf(type, index));
   }
 
-  /** The parameters as i32 expressions; for functions that take nothing else. */
+  /** The parameters as i32 expressions, by position; the caller takes only those declared i32. */
   get pointers(): Local<"i32">[] {
     return this.params as Local<"i32">[];
   }
 
+  /** A new local variable, zero at the start. */
   local<T extends ValueType>(type: T): Local<T> {
     this.#locals.push(type);
     return localOf(type, this.params.length + this.#locals.length - 1);
   }
 
+  /** `count` new local variables of one type. */
   locals<T extends ValueType>(type: T, count: number): Local<T>[] {
     return Array.from({ length: count }, () => this.local(type));
   }
@@ -93,6 +97,7 @@ export class FunctionBuilder {
     return local;
   }
 
+  /** Gives a local the value of an expression. */
   set<T extends ValueType>(local: Local<T>, value: Expr<T>): void {
     this.#body.push(...value.bytes, 0x21, ...unsigned(local.index));
   }
@@ -102,6 +107,7 @@ export class FunctionBuilder {
     this.set(local, op("i32.add", local, typeof by === "number" ? i32(by) : by));
   }
 
+  /** Writes memory at `address + offset` bytes. */
   store<K extends keyof typeof STORES>(name: K, address: Expr<"i32">, value: Expr<(typeof STORES)[K]["moves"]>, offset = 0): void {
     const { code, align } = STORES[name];
     this.#body.push(...address.bytes, ...value.bytes, ...opcode(code), ...unsigned(align), ...unsigned(offset));
@@ -127,10 +133,12 @@ export class FunctionBuilder {
     this.#nested(0x02, body);
   }
 
+  /** Leaves a region, or repeats a loop, where the condition is not 0. */
   breakIf(label: Label, condition: Expr<"i32">): void {
     this.#body.push(...condition.bytes, 0x0d, ...unsigned(this.#depth - label.depth));
   }
 
+  /** Runs `then` where the condition is not 0, `otherwise` where it is. */
   if(condition: Expr<"i32">, then: () => void, otherwise?: () => void): void {
     this.#body.push(...condition.bytes);
     this.#nested(0x04, () => {

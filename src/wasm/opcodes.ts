@@ -47,7 +47,7 @@ export const OPERATORS = {
   "f32x4.convert_i32x4_s": { code: SIMD + 0xfa, takes: v1, gives: "v128" },
 } as const;
 
-/** Loads and stores with their natural alignment (log2 of bytes) and the type that moves. */
+/** Loads and stores with the alignment they declare, as log2 (2 is 4 bytes: vectors start at any float), and the type that moves. */
 export const LOADS = {
   "i32.load": { code: 0x28, align: 2, moves: "i32" },
   "f32.load": { code: 0x2a, align: 2, moves: "f32" },

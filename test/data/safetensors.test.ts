@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readSafetensors, writeSafetensors } from "../../src/data/index.ts";
 import { Tensor, tensor } from "../../src/tensor/index.ts";
+import { runs } from "../runs.ts";
 
 describe("safetensors", () => {
   it("reads back what it wrote, in any order of insertion", () => {
@@ -21,7 +22,7 @@ describe("safetensors", () => {
         expect(new Set(tensors.keys())).toEqual(new Set(entries.map(([k]) => k)));
         for (const [k, { shape, dtype, data }] of entries) expect(tensors.get(k)).toMatchObject({ shape, dtype, data });
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 

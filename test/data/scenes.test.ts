@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SCENE_CLASSES, scene, scenes, turnScene } from "../../src/data/index.ts";
+import { iou } from "../../src/detect/index.ts";
 
 describe("scenes", () => {
   it("are the same for the same seed and index, whatever came before", () => {
@@ -11,6 +12,7 @@ describe("scenes", () => {
 
   it("hold objects of every class, inside the picture, hardly overlapping", () => {
     const labels = new Set<number>();
+    let most = 0;
     for (const { picture, truth } of scenes("all", 40, { objects: [3, 6], empty: 0 })) {
       expect(truth.length).toBeGreaterThan(0);
       for (const { box, label } of truth) {
@@ -19,7 +21,12 @@ describe("scenes", () => {
         expect(Math.max(box[2], box[3])).toBeLessThanOrEqual(picture.width);
         expect(Math.min(box[2] - box[0], box[3] - box[1])).toBeGreaterThan(7);
       }
+      truth.forEach((a, i) => {
+        for (const b of truth.slice(i + 1)) most = Math.max(most, iou(a.box, b.box));
+      });
     }
+    expect(most).toBeLessThanOrEqual(0.1);
+    expect(most).toBeGreaterThan(0);
     expect(labels.size).toBe(SCENE_CLASSES.length);
   });
 

@@ -4,10 +4,11 @@ import { describe, expect, it } from "vitest";
 import { decodePicture, labelsOf, parseCoco, parseVoc, truthByImage } from "../../src/data/index.ts";
 import { COCO_CLASSES } from "../../src/detect/index.ts";
 
-const folder = join(process.env.INLIERQ_DATA ?? "", "voc100");
-const present = process.env.INLIERQ_DATA !== undefined && existsSync(folder);
+const root = process.env.INLIERQ_DATA ?? "";
+const folder = join(root, "voc100");
+const present = root !== "" && existsSync(folder);
 
-describe.skipIf(!present)("100 Pascal VOC photos (set INLIERQ_DATA to run)", () => {
+describe.skipIf(!present)("100 Pascal VOC photos (needs INLIERQ_DATA/voc100)", () => {
   const dataset = () => parseCoco(new Uint8Array(readFileSync(join(folder, "instances_coco.json"))), "instances_coco.json");
 
   it("have the same objects in XML and in COCO JSON", () => {

@@ -20,7 +20,7 @@ describe("parseCard", () => {
 
   test.each<[string, unknown, RegExp]>([
     ["null", null, /^card.json: a detector card must be a JSON object, got null$/],
-    ["a list", [], /must be a JSON object, got object/],
+    ["a list", [], /must be a JSON object, got an array$/],
     ["no format", {}, /format must be one of yolox, fastestdet, centernet, got undefined/],
     ["a mistyped format", changed({ format: "yolo" }), /got "yolo" \(did you mean "yolox"\?\)/],
     ["a mistyped key", changed({ scoreTreshold: 0.1 }), /got "scoreTreshold" \(did you mean "scoreThreshold"\?\)/],

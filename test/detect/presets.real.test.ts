@@ -6,14 +6,14 @@ import { type Card, detectorFrom, iou, matchPreset } from "../../src/detect/inde
 import { importOnnx } from "../../src/onnx/index.ts";
 
 const root = process.env.INLIERQ_DATA ?? "";
-const present = process.env.INLIERQ_DATA !== undefined && existsSync(join(root, "models")) && existsSync(join(root, "voc100"));
+const present = root !== "" && ["models", "voc100"].every((name) => existsSync(join(root, name)));
 
 const MODELS = [
   ["yolox-nano-416.onnx", "yolox"],
   ["fastestdet-352.onnx", "fastestdet"],
 ] as const;
 
-describe.skipIf(!present)("two pretrained detectors (set INLIERQ_DATA to run)", () => {
+describe.skipIf(!present)("two pretrained detectors (needs INLIERQ_DATA/models and INLIERQ_DATA/voc100)", () => {
   test.each(MODELS)("%s: the preset fits and leaves most work to quantize", (file, format) => {
     const graph = importOnnx(readFileSync(join(root, "models", file)));
     const card = matchPreset(graph) as Card;

@@ -42,6 +42,14 @@ const yoloxSteps: Step[] = [
 // 416 x 416 at strides 8, 16, 32: 52^2 + 26^2 + 13^2 cells.
 const yolox = (): NetworkView => network([1, 3, 416, 416], { out: [1, 3549, 85] }, yoloxSteps);
 
+const fastestdet = (): NetworkView =>
+  network([1, 3, 352, 352], { out: [1, 85, 22, 22] }, [
+    ["trunk", ["x"]],
+    ["obj", ["trunk"]],
+    ["cls", ["trunk"]],
+    ["out", ["obj", "cls"], "concat"],
+  ]);
+
 const centerSteps: Step[] = [
   ["backbone", ["x"]],
   ["neck", ["backbone"]],
@@ -65,14 +73,7 @@ describe("matchPreset", () => {
   });
 
   test("knows FastestDet by its stride of 16", () => {
-    const steps: Step[] = [
-      ["trunk", ["x"]],
-      ["obj", ["trunk"]],
-      ["cls", ["trunk"]],
-      ["out", ["obj", "cls"], "concat"],
-    ];
-    const card = matchPreset(network([1, 3, 352, 352], { out: [1, 85, 22, 22] }, steps)) as Card;
-    expect(card).toMatchObject({
+    expect(matchPreset(fastestdet())).toMatchObject({
       format: "fastestdet",
       head: ["trunk", "obj", "cls"],
       predictions: ["obj", "cls"],
@@ -92,23 +93,50 @@ describe("matchPreset", () => {
   });
 
   test("every preset is a valid card", () => {
-    for (const view of [yolox(), centernet()]) {
+    const networks: Readonly<Record<Card["format"], NetworkView>> = { yolox: yolox(), fastestdet: fastestdet(), centernet: centernet() };
+    for (const [format, view] of Object.entries(networks)) {
       const card = matchPreset(view);
+      expect(card?.format).toBe(format);
       expect(parseCard(JSON.parse(JSON.stringify(card)) as unknown)).toEqual(card);
     }
   });
 
-  test.each<[string, NetworkView]>([
-    ["a classifier", network([1, 3, 64, 64], { out: [1, 1000] }, [["out", ["x"]]])],
-    ["another number of anchors", network([1, 3, 416, 416], { out: [1, 3000, 85] }, yoloxSteps)],
-    ["no picture", network([1, 10], { out: [1, 3549, 85] }, yoloxSteps)],
-    ["maps of two sizes", network([1, 3, 64, 64], { heat: [1, 4, 16, 16], wh: [1, 2, 8, 8] }, centerSteps)],
-  ])("does not know %s", (_, view) => {
+  const gaps = { heatmap: "?", size: "?", offset: "?" };
+  test.each<[string, NetworkView, Record<string, unknown>]>([
+    ["a classifier", network([1, 3, 64, 64], { out: [1, 1000] }, [["out", ["x"]]]), { outputs: gaps, classes: ["?"] }],
+    ["another number of anchors", network([1, 3, 416, 416], { out: [1, 3000, 85] }, yoloxSteps), { outputs: gaps, classes: ["?"] }],
+    [
+      "no picture",
+      network([1, 10], { out: [1, 3549, 85] }, yoloxSteps),
+      { outputs: gaps, input: { width: "?", height: "?", layout: "NCHW" } },
+    ],
+    [
+      "maps of two sizes",
+      network([1, 3, 64, 96], { heat: [1, 4, 16, 24], wh: [1, 2, 8, 12] }, centerSteps),
+      {
+        outputs: { heatmap: "heat", size: "wh", offset: "?" },
+        heatmap: "probability",
+        input: { width: 96, height: 64, layout: "NCHW" },
+        predictions: ["hm", "wh"],
+      },
+    ],
+  ])("does not know %s, and guesses a template", (_, view, guessed) => {
     expect(matchPreset(view)).toBeUndefined();
     expect(() => cardFor(view)).toThrow(ArgumentError);
     expect(() => cardFor(view)).toThrow(/must have a class heatmap output that a preset knows, got/);
     const template = cardTemplate(view);
-    expect(Object.keys(template)).toContain("outputs");
+    expect(template).toMatchObject(guessed);
+    expect(Object.keys(template).sort()).toEqual(Object.keys(matchPreset(centernet()) as Card).sort());
+  });
+
+  test("a template without its gaps is a card", () => {
+    const template = cardTemplate(network([1, 3, 64, 96], { heat: [1, 4, 16, 24], wh: [1, 2, 8, 12] }, centerSteps));
+    const { format, outputs, classes } = parseCard({ ...template, outputs: { heatmap: "heat", size: "wh" } });
+    expect({ format, outputs, classes: classes.length }).toEqual({
+      format: "centernet",
+      outputs: { heatmap: "heat", size: "wh" },
+      classes: 4,
+    });
   });
 });
 

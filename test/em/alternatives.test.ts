@@ -35,6 +35,12 @@ describe("k-means", () => {
   test("refuses rows that do not fit", () => {
     expect(() => lloyd(Float64Array.of(1, 2, 3), 2, Float64Array.of(1, 2), 5)).toThrow(ArgumentError);
   });
+
+  test("refuses numbers that are not finite", () => {
+    const [points, centers] = [Float64Array.of(1, Number.NaN, 3), Float64Array.of(1, Number.POSITIVE_INFINITY)];
+    expect(() => lloyd(points, 1, Float64Array.of(1, 2), 5)).toThrow("lloyd: points must be finite, got NaN (number 1 of 3)");
+    expect(() => lloyd(Float64Array.of(1, 2), 1, centers, 5)).toThrow("lloyd: centers must be finite, got Infinity (number 1 of 2)");
+  });
 });
 
 describe("linear SVM", () => {
@@ -62,6 +68,18 @@ describe("linear SVM", () => {
     }
   });
 
+  test("says whether it met its tolerance", () => {
+    const rng = new Rng(9);
+    const points = Float64Array.from({ length: 80 }, () => rng.normal());
+    const labels = Array.from({ length: 40 }, (_, i) => (points[2 * i] + 0.5 * rng.normal() > 0 ? 1 : -1));
+    for (const bias of ["free", "penalised"] as const) {
+      expect(linearSvm(points, 2, labels, { bias }).converged).toBe(true);
+      expect(linearSvm(points, 2, labels, { bias, iterations: 3 }).converged).toBe(false);
+    }
+    expect(svm1d().fit(skewed(1000)).flags).toEqual([]);
+    expect(svm1d({ iterations: 2 }).fit(skewed(1000)).flags).toEqual(["not-converged"]);
+  });
+
   test("a single class gives its own side everywhere", () => {
     expect(linearSvm(Float64Array.of(1, 2), 1, [-1, -1]).bias).toBeLessThan(0);
   });
@@ -79,5 +97,8 @@ describe("linear SVM", () => {
     expect(() => linearSvm(Float64Array.of(1, 2), 1, [0, 1])).toThrow(/labels must be -1 or 1, got 0/);
     expect(() => linearSvm(Float64Array.of(1, 2, 3), 2, [1, -1])).toThrow(/must hold labels.length \* dims = 4 numbers, got 3/);
     expect(() => svm1d({ positiveShare: 0.8 }).fit(skewed(100))).toThrow(ArgumentError);
+    expect(() => linearSvm(Float64Array.of(1, 2), 1, [1, -1], { cost: 0 })).toThrow("linearSvm: cost must be finite and > 0, got 0");
+    expect(() => svm1d({ cost: Number.NaN }).fit(skewed(100))).toThrow("svm1d: cost must be finite and > 0, got NaN");
+    expect(() => svm1d({ points: 1 }).fit(skewed(100))).toThrow("svm1d: points must be a whole number >= 2, got 1");
   });
 });

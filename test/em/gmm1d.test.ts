@@ -32,6 +32,33 @@ describe("expectationMaximization", () => {
     const { final } = expectationMaximization(scores, { weights: [0.5, 0.5], means: [1, 1.4], variances: [0.01, 0.01] }, { iterations: 1 });
     expect(final.weights[0] + final.weights[1]).toBeCloseTo(1, 12);
   });
+
+  test.each<[string, readonly number[]]>([
+    ["a component on one score", [1, 1.1, 1.2, 1.3, 9]],
+    ["equal scores", [3, 3, 3]],
+    ["zeros", [0, 0]],
+    ["the least scores", [1e-300, 2e-300, 3e-300]],
+  ])("stays finite without a variance floor: %s", (_, values) => {
+    const scores = Float64Array.from(values);
+    const means = [scores[0], scores[scores.length - 1]] as const;
+    const { final, finalLogLikelihood, logLikelihood } = expectationMaximization(
+      scores,
+      { weights: [0.5, 0.5], means, variances: [1, 1] },
+      { iterations: 50 },
+    );
+    const seen = [finalLogLikelihood, ...logLikelihood, ...final.weights, ...final.means, ...final.variances];
+    expect(seen.every(Number.isFinite)).toBe(true);
+    expect(Math.min(...final.variances)).toBeGreaterThan(0);
+  });
+
+  test("refuses no scores and a start that is no mixture", () => {
+    const start = { weights: [0.5, 0.5], means: [1, 2], variances: [1, 1] } as const;
+    const run = (scores: number[], over: object) =>
+      expectationMaximization(Float64Array.from(scores), { ...start, ...over }, { iterations: 1 });
+    expect(() => run([], {})).toThrow("expectationMaximization: scores must hold at least 1 score, got 0");
+    expect(() => run([1], { variances: [1, 0] })).toThrow("start.variances must be 2 finite numbers > 0, got 1 and 0");
+    expect(() => run([1], { weights: [0, 0] })).toThrow("start.weights must be 2 finite numbers >= 0, not both 0, got 0 and 0");
+  });
 });
 
 describe("fitGmm", () => {
@@ -104,6 +131,12 @@ describe("degenerate populations", () => {
     expect(withZeros(100).flags).toEqual([]);
   });
 
+  test("a fit that is not finite is a collapse", () => {
+    const fit = fitGmm(twoClouds(), { regCovar: Number.POSITIVE_INFINITY });
+    expect(fit.flags).toEqual(["collapsed-start", "degenerate-collapse"]);
+    expect(fit.inlierShare).toBe(1);
+  });
+
   test("too few inliers: the threshold falls to the floor share", () => {
     const fit = fitGmm(twoClouds(), { tau: 1, floorShare: 0.02 });
     expect(fit.flags).toContain("floor-share");
@@ -122,6 +155,20 @@ describe("refusals", () => {
     ["negative", Float64Array.of(-1), {}, />= 0, got -1/],
     ["tau", scores, { tau: Number.NaN }, /tau must be a number/],
     ["floor share", scores, { floorShare: 2 }, /floorShare must lie in \[0, 1\], got 2/],
+    ["floor count", scores, { floorCount: 1.5 }, /floorCount must be a whole number >= 0, got 1.5/],
+    ["tolerance", scores, { tolerance: Number.NaN }, /tolerance must be >= 0, got NaN/],
+    [
+      "start means",
+      scores,
+      { init: { weights: [0.5, 0.5], means: [1, Number.NaN], variances: [1, 1] } },
+      /init.means must be .*got 1 and NaN/,
+    ],
+    [
+      "start variances",
+      scores,
+      { init: { weights: [0.5, 0.5], means: [1, 2], variances: [-1, 1] } },
+      /init.variances must be .*got -1 and 1/,
+    ],
     ["iterations", scores, { iterations: 0 }, /iterations must be/],
     ["transform", scores, { transform: "cube" as "raw" }, /transform must be raw, sqrt or log, got cube/],
   ])("%s", (_, values, options, message) => {

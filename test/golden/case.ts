@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ArgumentError } from "../../src/errors.ts";
 import { allocate, type DType, sizeOf, Tensor } from "../../src/tensor/index.ts";
 
 /** A tensor as a manifest stores it: inline, or in data.bin from byte `off`. */
@@ -38,6 +39,8 @@ export interface Manifest {
   readonly family: string;
   readonly data?: string;
   readonly defaultTol: Readonly<Record<Precision, Tolerance>>;
+  /** How many cases there are. */
+  readonly caseCount: number;
   readonly cases: readonly RawCase[];
   readonly [field: string]: unknown;
 }
@@ -62,13 +65,36 @@ export interface Family {
   readonly bytes: Uint8Array;
 }
 
-/** Reads manifest.json and the data file of a folder, or returns undefined where there is no manifest. */
+/**
+ * Reads manifest.json and the data file of a folder, or returns undefined where there is no manifest.
+ *
+ * Errors: ArgumentError where the manifest is no JSON with cases, or its data file is missing.
+ */
 export function readFamily(folder: string): Family | undefined {
   const path = join(folder, "manifest.json");
   if (!existsSync(path)) return undefined;
-  const manifest = JSON.parse(readFileSync(path, "utf8")) as Manifest;
-  const bytes = manifest.data ? Uint8Array.from(readFileSync(join(folder, manifest.data))) : new Uint8Array(0);
-  return { folder, manifest, bytes };
+  const manifest = parseManifest(readFileSync(path, "utf8"), path);
+  if (!manifest.data) return { folder, manifest, bytes: new Uint8Array(0) };
+  const data = join(folder, manifest.data);
+  if (!existsSync(data)) throw new ArgumentError("golden", `${path} must name a data file that exists, got "${manifest.data}"`);
+  return { folder, manifest, bytes: Uint8Array.from(readFileSync(data)) };
+}
+
+function parseManifest(text: string, path: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ArgumentError("golden", `${path} must be JSON, got ${(error as Error).message.replace(/\s+/g, " ")}`);
+  }
+  const { family, defaultTol, cases } = (value ?? {}) as { [K in keyof Manifest]?: unknown };
+  if (typeof family !== "string" || typeof defaultTol !== "object" || defaultTol === null || !Array.isArray(cases)) {
+    throw new ArgumentError(
+      "golden",
+      `${path} must have family, defaultTol and a list of cases, got ${text.slice(0, 40).replace(/\s+/g, " ").trim()}`,
+    );
+  }
+  return value as Manifest;
 }
 
 const STORED = {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readFamily } from "./case.ts";
 import { claimsFor } from "./claims/index.ts";
 import { formatReport, opsWith, runFamily } from "./runner.ts";
 
@@ -42,8 +43,12 @@ const UNCLAIMED: Readonly<Record<string, readonly string[]>> = {
 };
 
 test.for(Object.entries(UNCLAIMED))("golden family %s", async ([family, unclaimed]) => {
-  const report = await runFamily(join(import.meta.dirname, family), claimsFor);
+  const folder = join(import.meta.dirname, family);
+  const report = await runFamily(folder, claimsFor);
   if (!report) throw new Error(`golden: ${family} must have a manifest.json, got none`);
+  const promised = readFamily(folder)?.manifest.caseCount;
+  expect(promised).toBeGreaterThan(0);
+  expect(report.outcomes).toHaveLength(promised as number);
   const failures = report.outcomes.filter((o) => o.verdict === "failed");
   expect(failures, formatReport(report)).toEqual([]);
   expect(opsWith(report, "unclaimed")).toEqual(unclaimed);

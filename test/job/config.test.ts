@@ -1,13 +1,56 @@
 import { describe, expect, it } from "vitest";
 import pkg from "../../package.json" with { type: "json" };
 import { judge, parseGate } from "../../src/job/gate.ts";
-import { parseConfig } from "../../src/job/index.ts";
+import { parseConfig, quantizeConfig } from "../../src/job/index.ts";
 import { VERSION } from "../../src/version.ts";
 
+/** A configuration with every key. */
+const EVERYTHING = {
+  scheme: "W4A8",
+  method: "inlierq",
+  policy: "regptq",
+  samples: 32,
+  seed: -7,
+  gate: "kept=0.9",
+  exclude: ["a*"],
+  firstLayerBits: 6,
+  weightMapping: "symmetricHalf",
+  perChannelDepthwise: false,
+  reduceRange: true,
+  fusible: true,
+  biasCorrection: false,
+  biasSamples: 8,
+  inlierq: {
+    topK: 20,
+    topKMode: "joint",
+    separator: "svm",
+    maxScores: 5000,
+    transform: "log",
+    tau: 0.4,
+    monotone: false,
+    floorShare: 0.1,
+    iterations: 50,
+    tolerance: 1e-4,
+    varianceFloor: 1e-6,
+    objective: "self",
+    fisher: "rank1",
+    rho: 0.2,
+    lambdaInlier: 2,
+    lambdaAnomaly: 0.5,
+    refine: "adam",
+    adam: { steps: 5, scaleRate: 0.01, zeroPointRate: 0.1 },
+    rows: 512,
+    rowFloats: 65_536,
+  },
+  mse: { p: 2 },
+} as const;
+
 describe("parseConfig", () => {
-  it("takes every documented key", () => {
-    const config = { scheme: "W4A8", method: "inlierq", inlierq: { topK: 20, tau: 0.4, adam: { steps: 5 } }, exclude: ["a*"] };
-    expect(parseConfig(config)).toEqual(config);
+  it("takes every key", () => {
+    expect(Object.keys(EVERYTHING).sort()).toEqual(Object.keys(quantizeConfig.shape).sort());
+    expect(Object.keys(EVERYTHING.inlierq).sort()).toEqual(Object.keys(quantizeConfig.shape.inlierq.unwrap().shape).sort());
+    expect(parseConfig(EVERYTHING)).toEqual(EVERYTHING);
+    for (const [key, value] of Object.entries(EVERYTHING)) expect(parseConfig({ [key]: value })).toEqual({ [key]: value });
   });
 
   it.each([

@@ -1,5 +1,19 @@
-import type { Tensor } from "../../src/tensor/index.ts";
+import { type AnyOp, allocate, sizeOf, Tensor } from "../../src/tensor/index.ts";
 import type { Bound } from "../../src/tensor/kernels/index.ts";
+
+/** Outputs of the plain loops. */
+export function reference(def: AnyOp, inputs: readonly Tensor[], attrs: unknown): Tensor[] {
+  const outputs = def.infer(inputs, attrs).map((m) => new Tensor(m.shape, m.dtype, allocate(m.dtype, sizeOf(m.shape))));
+  def.reference(inputs, attrs, outputs);
+  return outputs;
+}
+
+/** |x|. */
+export function absolute(x: Tensor): Tensor {
+  const data = allocate(x.dtype, x.size);
+  for (let i = 0; i < data.length; i++) data[i] = Math.abs(x.data[i]!);
+  return new Tensor(x.shape, x.dtype, data);
+}
 
 /** Distance from |x| to the next float32; 2^-149 for subnormals. */
 function ulp(x: number): number {

@@ -64,12 +64,23 @@ for (const { quantizer, pointwise } of quantizers) {
         }),
       ));
 
-    if (pointwise) pointwiseLaws(quantizer);
+    if (pointwise) {
+      gridLaws(quantizer);
+      invarianceLaws(quantizer);
+    }
   });
 }
 
-function pointwiseLaws(quantizer: Quantizer<QParams>): void {
-  const fq = (x: Tensor, params: QParams, scheme: Scheme): number[] => list(quantizer.fakeQuant(x, params, scheme));
+type FakeQuant = (x: Tensor, params: QParams, scheme: Scheme) => number[];
+
+const fakeQuantOf =
+  (quantizer: Quantizer<QParams>): FakeQuant =>
+  (x, params, scheme) =>
+    list(quantizer.fakeQuant(x, params, scheme));
+
+/** What the grid of a pointwise quantizer reaches, and by how much it errs. */
+function gridLaws(quantizer: Quantizer<QParams>): void {
+  const fq = fakeQuantOf(quantizer);
 
   test("dequantize after quantize is fakeQuant, bit for bit", () =>
     fc.assert(
@@ -120,6 +131,11 @@ function pointwiseLaws(quantizer: Quantizer<QParams>): void {
         expect(Math.abs(high - ends[1])).toBeLessThanOrEqual(bound);
       }),
     ));
+}
+
+/** What a pointwise quantizer commutes with, and what more bits are worth. */
+function invarianceLaws(quantizer: Quantizer<QParams>): void {
+  const fq = fakeQuantOf(quantizer);
 
   test("commutes with scaling by powers of two", () =>
     fc.assert(

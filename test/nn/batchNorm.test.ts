@@ -27,6 +27,16 @@ describe("BatchNorm", () => {
     expect(out).toEqual(net.forward(x));
   });
 
+  it("keeps the dtype of its statistics", () => {
+    const part = (value: number) => tensor([value, value], undefined, "f64");
+    const net = new BatchNorm({ weight: part(1), bias: part(0), runningMean: part(0), runningVar: part(1), training: true });
+    const doubles = randn([3, 2, 4, 5], new Rng(3), 2, "f64");
+    const { statistics } = forwardWithStatistics(net, (tap) => net.forward(doubles, tap));
+    expect([...statistics.values()].map((s) => s.dtype)).toEqual(["f64", "f64"]);
+    expect(statistics.get("runningMean")!.data[0]).toBe(0.1 * channelStatistics(doubles).mean[0]);
+    expect(parameters(withParameters(net, statistics)).get("runningVar")).toBe(statistics.get("runningVar"));
+  });
+
   it("keeps its statistics when it does not train", () => {
     const net = BatchNorm.init(2);
     expect(forwardWithStatistics(net, (tap) => net.forward(x, tap)).statistics.size).toBe(0);

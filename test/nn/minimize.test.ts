@@ -53,7 +53,7 @@ describe("minimize", () => {
     const steps = descend(distance, start, { optimizer: sgd(), lr: 0.1, steps: 9, signal: controller.signal });
     steps.next();
     controller.abort();
-    expect(() => steps.next()).toThrow(AbortError);
+    expect(() => steps.next()).toThrow(new AbortError("minimize", "the descent must not be aborted, got an abort before step 1 of 9"));
   });
 
   it("clips gradients when asked", () => {

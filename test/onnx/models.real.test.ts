@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodePicture, preprocess } from "../../src/data/index.ts";
@@ -9,15 +9,19 @@ import { tapOf } from "../../src/quant/index.ts";
 import { minmaxPlan } from "./network.ts";
 import { gap, runInRuntime } from "./runtime.ts";
 
-const data = process.env.INLIERQ_DATA;
-const load = (...path: string[]): Uint8Array => Uint8Array.from(readFileSync(join(data ?? "", ...path)));
+const root = process.env.INLIERQ_DATA ?? "";
+const present = root !== "" && ["models", "coco-calib64"].every((name) => existsSync(join(root, name)));
+const load = (...path: string[]): Uint8Array => Uint8Array.from(readFileSync(join(root, ...path)));
 const pictures = (): string[] =>
-  readdirSync(join(data ?? "", "coco-calib64"))
+  readdirSync(join(root, "coco-calib64"))
     .filter((name) => name.endsWith(".jpg"))
     .sort()
     .slice(0, 8);
 
-describe.skipIf(!data)("real detectors (skipped without INLIERQ_DATA)", () => {
+/** The two runtimes sum in different orders: 7.1e-6 was measured for YOLOX-nano, 7.6e-7 for FastestDet. */
+const RUNTIME_GAP = 5e-5;
+
+describe.skipIf(!present)("real detectors (needs INLIERQ_DATA/models and INLIERQ_DATA/coco-calib64)", () => {
   test.each([
     { file: "yolox-nano-416.onnx", layers: 113, macs: 522_553_408, parameters: 904_463 },
     { file: "fastestdet-352.onnx", layers: 70, macs: 121_491_744, parameters: 240_301 },
@@ -29,12 +33,14 @@ describe.skipIf(!data)("real detectors (skipped without INLIERQ_DATA)", () => {
     const card = matchPreset(graph);
     if (!card) throw new Error(`${file} must match a preset`);
     const again = importOnnx(exportOnnx(graph), { name: file });
-    for (const [i, picture] of pictures().entries()) {
+    const photos = pictures();
+    expect(photos).toHaveLength(8);
+    for (const [i, picture] of photos.entries()) {
       const { x } = preprocess(decodePicture(load("coco-calib64", picture)), card.input);
       const ours = graph.forward(x);
       const theirs = await runInRuntime(bytes, { [graph.inputs[0].name]: x });
       for (const { name } of graph.outputs) {
-        expect(gap(ours[name], theirs[name])).toBeLessThan(5e-4);
+        expect(gap(ours[name], theirs[name])).toBeLessThan(RUNTIME_GAP);
         if (i === 0) expect(again.forward(x)[name].data).toEqual(ours[name].data);
       }
     }

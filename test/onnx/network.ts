@@ -1,6 +1,6 @@
 import { Graph, type Node } from "../../src/graph/index.ts";
 import { tapFrom } from "../../src/nn/index.ts";
-import { assign, chooseQParams, type Plan, type Range, type SitePlan } from "../../src/quant/index.ts";
+import { assign, chooseQParams, type Plan, type SitePlan } from "../../src/quant/index.ts";
 import {
   type AnyOp,
   add,
@@ -14,6 +14,7 @@ import {
   type Tensor,
   tensor,
 } from "../../src/tensor/index.ts";
+import { rangeOf } from "../quant/range.ts";
 
 const window = (kernel: number, stride = 1) => ({
   stride: [stride, stride],
@@ -103,16 +104,4 @@ export function minmaxPlan(graph: Graph, x: Tensor, weightBits: number, activati
     return [name, { scheme, params: chooseQParams(rangeOf(w, scheme.axis), scheme).params }] as const;
   });
   return { layers: new Set(layers.map((l) => l.name)), activations, weights: new Map(weightPlans), biases: new Map() };
-}
-
-function rangeOf(x: Tensor, axis: number | null): Range {
-  const channels = axis === null ? 1 : x.shape[axis];
-  const inner = axis === null ? x.size : x.shape.slice(axis + 1).reduce((a, d) => a * d, 1);
-  const range = { min: new Float64Array(channels).fill(Infinity), max: new Float64Array(channels).fill(-Infinity) };
-  for (let i = 0; i < x.size; i++) {
-    const c = Math.floor(i / inner) % channels;
-    range.min[c] = Math.min(range.min[c], x.data[i]);
-    range.max[c] = Math.max(range.max[c], x.data[i]);
-  }
-  return range;
 }

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { Graph } from "../../src/graph/index.ts";
 import { exportRows } from "../../src/onnx/export/rows.ts";
 import { exportOnnx, importOnnx } from "../../src/onnx/index.ts";
-import { type AnyOp, bind, type Call, fakeQuant, sameShape, type Tensor } from "../../src/tensor/index.ts";
+import { type AnyOp, bind, type Call, fakeQuant } from "../../src/tensor/index.ts";
 import { drawWith } from "../laws/draw.ts";
+import { runs } from "../runs.ts";
 import { gap, runInRuntime } from "./runtime.ts";
 
 /** One op as a graph: its first float input is the graph's, the others are parameters. */
@@ -20,15 +21,15 @@ function graphOf(def: AnyOp, { inputs, attrs }: Call<unknown>): Graph {
   });
 }
 
-/** Random calls of an op that a file can hold: nothing empty. */
+/** Random calls of an op that a file can hold: nothing empty, nothing that no ONNX operator does. */
 function samples(def: AnyOp): Call<unknown>[] {
   const calls: Call<unknown>[] = [];
   fc.assert(
     fc.property(fc.gen(), (g) => {
       const call = def.sample(drawWith(g, "f32"));
-      if (call.inputs.every((x) => x.size > 0)) calls.push(call);
+      if (call.inputs.every((x) => x.size > 0) && exportable(def, call)) calls.push(call);
     }),
-    { numRuns: 4 },
+    { numRuns: runs(4) },
   );
   return calls;
 }
@@ -39,30 +40,23 @@ const exportable = ({ name }: AnyOp, { attrs }: Call<unknown>): boolean => {
   return !(name === "pad" && mode === "circular") && !(name === "avgPool2d" && ceilMode && countIncludePad);
 };
 
+/** Ops whose operators the importer does not read. */
+const ONLY_EXPORTED: readonly string[] = ["ceil", "round", "sign", "sin", "cos", "gather", "logSumExp", "logSoftmax"];
+
 describe("every exported op", () => {
   for (const def of [...exportRows.keys(), fakeQuant.def]) {
-    test(`${def.name} means the same to the runtime, and reads back as itself`, async () => {
-      for (const call of samples(def)) {
-        if (!exportable(def, call)) continue;
-        const graph = graphOf(def, call);
+    const readable = !ONLY_EXPORTED.includes(def.name);
+    test(`${def.name} means the same to the runtime${readable ? ", and reads back as itself" : ""}`, async () => {
+      const calls = samples(def);
+      expect(calls.length).toBeGreaterThan(0);
+      for (const call of calls) {
+        const [x] = call.inputs;
         const ours = bind(def, call.inputs, call.attrs)[0];
-        const bytes = exportOnnx(graph);
-        const theirs = (await runInRuntime(bytes, { x: call.inputs[0] }, "disabled")).y;
-        expect(sameShape(theirs.shape, ours.shape), `${theirs.shape} against ${ours.shape}`).toBe(true);
+        const bytes = exportOnnx(graphOf(def, call));
+        const theirs = (await runInRuntime(bytes, { x }, "disabled")).y;
         expect(gap(theirs, ours)).toBeLessThan(2e-6);
-        const again = readBack(bytes, call.inputs[0]);
-        if (again) expect(gap(again, ours)).toBeLessThan(2e-6);
+        if (readable) expect(gap(importOnnx(bytes).forward(x).y, ours)).toBeLessThan(2e-6);
       }
     });
   }
 });
-
-/** The file as our importer reads it; undefined for operators that only the exporter knows. */
-function readBack(bytes: Uint8Array, x: Tensor): Tensor | undefined {
-  try {
-    return importOnnx(bytes).forward(x).y;
-  } catch (error) {
-    if (error instanceof Error && error.message.includes("every operator must be supported")) return undefined;
-    throw error;
-  }
-}

@@ -1,5 +1,5 @@
 import * as ort from "onnxruntime-web";
-import { Tensor } from "../../src/tensor/index.ts";
+import { sameShape, Tensor } from "../../src/tensor/index.ts";
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "fatal";
@@ -26,13 +26,17 @@ export async function runInRuntime(
   }
 }
 
-/** max |a - b| / max |b|; 0 where both are all zero. */
+/**
+ * max |a - b| / max |b|; 0 where no difference is a normal float32, since runtimes differ below that.
+ * Throws unless the shapes are the same.
+ */
 export function gap(a: Tensor, b: Tensor): number {
+  if (!sameShape(a.shape, b.shape)) throw new Error(`gap: the shapes must be the same, got [${a.shape}] against [${b.shape}]`);
   let most = 0;
   let largest = 0;
   for (let i = 0; i < b.size; i++) {
     most = Math.max(most, Math.abs(a.data[i] - b.data[i]));
     largest = Math.max(largest, Math.abs(b.data[i]));
   }
-  return most === 0 ? 0 : most / largest;
+  return most < 2 ** -126 ? 0 : most / largest;
 }

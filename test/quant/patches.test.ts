@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { findLayers, type Node } from "../../src/graph/index.ts";
 import { patchView } from "../../src/quant/patches.ts";
 import { conv2d, convTranspose2d, matmul, Rng, randn, Tensor, viewAs } from "../../src/tensor/index.ts";
+import { runs } from "../runs.ts";
 
 /** The layer a single op call with a parameter weight makes. */
 function layerOf(op: Node["op"], attrs: unknown, weight: Tensor) {
@@ -39,7 +40,7 @@ describe("patchView", () => {
         const y = conv2d(x, weight, { stride, padding: [1, 0, 1, 1], groups });
         expectClose(viaPatches(layerOf(conv2d.def, attrs, weight), x, weight, y), y.data);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 
@@ -53,7 +54,7 @@ describe("patchView", () => {
         const y = convTranspose2d(x, weight, { stride, padding: 1, groups });
         expectClose(viaPatches(layerOf(convTranspose2d.def, attrs, weight), x, weight, y), y.data);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 

@@ -40,6 +40,11 @@ describe("tensor", () => {
     expect(() => item(zeros([2]))).toThrow("item: needs exactly 1 element, got 2 (f32[2])");
   });
 
+  test("a fill keeps the sign of zero", () => {
+    expect([...full([2], -0).data]).toEqual([-0, -0]);
+    expect([...full([2], 0).data]).toEqual([0, 0]);
+  });
+
   test("a view shares storage", () => {
     const t = tensor([1, 2, 3, 4]);
     expect(viewAs(t, [2, 2]).data).toBe(t.data);

@@ -7,7 +7,7 @@ import type { Heads, Prediction } from "../detector.ts";
 export interface Decoder {
   /** log H [N, C, P], differentiable. */
   logScores(heads: Heads): Tensor;
-  /** Every candidate of every image at or above the card's score threshold, before suppression, in input pixels. */
+  /** Every candidate of every image at or above the card's score threshold, before suppression, in input pixels; formats that decode peaks give the best `maxDetections`. */
   candidates(heads: Heads): Prediction[][];
 }
 

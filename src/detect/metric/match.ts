@@ -1,5 +1,6 @@
 import { iou } from "../box.ts";
 import type { Prediction } from "../detector.ts";
+import { byScore } from "../nms.ts";
 
 /** How many detections of one network a second one still finds. */
 export interface Kept {
@@ -39,8 +40,7 @@ export function partners(reference: readonly Prediction[], other: readonly Predi
   const { iouThreshold = 0.5, minScore = 0 } = options;
   const used = new Set<number>();
   const pairs: [number, number][] = [];
-  const order = reference.map((_, i) => i).sort((a, b) => reference[b].score - reference[a].score || a - b);
-  for (const i of order) {
+  for (const i of byScore(reference.map((p) => p.score))) {
     const wanted = reference[i];
     if (wanted.score < minScore) continue;
     let best = iouThreshold;

@@ -74,6 +74,7 @@ function judge(found: readonly VocDetection[], truths: readonly (readonly Ground
   const outcomes: boolean[] = [];
   for (const i of byScore(found.map((f) => f.score))) {
     const { image, box } = found[i];
+    if (!truths[image]) throw new ArgumentError("vocEvaluate", `image must be below ${truths.length}, got ${image} (detection ${i})`);
     let best = -Infinity;
     let match = -1;
     truths[image].forEach((truth, j) => {

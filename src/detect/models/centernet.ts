@@ -74,7 +74,7 @@ const HEAT_PRIOR = -3;
 /** Typical object size in cells before training. */
 const SIZE_PRIOR = 6;
 
-/** A top-down path joins two neighbouring strides: lateral 1x1, twice enlarged coarse features, one 3x3 unit. */
+/** A top-down path joins two neighbouring strides: lateral 1x1, twice enlarged coarse features. */
 class Joint implements Module {
   readonly lateral: ConvUnit;
   readonly upsample: Upsample;

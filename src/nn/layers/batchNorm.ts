@@ -1,4 +1,19 @@
-import { add, batchNorm, type Data, mean, mul, ones, reshape, rsqrt, sizeOf, square, sub, Tensor, zeros } from "../../tensor/index.ts";
+import {
+  add,
+  allocate,
+  batchNorm,
+  type Data,
+  mean,
+  mul,
+  ones,
+  reshape,
+  rsqrt,
+  sizeOf,
+  square,
+  sub,
+  Tensor,
+  zeros,
+} from "../../tensor/index.ts";
 import { identityTap, type Module, submodules, type Tap, tapFrom } from "../module.ts";
 
 /** What a batch norm is made of; all tensors are [C]. */
@@ -94,9 +109,15 @@ function totalSquare(data: Data, from: number, to: number, center: number): numb
   return sum;
 }
 
+function blend(old: Tensor, batch: Float64Array, momentum: number): Tensor {
+  const data = allocate(old.dtype, old.size);
+  for (let c = 0; c < data.length; c++) data[c] = (1 - momentum) * old.data[c] + momentum * batch[c];
+  return new Tensor(old.shape, old.dtype, data);
+}
+
 /**
- * A forward pass of `module`, run by `forward` with the given tap, and the running statistics that follow from it: (1 - momentum) old + momentum batch for every batch
- * norm in training, by parameter name.
+ * A forward pass of `module`, run by `forward` with the given tap, and the running statistics that follow from it, by
+ * parameter name: (1 - momentum) old + momentum batch for every batch norm in training, in the old one's dtype.
  */
 export function forwardWithStatistics<Out>(
   module: Module<unknown>,
@@ -104,18 +125,13 @@ export function forwardWithStatistics<Out>(
 ): { out: Out; statistics: Map<string, Tensor> } {
   const norms = new Map([...submodules(module)].filter((entry): entry is [string, BatchNorm] => entry[1] instanceof BatchNorm));
   const statistics = new Map<string, Tensor>();
-  const blend = (old: Tensor, batch: Float64Array, momentum: number) =>
-    new Tensor(
-      old.shape,
-      "f32",
-      Float32Array.from(old.data, (v, c) => (1 - momentum) * v + momentum * batch[c]),
-    );
   const watch = tapFrom((path, slot, seen) => {
     const norm = slot === "input" ? norms.get(path) : undefined;
     if (norm?.training) {
       const batch = channelStatistics(seen);
-      statistics.set(`${path}.runningMean`, blend(norm.runningMean, batch.mean, norm.momentum));
-      statistics.set(`${path}.runningVar`, blend(norm.runningVar, batch.variance, norm.momentum));
+      const name = path === "" ? "" : `${path}.`;
+      statistics.set(`${name}runningMean`, blend(norm.runningMean, batch.mean, norm.momentum));
+      statistics.set(`${name}runningVar`, blend(norm.runningVar, batch.variance, norm.momentum));
     }
     return seen;
   });

@@ -1,4 +1,4 @@
-import { add, matmul, permute, type Rng, type Tensor, zeros } from "../../tensor/index.ts";
+import { linear, type Rng, type Tensor, zeros } from "../../tensor/index.ts";
 import { kaimingNormal } from "../init.ts";
 import { identityTap, type Module, type Tap } from "../module.ts";
 
@@ -25,7 +25,7 @@ export class Linear implements Module {
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     const weight = tap("weight", this.weight);
-    const y = matmul(input, permute(weight, { perm: [1, 0] }));
-    return tap("output", this.bias ? add(y, tap("bias", this.bias)) : y);
+    const bias = this.bias && tap("bias", this.bias);
+    return tap("output", linear(input, weight, bias));
   }
 }

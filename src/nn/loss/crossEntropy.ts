@@ -4,6 +4,7 @@ import {
   allocate,
   clamp,
   div,
+  equal,
   formatShape,
   log,
   logSigmoid,
@@ -14,6 +15,7 @@ import {
   sub,
   sum,
   Tensor,
+  where,
 } from "../../tensor/index.ts";
 import { type Reduction, reduceLoss } from "./reduction.ts";
 
@@ -31,10 +33,16 @@ export function bceWithLogits(
 
 /** -(t log x + (1 - t) log(1 - x)) for probabilities x; logarithms below -100 count as -100, as in PyTorch. */
 export function bce(x: Tensor, t: Tensor, { reduction = "mean" }: { readonly reduction?: Reduction } = {}): Tensor {
-  const whenTrue = mul(t, clamp(log(x), { min: -100 }));
-  const whenFalse = mul(sub(1, t), clamp(log(sub(1, x)), { min: -100 }));
+  const whenTrue = mul(t, boundedLog(x));
+  const whenFalse = mul(sub(1, t), boundedLog(sub(1, x)));
   return reduceLoss(neg(add(whenTrue, whenFalse)), reduction);
 }
+
+/** The least positive f32: its logarithm is -103. */
+const LEAST_POSITIVE = 2 ** -149;
+
+/** max(log p, -100). The logarithm never meets a 0, whose derivative there is 0 / 0 once the bound has cut it off. */
+const boundedLog = (p: Tensor): Tensor => clamp(log(where(equal(p, 0), LEAST_POSITIVE, p)), { min: -100 });
 
 /** Options of `crossEntropy`, named and defaulted as in PyTorch. */
 export interface CrossEntropyOptions {
@@ -50,12 +58,14 @@ export interface CrossEntropyOptions {
 /**
  * -log softmax(x)[t] for logits x [N,C,...] and class indices t [N,...]; "mean" divides by the weights of the targets.
  *
- * Errors: ShapeError when t does not fit x; ArgumentError for a class index out of range.
+ * A logit of -Infinity switches its class off. Errors: ShapeError when t or the class weights do not fit x;
+ * ArgumentError for an entry of t that is no class index.
  */
 export function crossEntropy(x: Tensor, t: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { reduction = "mean" } = options;
   const { share, total } = targetShares(x, t, options);
-  const loss = neg(mul(share, logSoftmax(x, { dim: 1 })));
+  // 0 log 0 = 0: without the selection a class that is switched off makes NaN of its share 0.
+  const loss = where(equal(share, 0), 0, neg(mul(share, logSoftmax(x, { dim: 1 }))));
   if (reduction === "none") return sum(loss, { dim: [1], keepdim: false });
   return reduction === "sum" ? sum(loss) : div(sum(loss), total);
 }
@@ -68,16 +78,19 @@ function targetShares(x: Tensor, t: Tensor, options: CrossEntropyOptions): { sha
   if (t.size !== batch * inner) {
     throw new ShapeError("crossEntropy", `t must hold ${batch * inner} indices, got ${t.size} (x ${formatShape(x.shape)})`);
   }
+  if (weight && weight.size !== classes) {
+    throw new ShapeError("crossEntropy", `weight must hold ${classes} class weights, got ${weight.size} (x ${formatShape(x.shape)})`);
+  }
   const share = allocate(x.dtype, x.size);
   let total = 0;
   for (let i = 0; i < t.size; i++) {
     const target = t.data[i];
     if (target === ignoreIndex) continue;
-    if (!(target >= 0 && target < classes)) {
+    if (!(Number.isInteger(target) && target >= 0 && target < classes)) {
       throw new ArgumentError("crossEntropy", `t must hold class indices in [0, ${classes}), got ${target} (position ${i})`);
     }
     const first = Math.floor(i / inner) * classes * inner + (i % inner);
-    const weightOf = (c: number) => weight?.data[c] ?? 1;
+    const weightOf = (c: number) => (weight ? weight.data[c] : 1);
     for (let c = 0; c < classes; c++) share[first + c * inner] = (labelSmoothing / classes) * weightOf(c);
     share[first + target * inner] += (1 - labelSmoothing) * weightOf(target);
     total += weightOf(target);

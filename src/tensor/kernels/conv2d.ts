@@ -31,7 +31,7 @@ export function geometryOf(x: readonly number[], weight: readonly number[], y: r
 }
 
 /** Byte offset of tap (ky, kx) inside a padded input plane. */
-export const tapOffset = (g: Geometry, l: Layout, ky: number, kx: number): number =>
+const tapOffset = (g: Geometry, l: Layout, ky: number, kx: number): number =>
   4 * (ky * g.dilation[0] * l.row + columnOffset(l, kx * g.dilation[1]));
 
 /** Byte offset of the input pixel under tap (0, 0) of output pixel i. */

@@ -28,7 +28,7 @@ export interface Plane {
 
 /**
  * output[y, x] = (sum over taps of weights[t] * input[y, x + tap t]) + start. Rows are written in whole vectors,
- * so up to 15 floats behind the output are overwritten.
+ * so up to 3 floats behind the output are overwritten.
  */
 export function filterPlane(arena: Arena, p: Plane, weights: number, start: number, output: number): void {
   kernel(arena).filter!(p.input, p.rowStep, p.rows, p.columns, p.taps, p.count, weights, start, output);
@@ -120,6 +120,6 @@ function emitCorrelate(): FunctionBuilder {
 }
 
 /** The sum of the four lanes of a vector, in a fixed order. */
-export function addLanes(v: Local<"v128">): Expr<"f32"> {
+function addLanes(v: Local<"v128">): Expr<"f32"> {
   return op("f32.add", op("f32.add", lane(v, 0), lane(v, 1)), op("f32.add", lane(v, 2), lane(v, 3)));
 }

@@ -16,7 +16,8 @@ import { unaryKernels } from "./unary.ts";
  * How far a kernel may lie from the reference: "exact" means the same bits; `terms` is K in
  * |fast - ref| <= K u / (1 - K u) sum|a b| + K 2^-150 + half an ulp of ref, u = 2^-24 (the middle term is what
  * subnormal products lose); `ulps` counts units in the last place of the reference, subnormals counting 2^-149;
- * `absolute` is a distance.
+ * `absolute` is a distance. `terms` holds for finite inputs: a convolution here multiplies the zeros of its padding, so
+ * an infinite or NaN weight makes NaN of a border that the reference, which skips them, leaves finite.
  */
 export type Bound = "exact" | { readonly terms: number } | { readonly ulps: number } | { readonly absolute: number };
 

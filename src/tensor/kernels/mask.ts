@@ -1,3 +1,4 @@
+import { sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
 import { floats } from "./staging.ts";
@@ -16,7 +17,7 @@ function comparison(fill: Compare): FastKernel {
       const arrays = floats(inputs);
       if (!arrays) return undefined;
       const [a, b] = arrays as [Float32Array, Float32Array];
-      const size = meta!.shape.reduce((n, d) => n * d, 1);
+      const size = sizeOf(meta!.shape);
       const [stepA, stepB] = [stepOf(a.length, size), stepOf(b.length, size)];
       if (size === 0 || stepA === undefined || stepB === undefined) return undefined;
       const y = new Uint8Array(size);
@@ -33,7 +34,7 @@ const where: FastKernel = {
     const [condition, ...rest] = inputs;
     const arrays = floats(rest);
     const mask = condition!.data;
-    const size = meta!.shape.reduce((n, d) => n * d, 1);
+    const size = sizeOf(meta!.shape);
     if (!arrays || size === 0 || mask.length !== size) return undefined;
     const [a, b] = arrays as [Float32Array, Float32Array];
     const [stepA, stepB] = [stepOf(a.length, size), stepOf(b.length, size)];

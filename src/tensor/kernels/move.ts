@@ -2,7 +2,7 @@ import type { IndexAttrs } from "../ops/gather.ts";
 import type { InterpolateAttrs } from "../ops/interpolate.ts";
 import type { PadAttrs } from "../ops/pad.ts";
 import type { SliceAttrs } from "../ops/slice.ts";
-import { broadcastStrides, splitAt, stridesOf } from "../shape.ts";
+import { broadcastStrides, sizeOf, splitAt, stridesOf } from "../shape.ts";
 import { allocate, type Data, type Meta, Tensor } from "../tensor.ts";
 import { type Axis, mergeAxes, walk } from "./axes.ts";
 import type { FastKernel } from "./index.ts";
@@ -34,11 +34,11 @@ function placeStrided(y: Data, x: Data, shape: readonly number[], strides: reado
   });
 }
 
-/** A kernel that fills one fresh output of any dtype; exact, since it only moves values. */
+/** A kernel that fills one fresh output of any dtype; exact, since it moves values or adds them in the order of the reference. */
 function mover(fill: (inputs: readonly Tensor[], attrs: unknown, y: Data, meta: Meta) => boolean): FastKernel {
   return {
     run(inputs, attrs, [meta]) {
-      const size = meta!.shape.reduce((n, d) => n * d, 1);
+      const size = sizeOf(meta!.shape);
       if (size === 0 || inputs[0]!.size === 0) return undefined;
       const y = allocate(meta!.dtype, size);
       return fill(inputs, attrs, y, meta!) ? [new Tensor(meta!.shape, meta!.dtype, y)] : undefined;
@@ -87,7 +87,7 @@ const pad = mover(([x], attrs, y, { shape }) => {
   const { value } = attrs as PadAttrs;
   const frame = frameOf(shape, attrs as PadAttrs);
   if (!frame) return false;
-  if (value !== 0) y.fill(value);
+  if (!Object.is(value, 0)) y.fill(value);
   placeStrided(x!.data, y, x!.shape, ...frame);
   return true;
 });
@@ -159,7 +159,7 @@ const indexSelect = mover(([x, index], attrs, y) => {
   return true;
 });
 
-/** Kernels that only move values, by op name. */
+/** Kernels that move values, and the adjoints of those moves, by op name. */
 export const moveKernels: Readonly<Record<string, FastKernel>> = {
   ...{ slice, sliceInputGrad, permute, expand, pad, padInputGrad, interpolate, interpolateInputGrad, indexSelect },
 };

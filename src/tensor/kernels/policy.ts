@@ -1,11 +1,12 @@
 import type { Meta, Tensor } from "../tensor.ts";
 import { kernels } from "./index.ts";
 
-/** "auto" runs an emitted kernel wherever one supports the call; "reference" never does. */
+/** "auto" runs a fast kernel wherever one supports the call; "reference" never does. */
 export type KernelPolicy = "auto" | "reference";
 
 let policy: KernelPolicy = "auto";
 
+/** The policy in force. */
 export const kernelPolicy = (): KernelPolicy => policy;
 
 /** Runs `f` under another policy and restores the old one, also when `f` throws. */

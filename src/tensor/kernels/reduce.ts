@@ -1,5 +1,5 @@
 import type { ReduceAttrs } from "../ops/reduce.ts";
-import { stridesOf } from "../shape.ts";
+import { sizeOf, stridesOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { mergeAxes, walk } from "./axes.ts";
 import type { FastKernel } from "./index.ts";
@@ -25,7 +25,7 @@ function reduction(fold: Fold): FastKernel {
       const into = stridesOf(shape.map((d, i) => (dim.includes(i) ? 1 : d))).map((s, i) => (dim.includes(i) ? 0 : s));
       const axes = mergeAxes(shape, [into]);
       const [length, steps] = axes[axes.length - 1]!;
-      const sums = new Float64Array(meta!.shape.reduce((n, d) => n * d, 1)).fill(fold.start);
+      const sums = new Float64Array(sizeOf(meta!.shape)).fill(fold.start);
       let from = 0;
       walk(axes.slice(0, -1), [0], ([to]) => {
         if (steps[0] === 0) sums[to!] = fold.run(sums[to!]!, x, from, length);

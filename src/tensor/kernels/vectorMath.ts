@@ -100,7 +100,8 @@ const SIGMOID_Q = [
 
 /**
  * 1 / (1 + e^-x) within an absolute 2^-22, by the same steps as the common runtimes: a network quantized after
- * sigmoids lands on the same codes there.
+ * sigmoids lands on the same codes there. The error of small values is as large as that of large ones: near 2^-22 and
+ * below no digit need be right.
  */
 export function sigmoid(f: FunctionBuilder, x: Local<"v128">): Vector {
   const bounded = f.let(below(above(x, f32x4(-18)), f32x4(18)));

@@ -44,7 +44,7 @@ function reach(o: number, axis: 0 | 1, size: number, { kernel, stride, padding }
   return [Math.max(start, 0), Math.min(end, size), end - start];
 }
 
-/** Calls `visit(output, rows, columns, divisor)` for every window; rows count through all planes. */
+/** Calls `visit(output, rows, columns, divisor)` for every window; rows count through all planes; divisor 0 means nothing to average. */
 function eachWindow(
   x: readonly number[],
   y: readonly number[],
@@ -58,7 +58,7 @@ function eachWindow(
       const [y0, y1, high] = reach(i, 0, h, attrs);
       for (let j = 0; j < ow; j++) {
         const [x0, x1, wide] = reach(j, 1, w, attrs);
-        const divisor = attrs.countIncludePad ? high * wide : (y1 - y0) * (x1 - x0);
+        const divisor = attrs.countIncludePad ? high * wide : Math.max(0, y1 - y0) * Math.max(0, x1 - x0);
         visit((p * oh + i) * ow + j, [p * h + y0, p * h + y1], [x0, x1], divisor);
       }
     }
@@ -80,7 +80,7 @@ function drawGeometry(draw: Draw): { x: number[]; attrs: AvgPool2dAttrs } {
   };
 }
 
-/** Mean over windows of x [N, C, H, W], accumulated in double. */
+/** Mean over windows of x [N, C, H, W], accumulated in double; 0 for a window of padding only. */
 export const avgPool2d: Op<AvgPool2dAttrs, (x: Tensor, options: AvgPool2dOptions) => Tensor> = defineOp(
   {
     name: "avgPool2d",
@@ -95,7 +95,7 @@ export const avgPool2d: Op<AvgPool2dAttrs, (x: Tensor, options: AvgPool2dOptions
       eachWindow(x.shape, y.shape, attrs, (iy, rows, columns, divisor) => {
         let sum = 0;
         for (let r = rows[0]; r < rows[1]; r++) for (let s = columns[0]; s < columns[1]; s++) sum += x.data[r * w + s];
-        y.data[iy] = sum / divisor;
+        y.data[iy] = divisor === 0 ? 0 : sum / divisor;
       });
     },
     vjp: ([g], { inputs: [x], attrs }) => [g && avgPool2dInputGrad(g, { ...attrs, inputSize: [x.shape[2], x.shape[3]] })],

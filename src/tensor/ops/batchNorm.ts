@@ -1,6 +1,8 @@
+import { ShapeError } from "../../errors.ts";
 import { type Draw, drawTensor } from "../draw.ts";
 import { defineOp, type Op } from "../op.ts";
 import { requireFloat, requireSameDtype, requireShape } from "../require.ts";
+import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { add, mul, sub } from "./binary.ts";
 import { sum } from "./reduce.ts";
@@ -46,15 +48,16 @@ export const batchNorm: Op<
     name: "batchNorm",
     infer([x, ...parameters]) {
       requireFloat("batchNorm", "x", x);
+      if (x.shape.length < 2) throw new ShapeError("batchNorm", `x must have rank >= 2, got ${x.dtype}${formatShape(x.shape)}`);
       parameters.forEach((p, i) => {
-        requireSameDtype("batchNorm", x, p);
+        requireSameDtype("batchNorm", x, p, ["x", NAMES[i]]);
         requireShape("batchNorm", NAMES[i], p, [x.shape[1]]);
       });
       return [{ shape: x.shape, dtype: x.dtype }];
     },
     reference([x, gamma, beta, mean, variance], { eps }, [y]) {
       const channels = x.shape[1];
-      const inner = x.shape.slice(2).reduce((n, d) => n * d, 1);
+      const inner = sizeOf(x.shape.slice(2));
       for (let i = 0; i < y.data.length; i++) {
         const c = Math.floor(i / inner) % channels;
         y.data[i] = ((x.data[i] - mean.data[c]) / Math.sqrt(variance.data[c] + eps)) * gamma.data[c] + beta.data[c];

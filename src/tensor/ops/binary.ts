@@ -101,10 +101,13 @@ export const div: Binary = binary(
     b: awayFromZero,
   },
 );
-/** a ** b, broadcasting; the gradient of an exponent 0 is 0 also at a = 0. */
+/** IEEE 754's pow: unlike `**`, a base 1 gives 1 for every exponent and a base -1 for infinite ones. */
+const power = (a: number, b: number): number => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
+
+/** a to the power b, broadcasting; 1 where a is 1, also for a NaN b. The gradient of an exponent 0 is 0 also at a = 0. */
 export const pow: Binary = binary(
   "pow",
-  (a, b) => a ** b,
+  power,
   (g, a, b, y) => [
     () => where(equal(b, 0), 0, mul(mul(g, b), pow(a, sub(b, 1)))),
     () => where(equal(a, 0), 0, mul(mul(g, y), log(where(equal(a, 0), 1, a)))),

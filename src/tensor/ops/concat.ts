@@ -17,15 +17,15 @@ export const concat: Op<ConcatAttrs, (xs: readonly Tensor[], options: ConcatAttr
     name: "concat",
     infer(inputs, { dim }) {
       const [first] = inputs;
-      for (const x of inputs) {
-        requireSameDtype("concat", first, x);
+      inputs.forEach((x, k) => {
+        requireSameDtype("concat", first, x, ["xs[0]", `xs[${k}]`]);
         if (x.shape.length !== first.shape.length || x.shape.some((d, i) => i !== dim && d !== first.shape[i])) {
           throw new ShapeError(
             "concat",
             `all inputs must agree outside dim ${dim}, got ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
           );
         }
-      }
+      });
       const total = inputs.reduce((n, x) => n + x.shape[dim], 0);
       return [{ shape: first.shape.map((d, i) => (i === dim ? total : d)), dtype: first.dtype }];
     },

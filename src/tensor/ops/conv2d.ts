@@ -46,7 +46,7 @@ export function convShape(op: string, x: readonly number[], weight: readonly num
 
 function requireConvPair(op: string, a: Meta, b: Meta, names: readonly [string, string]): void {
   requireFloat(op, names[0], a);
-  requireSameDtype(op, a, b);
+  requireSameDtype(op, a, b, names);
   requireRank(op, names[0], a, 4);
   requireRank(op, names[1], b, 4);
 }
@@ -77,7 +77,7 @@ export const conv2d: Op<Conv2dAttrs, (x: Tensor, weight: Tensor, options?: Conv2
     infer([x, weight, bias], attrs) {
       requireConvPair("conv2d", x, weight, ["x", "weight"]);
       if (bias) {
-        requireSameDtype("conv2d", x, bias);
+        requireSameDtype("conv2d", x, bias, ["x", "bias"]);
         requireShape("conv2d", "bias", bias, [weight.shape[0]]);
       }
       return [{ shape: convShape("conv2d", x.shape, weight.shape, attrs), dtype: x.dtype }];
@@ -115,6 +115,7 @@ export const conv2d: Op<Conv2dAttrs, (x: Tensor, weight: Tensor, options?: Conv2
       run(options.bias ? [x, weight, options.bias] : [x, weight], conv2dAttrs("conv2d", options))[0],
 );
 
+/** Geometry of the convolution, and the size its output does not tell. */
 export interface Conv2dInputGradAttrs extends Conv2dAttrs {
   /** [H, W] of the convolution's input. */
   readonly inputSize: Pair;
@@ -155,6 +156,7 @@ export const conv2dInputGrad: Op<Conv2dInputGradAttrs, (g: Tensor, weight: Tenso
   (run) => (g: Tensor, weight: Tensor, attrs: Conv2dInputGradAttrs) => run([g, weight], attrs)[0],
 );
 
+/** Geometry of the convolution, and the kernel size its output does not tell. */
 export interface Conv2dWeightGradAttrs extends Conv2dAttrs {
   /** [kh, kw] of the convolution's weight. */
   readonly kernelSize: Pair;

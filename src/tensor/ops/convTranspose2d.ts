@@ -9,6 +9,7 @@ import { type Pair, type PairOption, toPair } from "../window.ts";
 import { type Conv2dAttrs, type Conv2dOptions, conv2d, conv2dAttrs, conv2dWeightGrad, convShape, drawConv } from "./conv2d.ts";
 import { sum } from "./reduce.ts";
 
+/** Geometry of the convolution this op is the adjoint of. */
 export interface ConvTranspose2dAttrs extends Conv2dAttrs {
   /** Rows and columns added at the bottom and right of the output. */
   readonly outputPadding: Pair;
@@ -21,10 +22,16 @@ function transposeShape(x: readonly number[], weight: readonly number[], attrs: 
   const size = [0, 1].map(
     (i) => (x[2 + i] - 1) * stride[i] - padding[2 * i] - padding[2 * i + 1] + dilation[i] * (weight[2 + i] - 1) + outputPadding[i] + 1,
   );
-  if (weight[0] !== x[1] || size.some((d) => d < 1) || outputPadding.some((p, i) => p >= stride[i])) {
+  if (weight[0] !== x[1]) {
+    throw new ShapeError(op, `weight must be [Ci, Co/groups, kh, kw] with Ci = ${x[1]}, got ${formatShape(weight)} (x ${formatShape(x)})`);
+  }
+  if (outputPadding.some((p, i) => p >= stride[i])) {
+    throw new ShapeError(op, `outputPadding must lie below stride ${formatShape(stride)}, got ${formatShape(outputPadding)}`);
+  }
+  if (size.some((d) => d < 1)) {
     throw new ShapeError(
       op,
-      `weight must be [Ci, Co/groups, kh, kw] and outputPadding below stride, got x ${formatShape(x)}, weight ${formatShape(weight)}, outputPadding ${formatShape(outputPadding)}`,
+      `the output must have at least one row and column, got ${formatShape(size)} (x ${formatShape(x)}, weight ${formatShape(weight)}, padding ${formatShape(padding)})`,
     );
   }
   return [x[0], weight[1] * groups, ...size];
@@ -43,14 +50,17 @@ export const convTranspose2d: Op<
     infer([x, weight, bias], attrs) {
       const op = "convTranspose2d";
       requireFloat(op, "x", x);
-      requireSameDtype(op, x, weight);
+      requireSameDtype(op, x, weight, ["x", "weight"]);
       requireRank(op, "x", x, 4);
       requireRank(op, "weight", weight, 4);
       const shape = transposeShape(x.shape, weight.shape, attrs);
       if (x.shape[1] % attrs.groups !== 0) {
         throw new ShapeError(op, `groups must divide the ${x.shape[1]} input channels, got ${attrs.groups}`);
       }
-      if (bias) requireShape(op, "bias", bias, [shape[1]]);
+      if (bias) {
+        requireSameDtype(op, x, bias, ["x", "bias"]);
+        requireShape(op, "bias", bias, [shape[1]]);
+      }
       return [{ shape, dtype: x.dtype }];
     },
     reference([x, weight, bias], attrs, [y]) {

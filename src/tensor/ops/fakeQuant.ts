@@ -29,8 +29,8 @@ function layout(x: Meta, axis: number | null): [number, number] {
 
 function inferFakeQuant([x, scale, zeroPoint]: readonly Meta[], { qmin, qmax, axis }: FakeQuantAttrs): Meta[] {
   requireFloat("fakeQuant", "x", x);
-  requireSameDtype("fakeQuant", x, scale);
-  requireSameDtype("fakeQuant", x, zeroPoint);
+  requireSameDtype("fakeQuant", x, scale, ["x", "scale"]);
+  requireSameDtype("fakeQuant", x, zeroPoint, ["x", "zeroPoint"]);
   const wanted = axis === null ? 1 : x.shape[axis];
   for (const [name, p] of [
     ["scale", scale],
@@ -66,7 +66,8 @@ function gradients(
   const back = (d: Tensor, p: Tensor) => reshape(sumTo(d, axis === null ? p.shape : s.shape), { shape: p.shape });
   const ds = () => mul(g, sub(sub(clamp(code, { min: qmin, max: qmax }), z), where(inside, v, 0)));
   return [
-    wants[0] ? where(inside, g, 0) : undefined,
+    // One scale [1] broadcasts a scalar x to [1].
+    wants[0] ? sumTo(where(inside, g, 0), x.shape) : undefined,
     wants[1] ? back(ds(), scale) : undefined,
     wants[2] ? back(where(inside, 0, mul(mul(g, s), -1)), zeroPoint) : undefined,
   ];
@@ -88,7 +89,7 @@ function surrogate({
     const s = aligned(scale, x, axis);
     const z = aligned(zeroPoint, x, axis);
     const q = where(below, sub(qmin, z), where(above, sub(qmax, z), add(div(x, s), residual)));
-    return [mul(q, s)];
+    return [sumTo(mul(q, s), x.shape)];
   };
 }
 

@@ -81,7 +81,7 @@ export const scatterAdd: Op<IndexAttrs, (x: Tensor, index: Tensor, src: Tensor, 
     name: "scatterAdd",
     infer([x, index, src], { dim }) {
       requireInside("scatterAdd", x, index, dim);
-      requireSameDtype("scatterAdd", x, src);
+      requireSameDtype("scatterAdd", x, src, ["x", "src"]);
       requireShape("scatterAdd", "src", src, index.shape);
       return [{ shape: x.shape, dtype: x.dtype }];
     },

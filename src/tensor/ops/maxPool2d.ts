@@ -4,8 +4,11 @@ import { requireFloat, requireRank } from "../require.ts";
 import type { Meta, Tensor } from "../tensor.ts";
 import { zeros } from "../tensor.ts";
 import { type Padding, type PaddingOption, type Pair, type PairOption, toPadding, toPair, windowCount } from "../window.ts";
+import { maximum } from "./binary.ts";
+import { less } from "./compare.ts";
 import { scatterAdd } from "./gather.ts";
 import { reshape } from "./reshape.ts";
+import { where } from "./where.ts";
 
 /** Fully normalised geometry; padding is [top, bottom, left, right]. */
 export interface MaxPool2dAttrs {
@@ -47,11 +50,19 @@ function inside(start: number, dilation: number, kernel: number, size: number): 
   return [Math.max(0, Math.ceil(-start / dilation)), Math.min(kernel, Math.ceil((size - start) / dilation))];
 }
 
-/** Offset h · W + w of the first maximum of every window, or of its last NaN; -1 for a window of padding only. */
-function firstMaxima(x: Tensor, { kernel, stride, padding, dilation }: MaxPool2dAttrs, shape: readonly number[]): Int32Array {
+/**
+ * Every window's maximum, and the offset h · W + w of the first element equal to it, or of the last NaN; -Infinity and -1
+ * for a window of padding only. 0 counts as larger than -0 in the maximum and as equal to it in the offset.
+ */
+function firstMaxima(
+  x: Tensor,
+  { kernel, stride, padding, dilation }: MaxPool2dAttrs,
+  shape: readonly number[],
+): { maxima: Float64Array; found: Int32Array } {
   const [n, c, oh, ow] = shape;
   const [h, w] = x.shape.slice(2);
   const found = new Int32Array(n * c * oh * ow).fill(-1);
+  const maxima = new Float64Array(found.length);
   for (let i = 0; i < found.length; i++) {
     const plane = Math.floor(i / (oh * ow)) * h * w;
     const top = (Math.floor(i / ow) % oh) * stride[0] - padding[0];
@@ -63,15 +74,20 @@ function firstMaxima(x: Tensor, { kernel, stride, padding, dilation }: MaxPool2d
       for (let s = s0; s < s1; s++) {
         const at = (top + r * dilation[0]) * w + left + s * dilation[1];
         const v = x.data[plane + at];
-        if (v > best || Number.isNaN(v) || found[i] < 0) {
-          best = v;
-          found[i] = at;
-        }
+        if (v > best || Number.isNaN(v) || found[i] < 0) found[i] = at;
+        best = Math.max(best, v);
       }
     }
+    maxima[i] = best;
   }
-  return found;
+  return { maxima, found };
 }
+
+/** Indices with those of padding moved to 0, and the cotangent with zeros in their place. */
+const insideOnly = (indices: Tensor, g: Tensor): { at: Tensor; u: Tensor } => ({
+  at: maximum(indices, 0),
+  u: where(less(indices, 0), 0, g),
+});
 
 function drawPool(draw: Draw): Call<MaxPool2dAttrs> {
   const kernel: Pair = [draw.int(1, 3), draw.int(1, 3)];
@@ -87,21 +103,24 @@ const tooSmall = (draw: Draw): Call<MaxPool2dAttrs> => ({
   attrs: attrsOf("maxPool2d", { kernel: 3 }),
 });
 
-/** Maximum over windows of x [N, C, H, W]; padding counts as -Infinity; the gradient goes to the first maximum of a window. */
+/**
+ * Maximum over windows of x [N, C, H, W]; padding counts as -Infinity, and 0 as larger than -0. The gradient goes to the
+ * first maximum of a window, and nowhere from a window of padding only.
+ */
 export const maxPool2d: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2dOptions) => Tensor> = defineOp(
   {
     name: "maxPool2d",
     infer: ([x], attrs) => [{ shape: outShape("maxPool2d", x, attrs), dtype: x.dtype }],
     reference([x], attrs, [y]) {
-      const from = firstMaxima(x, attrs, y.shape);
-      const [plane, outPlane] = [x.shape[2] * x.shape[3], y.shape[2] * y.shape[3]];
-      for (let i = 0; i < from.length; i++) y.data[i] = from[i] < 0 ? -Infinity : x.data[Math.floor(i / outPlane) * plane + from[i]];
+      y.data.set(firstMaxima(x, attrs, y.shape).maxima);
     },
     vjp([g], { inputs: [x], attrs }) {
-      if (!g) return [undefined];
+      if (!g || x.size === 0) return [undefined];
       const [n, c, h, w] = x.shape;
-      const rows = reshape(maxPool2dIndices(x, attrs), { shape: [n, c, g.shape[2] * g.shape[3]] });
-      const spread = scatterAdd(zeros([n, c, h * w], g.dtype), rows, reshape(g, { shape: rows.shape }), { dim: 2 });
+      const indices = maxPool2dIndices(x, attrs);
+      const { at, u } = indices.data.includes(-1) ? insideOnly(indices, g) : { at: indices, u: g };
+      const rows = reshape(at, { shape: [n, c, g.shape[2] * g.shape[3]] });
+      const spread = scatterAdd(zeros([n, c, h * w], g.dtype), rows, reshape(u, { shape: rows.shape }), { dim: 2 });
       return [reshape(spread, { shape: x.shape })];
     },
     smooth: false,
@@ -117,7 +136,7 @@ export const maxPool2dIndices: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2d
     name: "maxPool2dIndices",
     infer: ([x], attrs) => [{ shape: outShape("maxPool2dIndices", x, attrs), dtype: "i32" }],
     reference([x], attrs, [y]) {
-      y.data.set(firstMaxima(x, attrs, y.shape));
+      y.data.set(firstMaxima(x, attrs, y.shape).found);
     },
     vjp: "none",
     sample: drawPool,

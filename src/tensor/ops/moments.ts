@@ -2,20 +2,19 @@ import { normalizeAxis } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { div, mul, sub } from "./binary.ts";
 import { concat } from "./concat.ts";
-import { mean, type ReduceOptions, reduceAttrs, sum } from "./reduce.ts";
+import { countOf, mean, type ReduceOptions, reduceAttrs, sum } from "./reduce.ts";
 import { reshape } from "./reshape.ts";
 import { slice } from "./slice.ts";
 import { sqrt, square } from "./unary.ts";
 
 /** `correction` is subtracted from the count in the divisor: 1 (default) is unbiased, 0 biased. */
-export type VarianceOptions = ReduceOptions & { readonly correction?: number };
+type VarianceOptions = ReduceOptions & { readonly correction?: number };
 
 /** Variance over `dim`, by the two-pass formula. */
 export function variance(x: Tensor, { dim, keepdim = false, correction = 1 }: VarianceOptions = {}): Tensor {
   const attrs = reduceAttrs("variance", x, { dim });
-  const count = attrs.dim.reduce((n, d) => n * x.shape[d], 1);
   const centered = sub(x, mean(x, { dim: attrs.dim, keepdim: true }));
-  return div(sum(square(centered), { dim: attrs.dim, keepdim }), count - correction);
+  return div(sum(square(centered), { dim: attrs.dim, keepdim }), countOf(x, attrs) - correction);
 }
 
 /** Standard deviation over `dim`: the root of `variance`. */

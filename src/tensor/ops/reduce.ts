@@ -33,6 +33,9 @@ export function reduceAttrs(op: string, x: Meta, { dim, keepdim = false }: Reduc
   return { dim: axes.filter((d, i) => d !== axes[i - 1]), keepdim };
 }
 
+/** How many elements of x each output of a reduction takes in. */
+export const countOf = (x: Meta, { dim }: ReduceAttrs): number => dim.reduce((n, d) => n * x.shape[d], 1);
+
 /** Repeats a reduced tensor over the axes it lost. */
 function spread(y: Tensor, x: Tensor, { dim }: ReduceAttrs): Tensor {
   return expand(reshape(y, { shape: reducedShape(x.shape, dim, true) }), { shape: x.shape });
@@ -68,11 +71,11 @@ function reduction({ name, reduce, backward, draw: value = drawTensor, smooth = 
   const def: OpDef<ReduceAttrs> = {
     name,
     infer: ([x], attrs) => inferReduce(name, emptyAllowed, x, attrs),
-    reference([x], { dim }, [y]) {
-      const into = reducedOffsets(x.shape, dim);
+    reference([x], attrs, [y]) {
+      const into = reducedOffsets(x.shape, attrs.dim);
       const sums = new Float64Array(y.size).fill(reduce.start);
       for (let i = 0; i < x.size; i++) sums[into[i]] = reduce.step(sums[into[i]], x.data[i]);
-      const count = dim.reduce((n, d) => n * x.shape[d], 1);
+      const count = countOf(x, attrs);
       for (let i = 0; i < y.size; i++) y.data[i] = reduce.finish ? reduce.finish(sums[i], count) : sums[i];
     },
     vjp: ([g], { inputs: [x], outputs: [y], attrs }) => [g && backward(g, x, y, attrs)],
@@ -87,8 +90,6 @@ function reduction({ name, reduce, backward, draw: value = drawTensor, smooth = 
         run([x], reduceAttrs(name, x, options))[0],
   );
 }
-
-const countOf = (x: Meta, { dim }: ReduceAttrs): number => dim.reduce((n, d) => n * x.shape[d], 1);
 
 /** Sum over `dim`, accumulated in double; 0 over no elements. */
 export const sum: Reduction = reduction({

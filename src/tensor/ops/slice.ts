@@ -21,11 +21,18 @@ interface SliceOptions {
 
 const countOf = ({ start, end, step }: SliceAttrs): number => Math.max(0, Math.ceil((end - start) / step));
 
+function requireBound(name: string, value: number): void {
+  if (Number.isInteger(value) || Math.abs(value) === Infinity) return;
+  throw new ArgumentError("slice", `${name} must be an integer or infinite, got ${value}`);
+}
+
 /** Python's rules: negative bounds count from the end, bounds outside are clipped. */
 function resolve(x: Meta, { dim, start = 0, end = Infinity, step = 1 }: SliceOptions): SliceAttrs {
   const axis = normalizeAxis("slice", dim, x.shape.length);
   const length = x.shape[axis];
   if (!Number.isInteger(step) || step < 1) throw new ArgumentError("slice", `step must be an integer >= 1, got ${step}`);
+  requireBound("start", start);
+  requireBound("end", end);
   const bound = (v: number) => Math.min(Math.max(v < 0 ? v + length : v, 0), length);
   return { dim: axis, start: bound(start), end: Math.max(bound(start), bound(end)), step };
 }
@@ -37,7 +44,10 @@ function drawSlice(draw: Draw): { shape: number[]; attrs: SliceAttrs } {
   return { shape, attrs: { dim, start, end: draw.int(start, shape[dim]), step: draw.int(1, 3) } };
 }
 
-/** Elements start, start + step, ... below end along one axis; bounds follow Python. Any dtype. */
+/**
+ * Elements start, start + step, ... below end along one axis; bounds follow Python, or are infinite. Any dtype.
+ * Errors: ArgumentError for a bound or step that is no integer.
+ */
 export const slice: Op<SliceAttrs, (x: Tensor, options: SliceOptions) => Tensor> = defineOp(
   {
     name: "slice",
@@ -45,7 +55,7 @@ export const slice: Op<SliceAttrs, (x: Tensor, options: SliceOptions) => Tensor>
       if (attrs.dim >= x.shape.length || attrs.start < 0 || attrs.end > x.shape[attrs.dim]) {
         throw new ShapeError(
           "slice",
-          `[${attrs.start}, ${attrs.end}) must lie inside axis ${attrs.dim} of ${formatShape(x.shape)}, got bounds outside`,
+          `bounds must lie in [0, ${x.shape[attrs.dim] ?? 0}], got ${attrs.start} and ${attrs.end} (axis ${attrs.dim} of x ${formatShape(x.shape)})`,
         );
       }
       return [{ shape: x.shape.map((d, i) => (i === attrs.dim ? countOf(attrs) : d)), dtype: x.dtype }];

@@ -95,11 +95,14 @@ const logistic = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.
 
 /** 1 / (1 + e⁻ˣ), without overflow at either end. */
 export const sigmoid: Unary = unary("sigmoid", logistic, (g, _, y) => mul(g, mul(y, sub(1, y))));
-/** log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). */
+/**
+ * log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). The gradient sigmoid(-x) is taken as e^logSigmoid(-x): exact in relative
+ * terms also where it is small.
+ */
 export const logSigmoid: Unary = unary(
   "logSigmoid",
   (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))),
-  (g, x) => mul(g, sigmoid(neg(x))),
+  (g, x) => mul(g, exp(logSigmoid(neg(x)))),
 );
 /** x · sigmoid(x). */
 export const silu: Unary = unary(

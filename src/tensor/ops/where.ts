@@ -2,7 +2,7 @@ import { DTypeError } from "../../errors.ts";
 import { drawShape, drawTensor } from "../draw.ts";
 import { defineOp, type Op } from "../op.ts";
 import { requireSameDtype } from "../require.ts";
-import { broadcastShapes, broadcastStrides } from "../shape.ts";
+import { broadcastShapes, broadcastStrides, sizeOf } from "../shape.ts";
 import { scalar, Tensor } from "../tensor.ts";
 import { offsets } from "../walk.ts";
 import type { Operand } from "./binary.ts";
@@ -33,11 +33,10 @@ export const where: Op<NoAttrs, (condition: Tensor, a: Operand, b: Operand) => T
     ],
     sample(draw) {
       const shape = drawShape(draw, 0, 3);
-      const size = shape.reduce((n, d) => n * d, 1);
       const c = new Tensor(
         shape,
         "u8",
-        Uint8Array.from({ length: size }, () => (draw.bool() ? 1 : 0)),
+        Uint8Array.from({ length: sizeOf(shape) }, () => (draw.bool() ? 1 : 0)),
       );
       return { inputs: [c, drawTensor(draw, shape), drawTensor(draw, draw.bool() ? shape : [])], attrs: {} };
     },

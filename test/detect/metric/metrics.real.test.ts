@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Box, type CocoStats, cocoEvaluate, vocAp } from "../../../src/detect/index.ts";
 
-const folder = join(process.env.INLIERQ_DATA ?? "", "metrics-golden");
-const present = process.env.INLIERQ_DATA !== undefined && existsSync(folder);
+const root = process.env.INLIERQ_DATA ?? "";
+const folder = join(root, "metrics-golden");
+const present = root !== "" && existsSync(folder);
 const json = <T>(...path: string[]): T => JSON.parse(readFileSync(join(folder, ...path), "utf8")) as T;
 
 interface Row {
@@ -13,7 +14,7 @@ interface Row {
   readonly bbox: readonly [number, number, number, number];
 }
 
-describe.skipIf(!present)("metric fixtures (set INLIERQ_DATA to run)", () => {
+describe.skipIf(!present)("metric fixtures (needs INLIERQ_DATA/metrics-golden)", () => {
   test("the twelve COCO numbers of 100 pictures", () => {
     interface Truth {
       readonly images: readonly { readonly id: number }[];

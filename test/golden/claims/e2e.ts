@@ -4,7 +4,7 @@ import { record } from "../../../src/autograd/index.ts";
 import { Graph } from "../../../src/graph/index.ts";
 import { topKNllPerImage } from "../../../src/nn/index.ts";
 import { importOnnx } from "../../../src/onnx/index.ts";
-import { chooseQParams, makeScheme, type Range, saliency } from "../../../src/quant/index.ts";
+import { chooseQParams, makeScheme, saliency } from "../../../src/quant/index.ts";
 import {
   add,
   batchNorm,
@@ -20,6 +20,7 @@ import {
   type Tensor,
   variance,
 } from "../../../src/tensor/index.ts";
+import { rangeOf } from "../../quant/range.ts";
 import { type RawTensor, valuesOf } from "../case.ts";
 import { type Claim, type Claims, disagreement, type LoadedCase } from "../runner.ts";
 
@@ -150,18 +151,6 @@ function calibrated(c: LoadedCase, calibration: Tensor): Map<string, LayerGrid> 
     });
   }
   return grids;
-}
-
-function rangeOf(x: Tensor, axis: number | null): Range {
-  const channels = axis === null ? 1 : x.shape[axis];
-  const inner = axis === null ? x.size : x.shape.slice(axis + 1).reduce((a, d) => a * d, 1);
-  const range = { min: new Float64Array(channels).fill(Infinity), max: new Float64Array(channels).fill(-Infinity) };
-  for (let i = 0; i < x.size; i++) {
-    const k = Math.floor(i / inner) % channels;
-    range.min[k] = Math.min(range.min[k], x.data[i]);
-    range.max[k] = Math.max(range.max[k], x.data[i]);
-  }
-  return range;
 }
 
 function quantizedNet(c: LoadedCase, grids: ReadonlyMap<string, LayerGrid>): Apply {

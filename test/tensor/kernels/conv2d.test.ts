@@ -4,6 +4,7 @@ import { Rng, randn, type Tensor } from "../../../src/tensor/index.ts";
 import { kernels } from "../../../src/tensor/kernels/index.ts";
 import { type Conv2dAttrs, conv2d, conv2dInputGrad, conv2dWeightGrad } from "../../../src/tensor/ops/conv2d.ts";
 import { convTranspose2d } from "../../../src/tensor/ops/convTranspose2d.ts";
+import { runs } from "../../runs.ts";
 import { expectParity } from "./parity.ts";
 
 interface Case {
@@ -67,7 +68,7 @@ describe("convolution kernels", () => {
         const outChannels = depthwise ? channels[0] * (1 + (channels[1] % 2)) : groups * channels[1];
         expectAll({ x: [batch, inChannels, ...size], outChannels, kernel, attrs }, seed);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { test } from "vitest";
 import { Rng, randn } from "../../../src/tensor/index.ts";
 import { matmul } from "../../../src/tensor/ops/matmul.ts";
+import { runs } from "../../runs.ts";
 import { expectParity } from "./parity.ts";
 
 test("matmul holds its bound over random sizes and broadcast batches", () => {
@@ -18,7 +19,7 @@ test("matmul holds its bound over random sizes and broadcast batches", () => {
         expectParity(matmul.def, [randn([...batch[0]!, m, k], rng), randn([...batch[1]!, k, n], rng)], {});
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 

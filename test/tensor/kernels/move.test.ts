@@ -8,27 +8,79 @@ import { expand } from "../../../src/tensor/ops/expand.ts";
 import { indexSelect, scatterAdd } from "../../../src/tensor/ops/gather.ts";
 import { interpolate, interpolateInputGrad } from "../../../src/tensor/ops/interpolate.ts";
 import { maxPool2d, maxPool2dIndices } from "../../../src/tensor/ops/maxPool2d.ts";
-import { pad, padInputGrad } from "../../../src/tensor/ops/pad.ts";
+import { type PadAttrs, pad, padInputGrad } from "../../../src/tensor/ops/pad.ts";
 import { permute } from "../../../src/tensor/ops/permute.ts";
 import { amax, amin, mean, sum } from "../../../src/tensor/ops/reduce.ts";
 import { slice, sliceInputGrad } from "../../../src/tensor/ops/slice.ts";
 import { where } from "../../../src/tensor/ops/where.ts";
-import { expectParity, expectSameWhereSupported } from "./parity.ts";
+import { runs } from "../../runs.ts";
+import { expectParity, sameWhereSupported } from "./parity.ts";
 
 const rng = new Rng(11);
 
 describe("kernels that move, pick or fold values give the bits of the reference", () => {
   const ops: readonly { readonly def: AnyOp }[] = [
-    ...[slice, sliceInputGrad, permute, expand, pad, padInputGrad, indexSelect, scatterAdd, interpolate, interpolateInputGrad],
-    ...[maxPool2d, maxPool2dIndices, sum, mean, amax, amin, where, ...Object.values(compare)],
+    ...[slice, sliceInputGrad, permute, expand, scatterAdd, maxPool2d, maxPool2dIndices],
+    ...[sum, mean, amax, amin, where, ...Object.values(compare)],
   ];
   test.each(ops.map((op) => [op.def.name, op.def] as const))("%s on its own samples", (_, def) => {
+    let supported = 0;
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const { inputs, attrs } = def.sample(drawFrom(new Rng(seed)));
-        expectSameWhereSupported(def, inputs, attrs);
+        if (sameWhereSupported(def, inputs, attrs)) supported++;
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
+    );
+    expect(supported).toBeGreaterThan(0);
+  });
+
+  const small = fc.integer({ min: 1, max: 4 });
+  const shape = fc.tuple(small, small, small, small);
+  test("upsampling by powers of two, and its gradient", () => {
+    const factor = fc.constantFrom(1, 2, 4, 8);
+    fc.assert(
+      fc.property(shape, factor, factor, fc.integer(), ([n, c, h, w], down, across, seed) => {
+        const drawn = new Rng(seed);
+        const size = [h * down, w * across];
+        const attrs = { size, step: [1 / down, 1 / across], mode: "nearest", coordinate: "asymmetric", rounding: "floor" };
+        expectParity(interpolate.def, [randn([n, c, h, w], drawn)], attrs);
+        expectParity(interpolateInputGrad.def, [randn([n, c, ...size], drawn)], { ...attrs, inputSize: [h, w] });
+      }),
+      { numRuns: runs(60) },
+    );
+  });
+
+  test("padding that adds, and its gradient", () => {
+    const pads = fc.array(fc.nat(3), { minLength: 4, maxLength: 4 });
+    fc.assert(
+      fc.property(shape, pads, fc.constantFrom(0, -0, 114), fc.integer(), (inputShape, amounts, value, seed) => {
+        const x = randn(inputShape, new Rng(seed));
+        const attrs = { pads: amounts, mode: "constant", value };
+        expectParity(pad.def, [x], attrs);
+        expectParity(padInputGrad.def, [randn(pad.def.infer([x], attrs as PadAttrs)[0]!.shape, new Rng(seed))], { ...attrs, inputShape });
+      }),
+      { numRuns: runs(60) },
+    );
+  });
+
+  test("long rows by index", () => {
+    fc.assert(
+      fc.property(
+        small,
+        small,
+        fc.integer({ min: 24, max: 40 }),
+        fc.array(fc.nat(), { minLength: 1, maxLength: 6 }),
+        (outer, length, inner, picks) => {
+          const index = tensor(
+            picks.map((k) => k % length),
+            undefined,
+            "i32",
+          );
+          expectParity(indexSelect.def, [randn([outer, length, inner], rng), index], { dim: 1 });
+        },
+      ),
+      { numRuns: runs(60) },
     );
   });
 
