@@ -109,7 +109,7 @@ export const pow: Binary = binary(
   "pow",
   power,
   (g, a, b, y) => [
-    () => where(equal(b, 0), 0, mul(mul(g, b), pow(a, sub(b, 1)))),
+    () => mul(mul(g, b), pow(where(equal(b, 0), where(equal(a, 0), 1, a), a), sub(b, 1))),
     () => where(equal(a, 0), 0, mul(mul(g, y), log(where(equal(a, 0), 1, a)))),
   ],
   { a: positive },
