@@ -69,6 +69,10 @@ function watching(names: ReadonlySet<string>, into: Map<string, Tensor>) {
 
 function requireFinite(g: Tensor, tensor: string, sample: string): void {
   const data = g.data;
+  // 0 times anything finite is 0, so one sum tells whether there is something to look for.
+  let poison = 0;
+  for (let i = 0; i < data.length; i++) poison += 0 * data[i];
+  if (poison === 0) return;
   for (let i = 0; i < data.length; i++) {
     if (Number.isFinite(data[i])) continue;
     throw new ArgumentError("saliency", `gradients must be finite, got ${data[i]} at tensor "${tensor}" (sample "${sample}")`);

@@ -1,5 +1,5 @@
 import { DTypeError, ShapeError } from "../errors.ts";
-import { allocate, formatShape, normalizeAxis, sizeOf, Tensor } from "../tensor/index.ts";
+import { allocate, type Data, formatShape, normalizeAxis, sizeOf, Tensor } from "../tensor/index.ts";
 
 /**
  * The axis that runs over the elements of one volume (pixel, voxel, token), by rank: channels first for maps
@@ -27,13 +27,14 @@ export function saliency(gradient: Tensor, axis: number = volumeAxis(gradient.sh
   const length = gradient.shape[dim];
   const inner = sizeOf(gradient.shape.slice(dim + 1));
   const sums = new Float64Array(outer * inner);
-  for (let o = 0; o < outer; o++) {
-    for (let c = 0; c < length; c++) {
-      const base = (o * length + c) * inner;
-      for (let i = 0; i < inner; i++) sums[o * inner + i] += Math.abs(gradient.data[base + i]);
-    }
+  for (let line = 0; line < outer * length; line++) {
+    addMagnitudes(sums, Math.floor(line / length) * inner, gradient.data.subarray(line * inner, (line + 1) * inner));
   }
   const data = allocate(gradient.dtype, sums.length);
   data.set(sums);
   return new Tensor(shape, gradient.dtype, data);
+}
+
+function addMagnitudes(sums: Float64Array, to: number, values: Data): void {
+  for (let i = 0; i < values.length; i++) sums[to + i] += Math.abs(values[i]);
 }
