@@ -3,7 +3,7 @@ import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import { sizeOf } from "../shape.ts";
 import { type Meta, Tensor } from "../tensor.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
-import { allocatePacks, multiply, type Product, packA, roundUp, writeTable } from "./gemm.ts";
+import { allocatePacks, multiply, type Product, packA, roundUp, writeGrid, writeTable } from "./gemm.ts";
 import type { FastKernel } from "./index.ts";
 import { columnOffset, copyRows, isPlain, type Layout, layoutOf, padPlanes } from "./plane.ts";
 import { floats, stage, staged } from "./staging.ts";
@@ -34,11 +34,9 @@ export function geometryOf(x: readonly number[], weight: readonly number[], y: r
 const tapOffset = (g: Geometry, l: Layout, ky: number, kx: number): number =>
   4 * (ky * g.dilation[0] * l.row + columnOffset(l, kx * g.dilation[1]));
 
-/** Byte offset of the input pixel under tap (0, 0) of output pixel i. */
-export function pixelOffset(g: Geometry, l: Layout, i: number): number {
-  const oy = Math.floor(i / g.out[1]);
-  return 4 * (oy * g.stride[0] * l.row + (i - oy * g.out[1]));
-}
+/** Table of byte offsets of the input pixel under tap (0, 0), one per output pixel. */
+export const writePixels = (arena: Arena, g: Geometry, l: Layout): number =>
+  writeGrid(arena, g.out[0], 4 * g.stride[0] * l.row, g.out[1], 4);
 
 /** Byte offset of term (channel, ky, kx) inside the padded planes of a group. */
 export function termOffset(g: Geometry, l: Layout, term: number): number {
@@ -79,9 +77,9 @@ function dense(arena: Arena, g: Geometry, x: Float32Array, weight: Float32Array,
   const terms = (g.inChannels / g.groups) * g.kernel[0] * g.kernel[1];
   const product: Product = {
     ...{ rows, columns: pixels, terms },
-    aRows: writeTable(arena, rows, (m) => 4 * m * terms),
-    aTerms: writeTable(arena, terms, (k) => 4 * k),
-    bColumns: writeTable(arena, pixels, (i) => pixelOffset(g, layout, i)),
+    aRows: writeGrid(arena, 1, 0, rows, 4 * terms),
+    aTerms: writeGrid(arena, 1, 0, terms, 4),
+    bColumns: writePixels(arena, g, layout),
     bTerms: writeTable(arena, terms, (k) => termOffset(g, layout, k)),
   };
   const packs = allocatePacks(arena, product, g.groups);

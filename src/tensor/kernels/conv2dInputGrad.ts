@@ -4,7 +4,7 @@ import { sizeOf } from "../shape.ts";
 import { type Meta, Tensor } from "../tensor.ts";
 import { type Geometry, stageImages } from "./conv2d.ts";
 import { filterPlane } from "./depthwise.ts";
-import { allocatePacks, multiply, type Packs, type Product, packA, roundUp, writeTable } from "./gemm.ts";
+import { allocatePacks, multiply, type Packs, type Product, packA, roundUp, writeGrid, writeTable } from "./gemm.ts";
 import type { Bound, FastKernel } from "./index.ts";
 import { copyRows, type Layout, layoutOf, scatter } from "./plane.ts";
 import { floats, stage, staged } from "./staging.ts";
@@ -85,9 +85,9 @@ function prepare(arena: Arena, g: Geometry, layout: Layout, phase: Phase, weight
   const channelOf = (k: number) => Math.floor(k / taps.length);
   const product: Product = {
     ...{ rows, columns, terms },
-    aRows: writeTable(arena, rows, (m) => 4 * m * area),
+    aRows: writeGrid(arena, 1, 0, rows, 4 * area),
     aTerms: writeTable(arena, terms, (k) => 4 * (channelOf(k) * rows * area + taps[k % taps.length]!.weight)),
-    bColumns: writeTable(arena, columns, (i) => 4 * (Math.floor(i / x.count) * layout.row + (i % x.count))),
+    bColumns: writeGrid(arena, y.count, 4 * layout.row, x.count, 4),
     bTerms: writeTable(arena, terms, (k) => 4 * channelOf(k) * layout.size + taps[k % taps.length]!.from),
   };
   const packs = allocatePacks(arena, product, g.groups);

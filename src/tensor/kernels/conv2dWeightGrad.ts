@@ -2,9 +2,9 @@ import type { Arena } from "../../wasm/index.ts";
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import { sizeOf } from "../shape.ts";
 import { type Meta, Tensor } from "../tensor.ts";
-import { type Geometry, geometryOf, isDepthwise, pixelOffset, stageImages, termOffset } from "./conv2d.ts";
+import { type Geometry, geometryOf, isDepthwise, stageImages, termOffset, writePixels } from "./conv2d.ts";
 import { correlatePlane } from "./depthwise.ts";
-import { allocatePacks, multiply, type Product, packA, roundUp, writeTable, zeroStart } from "./gemm.ts";
+import { allocatePacks, multiply, type Product, packA, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { FastKernel } from "./index.ts";
 import { copyRows, layoutOf } from "./plane.ts";
 import { floats, staged } from "./staging.ts";
@@ -19,10 +19,10 @@ function dense(arena: Arena, g: Geometry, x: Float32Array, gradient: Float32Arra
   const columns = channels * g.kernel[0] * g.kernel[1];
   const product: Product = {
     ...{ rows, columns, terms: pixels },
-    aRows: writeTable(arena, rows, (m) => 4 * m * pixels),
-    aTerms: writeTable(arena, pixels, (k) => 4 * k),
+    aRows: writeGrid(arena, 1, 0, rows, 4 * pixels),
+    aTerms: writeGrid(arena, 1, 0, pixels, 4),
     bColumns: writeTable(arena, columns, (i) => termOffset(g, layout, i)),
-    bTerms: writeTable(arena, pixels, (k) => pixelOffset(g, layout, k)),
+    bTerms: writePixels(arena, g, layout),
   };
   const packs = allocatePacks(arena, product, 1)[0]!;
   const pitch = roundUp(columns, 8);

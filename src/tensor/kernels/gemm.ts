@@ -37,9 +37,24 @@ export interface Packs {
 
 /** Writes a table of byte offsets into the arena, continued past its end so that whole tiles may be read. */
 export function writeTable(arena: Arena, length: number, offset: (i: number) => number): number {
-  const address = arena.allocate(4 * roundUp(length, COLUMNS));
-  const table = arena.i32.subarray(address >> 2);
+  const { address, table } = allocateTable(arena, length);
   for (let i = 0; i < length; i++) table[i] = offset(i);
+  return continued(address, table, length);
+}
+
+/** The table of a grid: entry `y * columns + x` is `y * rowStep + x * columnStep`, steps in bytes. */
+export function writeGrid(arena: Arena, rows: number, rowStep: number, columns: number, columnStep: number): number {
+  const { address, table } = allocateTable(arena, rows * columns);
+  for (let y = 0, i = 0; y < rows; y++) for (let x = 0, at = y * rowStep; x < columns; x++, at += columnStep) table[i++] = at;
+  return continued(address, table, rows * columns);
+}
+
+function allocateTable(arena: Arena, length: number): { address: number; table: Int32Array } {
+  const address = arena.allocate(4 * roundUp(length, COLUMNS));
+  return { address, table: arena.i32.subarray(address >> 2) };
+}
+
+function continued(address: number, table: Int32Array, length: number): number {
   for (let i = length; i < roundUp(length, COLUMNS); i++) table[i] = length > 0 ? table[i - 1]! + 4 : 0;
   return address;
 }

@@ -1,7 +1,7 @@
 import type { Arena } from "../../wasm/index.ts";
 import { broadcastStrides, sizeOf } from "../shape.ts";
 import { type Meta, Tensor } from "../tensor.ts";
-import { allocatePacks, multiply, type Product, packA, roundUp, writeTable, zeroStart } from "./gemm.ts";
+import { allocatePacks, multiply, type Product, packA, roundUp, writeGrid, zeroStart } from "./gemm.ts";
 import type { FastKernel } from "./index.ts";
 import { copyRows } from "./plane.ts";
 import { floats, stage, staged } from "./staging.ts";
@@ -32,10 +32,10 @@ function product(
   const [pa, pb] = [stage(arena, a), stage(arena, b)];
   const p: Product = {
     ...{ rows, columns, terms },
-    aRows: writeTable(arena, rows, (m) => 4 * m * terms),
-    aTerms: writeTable(arena, terms, (k) => 4 * k),
-    bColumns: writeTable(arena, columns, (n) => 4 * n),
-    bTerms: writeTable(arena, terms, (k) => 4 * k * columns),
+    aRows: writeGrid(arena, 1, 0, rows, 4 * terms),
+    aTerms: writeGrid(arena, 1, 0, terms, 4),
+    bColumns: writeGrid(arena, 1, 0, columns, 4),
+    bTerms: writeGrid(arena, 1, 0, terms, 4 * columns),
   };
   const packs = allocatePacks(arena, p, 1)[0]!;
   const pitch = roundUp(columns, 8);
