@@ -47,8 +47,9 @@ describe("parseCoco", () => {
 
   it("says where the text breaks off", () => {
     const text = JSON.stringify(small);
+    // Newer runtimes add line and column behind the position.
     expect(() => parseCoco(bytes(text.slice(0, 90)), "a.json")).toThrow(
-      /^parseCoco: a\.json must be JSON, got a syntax error \(.*position 90\)/,
+      /^parseCoco: a\.json must be JSON, got a syntax error \(.*position 90\b.*\)$/,
     );
   });
 });
