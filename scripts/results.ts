@@ -14,7 +14,22 @@ import { ROWS } from "./results/rows.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-const { values } = parseArgs({ options: { only: { type: "string" }, again: { type: "boolean" }, render: { type: "boolean" } } });
+interface Flags {
+  readonly only?: string;
+  readonly again?: boolean;
+  readonly render?: boolean;
+}
+
+function flags(): Flags {
+  try {
+    return parseArgs({ options: { only: { type: "string" }, again: { type: "boolean" }, render: { type: "boolean" } } }).values;
+  } catch (error) {
+    console.error(`results: flags must be --only TEXT, --again and --render, got: ${(error as Error).message}`);
+    process.exit(2);
+  }
+}
+
+const values = flags();
 const data = process.env.INLIERQ_DATA;
 if (!data && !values.render) {
   console.error("results: INLIERQ_DATA must name the folder with voc100, coco-calib64 and models, got nothing");
