@@ -58,6 +58,11 @@ export function allocate(dtype: DType, size: number): Data {
   return new ARRAYS[dtype](size);
 }
 
+/** A typed array of the given dtype over part of a buffer; `address` in bytes. */
+export function dataAt(buffer: ArrayBuffer, dtype: DType, address: number, size: number): Data {
+  return new ARRAYS[dtype](buffer, address, size);
+}
+
 /** Builds a tensor from numbers (nested arrays give the shape) or, with `shape`, from a flat list. */
 export function tensor(values: number | NestedNumbers | Data, shape?: readonly number[], dtype: DType = "f32"): Tensor {
   if (typeof values === "number") return new Tensor(shape ?? [], dtype, ARRAYS[dtype].of(values));

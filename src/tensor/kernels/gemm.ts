@@ -1,4 +1,5 @@
 import { type Arena, type Entry, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
+import type { Room } from "./placement.ts";
 
 /** Register tile: 4 rows of 8 columns; with two loads and one splat it fits 15 vector registers. */
 const ROWS = 4;
@@ -17,7 +18,7 @@ export const roundUp = (value: number, step: number): number => Math.ceil(value 
 /**
  * A product C = A B whose operands are addressed through tables of byte offsets: element (m, k) of A lies at
  * `a + aRows[m] + aTerms[k]`, element (k, n) of B at `b + bTerms[k] + bColumns[n]`. So transposes, strides,
- * dilations and implicit im2col are all the same product. Tables are padded by `writeTable`.
+ * dilations and implicit im2col are all the same product. Tables are padded by `writeTable` and `writeGrid`.
  */
 export interface Product {
   readonly rows: number;
@@ -36,33 +37,51 @@ export interface Packs {
 }
 
 /** Writes a table of byte offsets into the arena, continued past its end so that whole tiles may be read. */
-export function writeTable(arena: Arena, length: number, offset: (i: number) => number): number {
-  const { address, table } = allocateTable(arena, length);
+export function writeTable(room: Room, length: number, offset: (i: number) => number): number {
+  const { address, table } = allocateTable(room, length);
   for (let i = 0; i < length; i++) table[i] = offset(i);
   return continued(address, table, length);
 }
 
 /** The table of a grid: entry `y * columns + x` is `y * rowStep + x * columnStep`, steps in bytes. */
-export function writeGrid(arena: Arena, rows: number, rowStep: number, columns: number, columnStep: number): number {
-  const { address, table } = allocateTable(arena, rows * columns);
+export function writeGrid(room: Room, rows: number, rowStep: number, columns: number, columnStep: number): number {
+  const { address, table } = allocateTable(room, rows * columns);
   for (let y = 0, i = 0; y < rows; y++) for (let x = 0, at = y * rowStep; x < columns; x++, at += columnStep) table[i++] = at;
   return continued(address, table, rows * columns);
 }
 
-function allocateTable(arena: Arena, length: number): { address: number; table: Int32Array } {
-  const address = arena.allocate(4 * roundUp(length, COLUMNS));
-  return { address, table: arena.i32.subarray(address >> 2) };
+function allocateTable(room: Room, length: number): { address: number; table: Int32Array } {
+  const address = room.table(4 * roundUp(length, COLUMNS));
+  return { address, table: room.arena.i32.subarray(address >> 2) };
 }
 
 function continued(address: number, table: Int32Array, length: number): number {
-  for (let i = length; i < roundUp(length, COLUMNS); i++) table[i] = length > 0 ? table[i - 1]! + 4 : 0;
+  for (let i = length; i < roundUp(length, COLUMNS); i++) table[i] = length > 0 ? table[i - 1] + 4 : 0;
   return address;
 }
 
-/** Reserves room for `count` packed left operands and one packed block of right operands, which they share. */
-export function allocatePacks(arena: Arena, p: Product, count: number): Packs[] {
-  const b = arena.allocate(4 * Math.min(p.terms, BLOCK_TERMS) * roundUp(Math.min(p.columns, BLOCK_COLUMNS), COLUMNS));
-  return Array.from({ length: count }, () => ({ a: arena.allocate(4 * roundUp(p.rows, ROWS) * p.terms), b }));
+/** Room for one packed block of right operands. */
+export const packBRoom = (room: Room, p: Product): number =>
+  room.scratch(4 * Math.min(p.terms, BLOCK_TERMS) * roundUp(Math.min(p.columns, BLOCK_COLUMNS), COLUMNS));
+
+/** Room for a packed left operand that every run packs anew. */
+export const packARoom = (room: Room, p: Product): number => room.scratch(packABytes(p));
+
+const packABytes = (p: Product): number => 4 * roundUp(p.rows, ROWS) * p.terms;
+
+/**
+ * Packs left operands, all of each, at `sources` addresses. What is constant is packed here and now; otherwise call
+ * `pack` in every run, before `multiply`.
+ */
+export function packsOf(room: Room, p: Product, sources: readonly number[], constant: boolean): { packs: Packs[]; pack(): void } {
+  const b = packBRoom(room, p);
+  const packs = sources.map(() => ({ a: constant ? room.table(packABytes(p)) : packARoom(room, p), b }));
+  const pack = (): void => {
+    for (let i = 0; i < packs.length; i++) packA(room.arena, p, sources[i], packs[i]);
+  };
+  if (!constant) return { packs, pack };
+  pack();
+  return { packs, pack: () => {} };
 }
 
 /** Packs the whole of A; it may then serve several calls of `multiply`. */
@@ -244,8 +263,11 @@ function emitPackColumns(): FunctionBuilder {
 }
 
 /** A vector of zeros, for sums that start from nothing. */
-export function zeroStart(arena: Arena, rows: number): number {
-  const address = arena.allocate(4 * roundUp(rows, ROWS));
-  arena.f32.fill(0, address >> 2, (address >> 2) + roundUp(rows, ROWS));
+export function zeroStart(room: Room, rows: number): number {
+  const address = room.table(4 * roundUp(rows, ROWS));
+  room.arena.f32.fill(0, address >> 2, (address >> 2) + roundUp(rows, ROWS));
   return address;
 }
+
+/** Whether a product with this many rows and columns may be written where it belongs, without a tile in between. */
+export const isWhole = (rows: number, columns: number): boolean => rows % ROWS === 0 && columns % COLUMNS === 0;

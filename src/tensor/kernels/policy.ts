@@ -1,5 +1,6 @@
 import type { Meta, Tensor } from "../tensor.ts";
 import { kernels } from "./index.ts";
+import { runOnce } from "./placement.ts";
 
 /** "auto" runs a fast kernel wherever one supports the call; "reference" never does. */
 export type KernelPolicy = "auto" | "reference";
@@ -29,5 +30,5 @@ export function setKernelPolicy(next: KernelPolicy): void {
 export function accelerate(op: string, inputs: readonly Tensor[], attrs: unknown, outputs: readonly Meta[]): Tensor[] | undefined {
   if (policy === "reference") return undefined;
   const kernel = Object.hasOwn(kernels, op) ? kernels[op] : undefined;
-  return kernel?.run(inputs, attrs, outputs);
+  return kernel && runOnce(kernel, inputs, attrs, outputs);
 }
