@@ -1,4 +1,4 @@
-import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { ArgumentError, DTypeError, ShapeError, StateError } from "../errors.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 
 /** Element types. f64 serves laws and references; i8 and u8 hold codes; i32 indices. */
@@ -50,6 +50,31 @@ export class Tensor implements Meta {
   toString(): string {
     const shown = Array.from(this.data.subarray(0, 8), (v) => String(Number(v.toPrecision(6))));
     return `${this.dtype}${formatShape(this.shape)} {${shown.join(", ")}${this.size > 8 ? ", …" : ""}}`;
+  }
+}
+
+/**
+ * Stands for a tensor whose values come later: a function that is applied to placeholders calls its ops, which announce
+ * themselves and infer shapes, but computes nothing. Reading the values is a StateError.
+ */
+export class Placeholder extends Tensor {
+  constructor({ shape, dtype }: Meta) {
+    super([0], dtype, allocate(dtype, 0));
+    Object.defineProperty(this, "shape", { value: shape });
+    Object.defineProperty(this, "data", {
+      get: () => {
+        const what = `got a read of ${dtype}${formatShape(shape)} (compute with ops, or keep this step outside the compiled function)`;
+        throw new StateError("compile", `a function must not read values while it is recorded, ${what}`);
+      },
+    });
+  }
+
+  override get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  override toString(): string {
+    return `${this.dtype}${formatShape(this.shape)} {to be computed}`;
   }
 }
 

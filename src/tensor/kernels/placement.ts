@@ -102,7 +102,7 @@ export function runOnce(kernel: FastKernel, inputs: readonly Tensor[], attrs: un
   const arena = sharedArena();
   arena.reset();
   try {
-    if (isLong(kernel, inputs, attrs, metas)) return runChunked(arena, kernel, inputs, attrs, metas);
+    if (isFlat(kernel, inputs, attrs, metas) && countOf(metas[0]) > CHUNK) return runChunked(arena, kernel, inputs, attrs, metas);
     const outputs = metas.map((meta) => new StagedOutput(arena, meta));
     const blocks = inputs.map((x) => new StagedInput(arena, x));
     const run = kernel.place({ ...roomIn(arena), inputs: blocks, outputs, attrs });
@@ -124,11 +124,10 @@ const roomIn = (arena: Arena): Room => ({
 /** Floats that pass through the arena at once: they stay in the second-level cache. */
 const CHUNK = 32768;
 
-/** Whether a call maps element to element and is too long to pass through the cache in one piece. */
-function isLong(kernel: FastKernel, inputs: readonly Tensor[], attrs: unknown, [y]: readonly Meta[]): boolean {
-  if (!kernel.elementwise?.(attrs) || y === undefined) return false;
-  const size = sizeOf(y.shape);
-  return size > CHUNK && allFloat([...inputs, y]) && inputs.every((x) => x.size === size || x.size === 1);
+/** Whether each element of the output depends on one element of every long input: all have its size, or one element. */
+export function isFlat(kernel: FastKernel, inputs: readonly Meta[], attrs: unknown, [y]: readonly Meta[]): boolean {
+  if (y === undefined || !kernel.elementwise?.(attrs) || !allFloat([...inputs, y])) return false;
+  return inputs.every((x) => countOf(x) === countOf(y) || countOf(x) === 1);
 }
 
 /** An elementwise call piece by piece, each in the place of the one before. */
