@@ -11,6 +11,8 @@ export interface CompileOptions {
   readonly limit?: number;
 }
 
+type TensorFunction<T> = (...inputs: Tensor[]) => T;
+
 /**
  * A function with the values and bits of `f`, recorded once for each shape of its inputs and then replayed in a memory
  * of its own. `f` must be pure and synchronous, and compute with ops only: what it reads besides its inputs is a
@@ -19,18 +21,40 @@ export interface CompileOptions {
  *
  * Errors: StateError where `f` reads values while it is recorded, or needs more memory than there can be.
  */
-export function compile<T extends Tensors>(f: (...inputs: Tensor[]) => T, { limit = 4 }: CompileOptions = {}): (...inputs: Tensor[]) => T {
+export const compile = <T extends Tensors>(f: TensorFunction<T>, options: CompileOptions = {}): TensorFunction<T> =>
+  programmed(f, options, (program, index) => program.read(index));
+
+/**
+ * As `compile`, for loops that look at many results and keep none: the results are not copied but read where they lie,
+ * so they hold until the next call.
+ */
+export const compileViews = <T extends Tensors>(f: TensorFunction<T>, options: CompileOptions = {}): TensorFunction<T> =>
+  programmed(f, options, (program, index) => program.view(index));
+
+function programmed<T extends Tensors>(
+  f: TensorFunction<T>,
+  { limit = 4 }: CompileOptions,
+  take: (program: Program, output: number) => Tensor,
+): TensorFunction<T> {
   if (!Number.isInteger(limit) || limit < 1) throw new ArgumentError("compile", `limit must be a whole number >= 1, got ${limit}`);
   const known = new Map<string, Compiled<T>>();
   return (...inputs) => {
     if (isListened() || inputs.some((x) => x instanceof Placeholder)) return f(...inputs);
     const key = [kernelPolicy(), ...inputs.map(({ shape, dtype }) => `${dtype}${formatShape(shape)}`)].join(" ");
-    const compiled = known.get(key) ?? compileFor(f, inputs);
-    known.delete(key);
-    known.set(key, compiled);
-    if (known.size > limit) known.delete(known.keys().next().value as string);
-    return replay(compiled, inputs);
+    const { program, rebuild } = recalled(known, key, limit, () => compileFor(f, inputs));
+    inputs.forEach((x, i) => program.write(i, x));
+    program.run();
+    return rebuild(program.outputs.map((_, i) => take(program, i)));
   };
+}
+
+/** The value of a key, made where it is missing; beyond `limit` the least recently used is forgotten. */
+function recalled<V>(known: Map<string, V>, key: string, limit: number, make: () => V): V {
+  const value = known.get(key) ?? make();
+  known.delete(key);
+  known.set(key, value);
+  if (known.size > limit) known.delete(known.keys().next().value as string);
+  return value;
 }
 
 interface Compiled<T> {
@@ -39,7 +63,7 @@ interface Compiled<T> {
   rebuild(outputs: readonly Tensor[]): T;
 }
 
-function compileFor<T extends Tensors>(f: (...inputs: Tensor[]) => T, inputs: readonly Tensor[]): Compiled<T> {
+function compileFor<T extends Tensors>(f: TensorFunction<T>, inputs: readonly Tensor[]): Compiled<T> {
   let result: T | undefined;
   const program = new Program((...xs) => {
     result = f(...xs);
@@ -48,12 +72,6 @@ function compileFor<T extends Tensors>(f: (...inputs: Tensor[]) => T, inputs: re
     return found;
   }, inputs);
   return { program, rebuild: (outputs) => rebuilt(result as T, [...outputs].reverse()) as T };
-}
-
-function replay<T>({ program, rebuild }: Compiled<T>, inputs: readonly Tensor[]): T {
-  inputs.forEach((x, i) => program.write(i, x));
-  program.run();
-  return rebuild(program.outputs.map((_, i) => program.read(i)));
 }
 
 function visit(value: Tensors, see: (x: Tensor) => void): void {

@@ -67,6 +67,12 @@ export class Program {
     return new Tensor(shape, dtype, data.slice());
   }
 
+  /** The values of output `index` where they lie, without a copy: true until the next run, and not to be kept beyond it. */
+  view(index: number): Tensor {
+    const { shape, dtype, data } = this.#at("view", this.#outputs, index);
+    return new Tensor(shape, dtype, data);
+  }
+
   /** Makes output `output` the values of input `input` for the next run: what an iteration carries from step to step. */
   carry(output: number, input: number): void {
     const from = this.#at("carry", this.#outputs, output);
