@@ -105,7 +105,8 @@ function placeAll(recording: Recording, assignment: Assignment, layout: Layout):
     try {
       return placeIn(new Arena([size]), recording, assignment, layout);
     } catch (error) {
-      if (!(error instanceof ArenaFull) || size >= LARGEST) throw error;
+      if (!(error instanceof ArenaFull)) throw error;
+      if (size >= LARGEST) throw tooLarge(assignment.storages, layout.bytes);
     }
   }
 }
@@ -163,6 +164,6 @@ function tooLarge(storages: readonly Storage[], bytes: number): StateError {
   const named = largest.map(({ name, bytes: size }) => `${name} (${Math.ceil(size / MIB)} MiB)`).join(", ");
   return new StateError(
     "compile",
-    `the buffers of a function must fit into ${LARGEST} MiB, got ${Math.ceil(bytes / MIB)} (largest: ${named}; use a smaller batch)`,
+    `the buffers of a function and the tables of its kernels must fit into ${LARGEST} MiB, got ${Math.ceil(bytes / MIB)} (largest: ${named}; use a smaller batch)`,
   );
 }

@@ -1,4 +1,3 @@
-import { StateError } from "../errors.ts";
 import { type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
 import type { Lifetime } from "./layout.ts";
 import { record } from "./tape.ts";
@@ -15,7 +14,6 @@ export interface Recording {
 export function recordFunction(f: (...inputs: Tensor[]) => readonly Tensor[], metas: readonly Meta[]): Recording {
   const inputs = metas.map((meta) => new Placeholder(meta));
   const { value: outputs, tape } = record(() => f(...inputs));
-  if (!Array.isArray(outputs)) throw new StateError("compile", "the function must be synchronous and return tensors, got something else");
   const needed = new Set(outputs);
   const steps: OpEvent[] = [];
   for (let i = tape.entries.length - 1; i >= 0; i--) {
