@@ -120,86 +120,96 @@ export function multiply(arena: Arena, p: Product, b: number, c: number, pitch: 
 }
 
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
-  instantiate("gemm", () => [emitTile(), emitMacro(), emitPackRows(), emitPackColumns()], arena);
+  instantiate("gemm", () => [emitMacro(), emitPackRows(), emitPackColumns()], arena);
 
-/** tile(terms, a, b, c, pitch, start, fresh): one 4x8 tile; unless `fresh`, C is added, then one float a row from `start` unless that is 0. */
-function emitTile(): FunctionBuilder {
-  const f = new FunctionBuilder(
-    "tile",
-    Array.from({ length: 7 }, () => "i32" as const),
-  );
-  const [terms, a, b, c, pitch, start, fresh] = f.pointers as Local<"i32">[];
-  const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
-  const columns = f.locals("v128", COLUMNS / 4);
-  const value = f.local("v128");
-  const end = f.let(op("i32.add", a, op("i32.mul", terms, i32(4 * ROWS))));
-  for (const r of sums) for (const s of r) f.set(s, f32x4(0));
-  const more = op("i32.lt_u", a, end);
-  const step = () => {
-    columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
-    sums.forEach((r, i) => {
-      f.set(value, load("v128.load32_splat", a, 4 * i));
-      r.forEach((s, j) => f.set(s, op("f32x4.add", op("f32x4.mul", value, columns[j]!), s)));
-    });
-    f.bump(b, 4 * COLUMNS);
-    f.bump(a, 4 * ROWS);
-  };
-  // Leaving through a branch after every term keeps each a basic block of its own: V8 11 lifts all loads of a
-  // block to its top, and those of four terms together spill the accumulators.
-  f.block((done) => {
-    f.breakIf(done, op("i32.eqz", more));
-    f.doWhile(() => {
-      for (let k = 0; k < 3; k++) {
-        step();
-        f.breakIf(done, op("i32.eqz", more));
-      }
-      step();
-    }, more);
-  });
-  const row = f.let(c);
-  f.if(op("i32.eqz", fresh), () => {
-    for (const r of sums) {
-      r.forEach((s, j) => f.set(s, op("f32x4.add", load("v128.load", row, 16 * j), s)));
-      f.bump(row, pitch);
-    }
-  });
-  f.if(start, () =>
-    sums.forEach((r, i) => {
-      f.set(value, load("v128.load32_splat", start, 4 * i));
-      for (const s of r) f.set(s, op("f32x4.add", s, value));
-    }),
-  );
-  for (const r of sums) {
-    r.forEach((s, j) => f.store("v128.store", c, s, 16 * j));
-    f.bump(c, pitch);
-  }
-  return f;
-}
-
-/** macro(rows, columns, terms, a, b, c, pitch, start, fresh): all tiles of one packed block. */
+/**
+ * macro(rows, columns, terms, a, b, c, pitch, start, fresh): all 4x8 tiles of one packed block. Unless `fresh`, C is added
+ * to each sum, then one float a row from `start` unless that is 0.
+ */
 function emitMacro(): FunctionBuilder {
   const f = new FunctionBuilder(
     "macro",
     Array.from({ length: 9 }, () => "i32" as const),
   );
   const [rows, columns, terms, a, b, c, pitch, start, fresh] = f.pointers;
-  const [n, m, panel, target, from] = f.locals("i32", 5);
-  const aStep = f.let(op("i32.mul", terms!, i32(4 * ROWS)));
-  const bStep = f.let(op("i32.mul", terms!, i32(4 * COLUMNS)));
-  const cStep = f.let(op("i32.mul", pitch!, i32(ROWS)));
-  f.for(n!, columns!, COLUMNS, () => {
-    f.set(panel!, a!);
-    f.set(from!, start!);
-    f.set(target!, op("i32.add", c!, op("i32.mul", n!, i32(4))));
-    f.for(m!, rows!, ROWS, () => {
-      f.call(0, terms!, panel!, b!, target!, pitch!, from!, fresh!);
-      f.bump(panel!, aStep);
-      f.bump(target!, cStep);
-      f.if(start!, () => f.bump(from!, 4 * ROWS));
+  const [n, m, left, right, target, from, end] = f.locals("i32", 7);
+  const aStep = f.let(op("i32.mul", terms, i32(4 * ROWS)));
+  const bStep = f.let(op("i32.mul", terms, i32(4 * COLUMNS)));
+  const tile = tileOf(f);
+  f.for(n, columns, COLUMNS, () => {
+    f.set(left, a);
+    f.set(from, start);
+    f.set(target, op("i32.add", c, op("i32.mul", n, i32(4))));
+    f.for(m, rows, ROWS, () => {
+      f.set(right, b);
+      f.set(end, op("i32.add", left, aStep));
+      tile.sum(left, right, end);
+      f.if(op("i32.eqz", fresh), () => tile.addC(target, pitch));
+      f.if(start, () => {
+        tile.addStart(from);
+        f.bump(from, 4 * ROWS);
+      });
+      tile.store(target, pitch);
     });
-    f.bump(b!, bStep);
+    f.bump(b, bStep);
   });
   return f;
+}
+
+/** The steps of one register tile, emitted where they are called. */
+function tileOf(f: FunctionBuilder) {
+  const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
+  const columns = f.locals("v128", COLUMNS / 4);
+  const value = f.local("v128");
+  const row = f.local("i32");
+  const term = (a: Local<"i32">, b: Local<"i32">): void => {
+    columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
+    sums.forEach((r, i) => {
+      f.set(value, load("v128.load32_splat", a, 4 * i));
+      r.forEach((s, j) => f.set(s, op("f32x4.add", op("f32x4.mul", value, columns[j]), s)));
+    });
+    f.bump(b, 4 * COLUMNS);
+    f.bump(a, 4 * ROWS);
+  };
+  return {
+    /** Sums of products from `a` to `end`, both panels left behind their last term. */
+    sum(a: Local<"i32">, b: Local<"i32">, end: Local<"i32">): void {
+      for (const r of sums) for (const s of r) f.set(s, f32x4(0));
+      const more = op("i32.lt_u", a, end);
+      // Leaving through a branch after every term keeps each a basic block of its own: V8 11 lifts all loads of a
+      // block to its top, and those of four terms together spill the accumulators.
+      f.block((done) => {
+        f.breakIf(done, op("i32.eqz", more));
+        f.doWhile(() => {
+          for (let k = 0; k < 3; k++) {
+            term(a, b);
+            f.breakIf(done, op("i32.eqz", more));
+          }
+          term(a, b);
+        }, more);
+      });
+    },
+    addC(c: Local<"i32">, pitch: Local<"i32">): void {
+      f.set(row, c);
+      for (const r of sums) {
+        r.forEach((s, j) => f.set(s, op("f32x4.add", load("v128.load", row, 16 * j), s)));
+        f.bump(row, pitch);
+      }
+    },
+    addStart(start: Local<"i32">): void {
+      sums.forEach((r, i) => {
+        f.set(value, load("v128.load32_splat", start, 4 * i));
+        for (const s of r) f.set(s, op("f32x4.add", s, value));
+      });
+    },
+    /** Writes the tile and leaves `c` at the row behind it. */
+    store(c: Local<"i32">, pitch: Local<"i32">): void {
+      for (const r of sums) {
+        r.forEach((s, j) => f.store("v128.store", c, s, 16 * j));
+        f.bump(c, pitch);
+      }
+    },
+  };
 }
 
 /** packRows(source, rowTable, termTable, rows, terms, target): panels [term][4]. */
