@@ -11,6 +11,11 @@ import { type Block, countOf } from "./placement.ts";
 /** From here on a native copy beats a loop. */
 const LONG_RUN = 24;
 
+/** y[to + i toStep] = x[from + i fromStep]; a loop of its own, so that it is compiled for the arrays it sees. */
+function copyLine(x: Data, from: number, fromStep: number, y: Data, to: number, toStep: number, length: number): void {
+  for (let i = 0, source = from, target = to; i < length; i++, source += fromStep, target += toStep) y[target] = x[source];
+}
+
 /** y[row-major] = x[base + strided], with axes merged so that the inner loop is as long as it can be. */
 function copyStrided(x: Data, y: Data, shape: readonly number[], strides: readonly number[], base: number): void {
   const axes = mergeAxes(shape, [strides]);
@@ -18,7 +23,7 @@ function copyStrided(x: Data, y: Data, shape: readonly number[], strides: readon
   let to = 0;
   walk(axes.slice(0, -1), [base], ([from]) => {
     if (step === 1 && length >= LONG_RUN) y.set(x.subarray(from, from! + length), to);
-    else for (let i = 0, at = from!; i < length; i++, at += step) y[to + i] = x[at]!;
+    else copyLine(x, from!, step, y, to, 1, length);
     to += length;
   });
 }
@@ -30,7 +35,7 @@ function placeStrided(y: Data, x: Data, shape: readonly number[], strides: reado
   let from = 0;
   walk(axes.slice(0, -1), [base], ([to]) => {
     if (step === 1 && length >= LONG_RUN) x.set(y.subarray(from, from + length), to);
-    else for (let i = 0, at = to!; i < length; i++, at += step) x[at] = y[from + i]!;
+    else copyLine(y, from, 1, x, to!, step, length);
     from += length;
   });
 }
