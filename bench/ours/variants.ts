@@ -1,0 +1,29 @@
+import type { PeakName } from "../peak.ts";
+import type { Kind } from "../problems.ts";
+import type { Solver } from "../solver.ts";
+import { eager } from "./eager.ts";
+
+/** One way our engine solves problems. */
+export interface Variant {
+  /** Follows the problem's name in a row; "" for the default. */
+  readonly name: string;
+  readonly solver: Solver;
+  /** Threads it uses. */
+  readonly threads: number;
+  /** The limit its rate is held against; none where operations are not what it is bound by. */
+  readonly peak?: PeakName;
+  /** Whether the runtime can run it. Default: always. */
+  available?(): boolean;
+}
+
+const only = (solver: Solver, kinds: readonly Kind[]): Solver => Object.fromEntries(kinds.map((kind) => [kind, solver[kind]])) as Solver;
+const KINDS = (Object.keys(eager) as Kind[]).filter((kind) => kind !== "stackInt8");
+
+/**
+ * Every way our engine is measured. One more (another kernel policy, threads, a compiled replay, integer arithmetic) is one
+ * more entry here: its rows appear in both benchmarks, held to the outputs of the first entry that solves the problem.
+ */
+export const VARIANTS: readonly Variant[] = [
+  { name: "", solver: only(eager, KINDS), threads: 1, peak: "f32" },
+  { name: "simulated", solver: only(eager, ["stackInt8"]), threads: 1, peak: "f32" },
+];
