@@ -108,7 +108,9 @@ async function main(argv: readonly string[]): Promise<void> {
   const limits = medianPeaks(seen);
   for (const [name, rate] of Object.entries(limits)) console.log(`limit ${name.padEnd(8)} ${rate.toFixed(1)} x 10^9 operations/s`);
   const run: KernelRun = { kind: "kernels", machine: machine(before), peaks: limits, rows, absent };
-  console.log(`load ${run.machine.load.map((l) => l.toFixed(2)).join(" to ")}, written to ${writeRun("kernels", run)}`);
+  console.log(
+    `load ${run.machine.load.map((l) => l.toFixed(2)).join(" to ")}, written to ${writeRun(words.length === 0 ? "kernels" : "kernels-part", run)}`,
+  );
 }
 
 function medianPeaks(seen: readonly Peaks[]): Record<string, number> {

@@ -13,7 +13,10 @@ export interface Solution {
 
 export type Outputs = readonly (Data | readonly number[])[];
 
-/** How an engine solves each kind of problem; kinds it lacks it cannot do. A string says why not. */
+/** Said of problems that an engine's solver has no entry for: such a row leaves the engine out. */
+export const NOT_OFFERED = "not offered";
+
+/** How an engine solves each kind of problem. A string says plainly why it cannot; kinds without an entry are not asked of it. */
 export type Solver = {
   readonly [K in Kind]?: (spec: SpecOf<K>, inputs: Inputs) => Solution | string | Promise<Solution | string>;
 };

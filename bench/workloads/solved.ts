@@ -1,12 +1,12 @@
 import { VARIANTS, type Variant } from "../ours/variants.ts";
 import { verify } from "../ours/verify.ts";
 import { type Inputs, PROBLEMS, type Problem } from "../problems.ts";
-import type { Outputs, Solution, Solver } from "../solver.ts";
+import { NOT_OFFERED, type Outputs, type Solution, type Solver } from "../solver.ts";
 import type { Prepared, Workload } from "./workload.ts";
 
 /** The solution of a problem by a solver, or why there is none. */
 export async function solve(solver: Solver, { spec }: Problem, inputs: Inputs): Promise<Solution | string> {
-  return (await solver[spec.kind]?.(spec as never, inputs)) ?? "not offered by this engine";
+  return (await solver[spec.kind]?.(spec as never, inputs)) ?? NOT_OFFERED;
 }
 
 const nameOf = (problem: Problem, { name }: Variant): string => (name === "" ? problem.id : `${problem.id}, ${name}`);
