@@ -21,11 +21,11 @@ const typescript = (file: string, ...words: string[]): string[] => [
   ...[process.execPath, "--import", import.meta.resolve("tsx"), join(import.meta.dirname, file), ...words],
 ];
 
-/** Why a Python cannot run the PyTorch rows. */
-function withoutTorch(python: string): string | undefined {
-  const { error, status } = spawnSync(python, ["-c", "import torch, numpy"], { encoding: "utf8" });
+/** Why a Python cannot run rows of a package. */
+function without(python: string, name: string): string | undefined {
+  const { error, status } = spawnSync(python, ["-c", `import ${name}`], { encoding: "utf8" });
   if (error) return `${python} does not start`;
-  return status === 0 ? undefined : `${python} has no torch`;
+  return status === 0 ? undefined : `${python} has no ${name}`;
 }
 
 /**
@@ -33,8 +33,12 @@ function withoutTorch(python: string): string | undefined {
  * said to be missing. `packages` is why the npm packages are absent, where they are.
  */
 export function engines(python: string, packages: string | undefined): readonly Engine[] {
-  const torch = withoutTorch(python);
-  const pytorch = (threads: number): string[] => [python, join(import.meta.dirname, "pytorch.py"), String(threads)];
+  const inPython = (name: string, file: string, missing: string | undefined, threads = 1): Engine => ({
+    ...{ name: nameOf(name, threads), threads, absent: missing },
+    command: [python, join(import.meta.dirname, file), String(threads)],
+    env: { PYTHONDONTWRITEBYTECODE: "1" },
+  });
+  const torch = without(python, "torch");
   const onnxruntime = (threads: number): Engine => ({
     ...{ name: nameOf("onnxruntime-web", threads), threads, absent: packages },
     command: typescript("onnxruntime.ts", String(threads)),
@@ -45,9 +49,10 @@ export function engines(python: string, packages: string | undefined): readonly 
     { name: "tfjs-wasm with shim", threads: 1, absent: packages, command: typescript("tfjs.ts", "shim") },
     onnxruntime(1),
     { name: "jax-js", threads: 1, absent: packages, command: typescript("jax.ts") },
-    { name: "torch", threads: 1, absent: torch, command: pytorch(1) },
+    inPython("torch", "pytorch.py", torch),
+    inPython("scikit-learn", "scikit.py", without(python, "sklearn")),
     onnxruntime(2),
-    { name: "torch, 2 threads", threads: 2, absent: torch, command: pytorch(2) },
+    inPython("torch", "pytorch.py", torch, 2),
   ];
 }
 

@@ -1,44 +1,16 @@
-"""PyTorch (and scikit-learn for mixtures) as a process of the benchmark. The first word is the number of threads."""
-import json
+"""PyTorch as a process of the benchmark. The first word is the number of threads."""
 import os
-import statistics
 import sys
-import time
-import warnings
 
-THREADS = sys.argv[1] if len(sys.argv) > 1 else "1"
+THREADS = sys.argv[1]
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = THREADS
 
-import numpy as np
 import torch
 import torch.nn.functional as F
+from serve import serve
 
 torch.set_num_threads(int(THREADS))
-warnings.simplefilter("ignore")
-SAMPLES, STEP = 64, 2654435761
-
-
-def say(answer):
-    print("answer " + json.dumps(answer), flush=True)
-
-
-def sample(output):
-    """What stays of an output to compare it by: as `sampleOf` in solver.ts."""
-    flat = np.asarray(output, dtype=np.float64).ravel()
-    count = min(SAMPLES, flat.size)
-    values = [float(flat[(i * STEP) % flat.size]) for i in range(count)]
-    return {"length": int(flat.size), "mean": float(np.abs(flat).mean()), "values": values}
-
-
-def read(files):
-    """Inputs as torch tensors; f64 as NumPy arrays."""
-    inputs = {}
-    for name, entry in files.items():
-        double = entry["dtype"] == "f64"
-        values = np.fromfile(entry["file"], dtype="<f8" if double else "<f4").reshape(entry["shape"])
-        inputs[name] = values if double else torch.from_numpy(values)
-    return inputs
 
 
 def matmul(spec, t):
@@ -126,26 +98,6 @@ def train(spec, t):
     return start(), outputs
 
 
-def gmm(spec, t):
-    try:
-        from sklearn.mixture import GaussianMixture
-    except ImportError:
-        return "scikit-learn is not installed"
-    x = t["x"][:, None]
-    means = np.array(spec["means"], dtype=np.float64)[:, None]
-    options = {"tol": 0, "max_iter": spec["iterations"], "reg_covar": 0, "means_init": means}
-    start = {"precisions_init": np.ones((2, 1, 1)), "weights_init": [0.5, 0.5]}
-
-    def run():
-        return GaussianMixture(2, covariance_type="full", **options, **start).fit(x)
-
-    def outputs():
-        fitted = run()
-        return [fitted.weights_, fitted.means_.ravel(), np.sqrt(fitted.covariances_.ravel())]
-
-    return run, outputs
-
-
 KINDS = {
     "matmul": matmul,
     "conv": conv,
@@ -154,43 +106,12 @@ KINDS = {
     "fakeQuant": fake_quant,
     "lsq": lsq,
     "train": train,
-    "gmm": gmm,
 }
 
 
-def measure(run, budget):
-    """Times calls for a budget of milliseconds, at least two."""
-    times = []
-    end = time.perf_counter() + budget / 1000
-    while len(times) < 2 or time.perf_counter() < end:
-        begin = time.perf_counter()
-        run()
-        times.append(1000 * (time.perf_counter() - begin))
-    return {"median": statistics.median(times), "best": min(times)}
+def in_torch(solve):
+    """The kind's function, given torch tensors."""
+    return lambda spec, inputs: solve(spec, {name: torch.from_numpy(values) for name, values in inputs.items()})
 
 
-def main():
-    current = None
-    say({"version": torch.__version__})
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            if request["ask"] == "prepare":
-                current = None
-                solve = KINDS.get(request["spec"]["kind"])
-                made = solve(request["spec"], read(request["inputs"])) if solve else "not offered"
-                if isinstance(made, str):
-                    say({"unable": made})
-                    continue
-                current, outputs = made
-                say({"samples": [sample(y) for y in outputs()]})
-            elif request["ask"] == "measure":
-                say({"round": measure(current, request["budget"])})
-            else:
-                current = None
-                say({"released": True})
-        except Exception as error:  # whatever the library refuses is an answer
-            say({"unable": str(error).split("\n")[0][:200]})
-
-
-main()
+serve(torch.__version__, {kind: in_torch(solve) for kind, solve in KINDS.items()})
