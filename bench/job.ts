@@ -1,25 +1,47 @@
 /**
- * Wall time and peak memory of the main job in a process of its own, and the time of one forward: `npm run bench:job`.
+ * Wall time and peak memory of the main job in a process of its own, and the time of one forward: `npm run bench:job`. Writes
+ * out/bench/job-nodeN.json.
  *
  *   --model NAME   a file in INLIERQ_DATA/models (default yolox-nano-416)
  *   --scheme WnAm  default W8A8
  *   --samples N    default 64
+ *   --node PATH    another Node program to measure under
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { compile } from "../src/autograd/index.ts";
-import { ArgumentError, InlierqError } from "../src/errors.ts";
+import { ArgumentError } from "../src/errors.ts";
 import { loadModel } from "../src/job/index.ts";
 import { readModel } from "../src/node/index.ts";
 import { Rng, type Tensor, uniform } from "../src/tensor/index.ts";
+import { flagsOf, script, underOtherNode } from "./flags.ts";
+import { type Machine, machine, machineLine, ROOT, writeRun } from "./machine.ts";
+import { medianOf, type Round } from "./statistics.ts";
 
-const ROOT = join(import.meta.dirname, "..");
 const COMMAND = join(ROOT, "dist/cli/main.js");
 const FORWARDS = 15;
 const WARM_UP = 2;
+
+const FLAGS = {
+  model: { type: "string", default: "yolox-nano-416" },
+  scheme: { type: "string", default: "W8A8" },
+  samples: { type: "string", default: "64" },
+  node: { type: "string" },
+} as const;
+
+/** The file that a run writes. */
+export interface JobRun {
+  readonly kind: "job";
+  readonly machine: Machine;
+  readonly model: string;
+  readonly scheme: string;
+  readonly samples: number;
+  /** Seconds of one forward of the float model, op by op and replayed. */
+  readonly forward: { readonly eager: Round; readonly replayed: Round };
+  readonly job: Cost;
+}
 
 /** What is measured: a model file, photos, and the words of the command line. */
 interface Settings {
@@ -30,9 +52,8 @@ interface Settings {
   readonly photos: string;
 }
 
-/** Errors: ArgumentError where a flag is unknown or something that is needed does not exist. */
-function settingsOf(argv: readonly string[]): Settings {
-  const { model, scheme, samples } = flagsOf(argv);
+/** Errors: ArgumentError where something that is needed does not exist. */
+function settingsOf({ model, scheme, samples }: Omit<Settings, "file" | "photos">): Settings {
   const data = process.env.INLIERQ_DATA;
   if (!data) throw new ArgumentError("bench:job", "INLIERQ_DATA must name the folder with models and coco-calib64, got nothing");
   const file = join(data, "models", `${model}.onnx`);
@@ -42,28 +63,8 @@ function settingsOf(argv: readonly string[]): Settings {
   return { model, scheme, samples, file, photos };
 }
 
-function flagsOf(argv: readonly string[]): Pick<Settings, "model" | "scheme" | "samples"> {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        model: { type: "string", default: "yolox-nano-416" },
-        scheme: { type: "string", default: "W8A8" },
-        samples: { type: "string", default: "64" },
-      },
-    }).values;
-  } catch (error) {
-    throw new ArgumentError("bench:job", `flags must be --model, --scheme and --samples, got: ${(error as Error).message}`);
-  }
-}
-
-interface Times {
-  readonly median: number;
-  readonly best: number;
-}
-
 /** Seconds of one forward of the float model, op by op and replayed, in turns. */
-function forwardTimes({ file, model }: Settings): { eager: Times; replayed: Times } {
+function forwardTimes({ file, model }: Settings): JobRun["forward"] {
   const { graph, card } = loadModel(readModel(file).bytes, model);
   const x = uniform([1, 3, card.input.height, card.input.width], new Rng(0), 0, 255);
   const forwards = { eager: (input: Tensor) => graph.forward(input), replayed: compile((input) => graph.forward(input)) };
@@ -78,12 +79,10 @@ function forwardTimes({ file, model }: Settings): { eager: Times; replayed: Time
   return { eager: timesOf(taken.eager), replayed: timesOf(taken.replayed) };
 }
 
-function timesOf(seconds: readonly number[]): Times {
-  const sorted = [...seconds].sort((a, b) => a - b);
-  return { median: sorted[sorted.length >> 1], best: sorted[0] };
-}
+const timesOf = (seconds: readonly number[]): Round => ({ median: medianOf(seconds), best: Math.min(...seconds) });
 
-interface Cost {
+/** What the job took. */
+export interface Cost {
   readonly seconds: number;
   readonly peakBytes: number;
   readonly code: number;
@@ -110,34 +109,38 @@ process.exitCode = code;`;
   return { seconds, peakBytes: 1024 * Number(peak[1]), code: child.status ?? -1, timing };
 }
 
+function costIn(settings: Settings): Cost {
+  const folder = mkdtempSync(join(tmpdir(), "inlierq-bench-"));
+  try {
+    return jobCost(settings, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 function main(argv: readonly string[]): void {
-  const settings = settingsOf(argv);
+  const { values } = flagsOf("bench:job", argv, FLAGS);
+  const other = underOtherNode("bench:job", import.meta.filename, argv, values.node);
+  if (other !== undefined) {
+    process.exitCode = other;
+    return;
+  }
+  const settings = settingsOf(values);
   const { model, scheme, samples } = settings;
-  console.log(`load ${loadavg()[0].toFixed(2)} on ${cpus().length} x ${cpus()[0].model}, Node ${process.version}`);
+  const before = machine();
+  console.log(machineLine(before));
   const forward = forwardTimes(settings);
   for (const [way, { median, best }] of Object.entries(forward)) {
     console.log(`one forward of ${model}, ${way}: median ${median.toFixed(3)} s, best ${best.toFixed(3)} s`);
   }
-  const folder = mkdtempSync(join(tmpdir(), "inlierq-bench-"));
-  let job: Cost;
-  try {
-    job = jobCost(settings, folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const job = costIn(settings);
   const { seconds, peakBytes, code, timing } = job;
   console.log(`quantize ${scheme}, ${samples} pictures: ${seconds.toFixed(1)} s, peak ${(peakBytes / 1e6).toFixed(0)} MB, exit ${code}`);
   for (const [stage, ms] of Object.entries(timing))
     if (typeof ms === "number") console.log(`  ${stage.padEnd(16)} ${(ms / 1000).toFixed(1)} s`);
-  mkdirSync(join(ROOT, "out/bench"), { recursive: true });
-  const result = { model, scheme, samples, load: loadavg()[0], cpu: cpus()[0].model, node: process.version, forward, job };
-  writeFileSync(join(ROOT, `out/bench/job-${model}-${scheme}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  const usual = (["model", "scheme", "samples"] as const).every((flag) => values[flag] === FLAGS[flag].default);
+  const run: JobRun = { kind: "job", machine: machine(before), model, scheme, samples: Number(samples), forward, job };
+  console.log(`written to ${writeRun(usual ? "job" : `job-${model}-${scheme}-${samples}`, run)}`);
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof InlierqError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+await script(() => main(process.argv.slice(2)));

@@ -27,8 +27,8 @@ export function machine(since?: Machine): Machine {
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.versions.node,
-    commit: commit(),
-    date: new Date().toISOString().slice(0, 10),
+    commit: since?.commit ?? commit(),
+    date: since?.date ?? new Date().toISOString().slice(0, 10),
     load: [since?.load[0] ?? now, now],
   };
 }
