@@ -44,6 +44,13 @@ function train(spec: SpecOf<"train">, inputs: Inputs): Solution {
   };
 }
 
+/** Convolutions with ReLU, one after another. */
+export function stackOf({ layers }: SpecOf<"stack">, inputs: Inputs, x: Tensor): Tensor {
+  let y = x;
+  for (let i = 0; i < layers; i++) y = relu(conv2d(y, inputs[`w${i}`]!, { bias: inputs[`b${i}`], padding: 1 }));
+  return y;
+}
+
 /** Symmetric scale of each output channel for 8-bit weights. */
 export function weightScales({ shape, data, size }: Tensor): Tensor {
   const largest = new Float32Array(shape[0]!);
@@ -114,12 +121,7 @@ export const eager: Solver = {
   },
   gmm,
   train,
-  stack: ({ layers }, inputs) =>
-    solution(() => {
-      let y = inputs.x!;
-      for (let i = 0; i < layers; i++) y = relu(conv2d(y, inputs[`w${i}`]!, { bias: inputs[`b${i}`], padding: 1 }));
-      return [y];
-    }),
+  stack: (spec, inputs) => solution(() => [stackOf(spec, inputs, inputs.x!)]),
   stackInt8: simulatedStack,
   model,
 };

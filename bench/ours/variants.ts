@@ -1,6 +1,7 @@
 import type { PeakName } from "../peak.ts";
 import type { Kind } from "../problems.ts";
 import type { Solver } from "../solver.ts";
+import { compiled } from "./compiled.ts";
 import { eager } from "./eager.ts";
 
 /** One way our engine solves problems. */
@@ -12,6 +13,8 @@ export interface Variant {
   readonly threads: number;
   /** The limit its rate is held against; none where operations are not what it is bound by. */
   readonly peak?: PeakName;
+  /** Whether its outputs have the very bits of the first variant's; else they lie within the tolerance of the problem. */
+  readonly exact?: boolean;
   /** Whether the runtime can run it. Default: always. */
   available?(): boolean;
 }
@@ -25,5 +28,6 @@ const KINDS = (Object.keys(eager) as Kind[]).filter((kind) => kind !== "stackInt
  */
 export const VARIANTS: readonly Variant[] = [
   { name: "", solver: only(eager, KINDS), threads: 1, peak: "f32" },
+  { name: "compiled", solver: compiled, threads: 1, peak: "f32", exact: true },
   { name: "simulated", solver: only(eager, ["stackInt8"]), threads: 1, peak: "f32" },
 ];

@@ -1,7 +1,7 @@
 import { VARIANTS, type Variant } from "../ours/variants.ts";
-import { verify } from "../ours/verify.ts";
+import { type Expected, verify } from "../ours/verify.ts";
 import { type Inputs, PROBLEMS, type Problem } from "../problems.ts";
-import { NOT_OFFERED, type Outputs, type Solution, type Solver } from "../solver.ts";
+import { NOT_OFFERED, type Solution, type Solver } from "../solver.ts";
 import type { Prepared, Workload } from "./workload.ts";
 
 /** The solution of a problem by a solver, or why there is none. */
@@ -35,11 +35,12 @@ export async function prepareOurs(problem: Problem, variant: Variant, inputs = i
   };
 }
 
-async function firstOutputs(problem: Problem, variant: Variant, inputs: Inputs): Promise<Outputs | undefined> {
+async function firstOutputs(problem: Problem, variant: Variant, inputs: Inputs): Promise<Expected | undefined> {
   const [first] = variantsFor(problem);
   if (!first || first === variant) return undefined;
   const solved = await solve(first.solver, problem, inputs);
-  return typeof solved === "string" ? undefined : solved.outputs();
+  if (typeof solved === "string") return undefined;
+  return { outputs: await solved.outputs(), tolerance: variant.exact ? 0 : problem.tolerance };
 }
 
 /** Every problem by every variant of our engine. */
