@@ -5,15 +5,38 @@ import { ArgumentError, InlierqError } from "../src/errors.ts";
 type Options = NonNullable<ParseArgsConfig["options"]>;
 type Values<O extends Options> = ReturnType<typeof parseArgs<{ args: string[]; options: O; allowPositionals: true }>>["values"];
 
-/** Parsed flags and plain words. Errors: ArgumentError that lists the flags there are. */
-export function flagsOf<O extends Options>(where: string, argv: readonly string[], options: O): { values: Values<O>; words: string[] } {
+/** Parsed flags. Errors: ArgumentError that lists the flags there are. */
+export function flagsOf<O extends Options>(where: string, argv: readonly string[], options: O): Values<O> {
+  const { values, words } = flagsAndWordsOf(where, argv, options);
+  if (words.length > 0) throw new ArgumentError(where, `flags must be among ${listOf(options)}, got the word "${words[0]}"`);
+  return values;
+}
+
+/** Parsed flags and the plain words between them. Errors: ArgumentError that lists the flags there are. */
+export function flagsAndWordsOf<O extends Options>(
+  where: string,
+  argv: readonly string[],
+  options: O,
+): { values: Values<O>; words: readonly string[] } {
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
     return { values: values as Values<O>, words: positionals };
   } catch (error) {
-    const known = Object.keys(options).map((name) => `--${name}`);
-    throw new ArgumentError(where, `flags must be among ${known.join(", ")}, got: ${(error as Error).message.split("\n")[0]}`);
+    const [problem] = (error as Error).message.split(". ");
+    throw new ArgumentError(where, `flags must be among ${listOf(options)}, got: ${problem}`);
   }
+}
+
+const listOf = (options: Options): string =>
+  Object.keys(options)
+    .map((name) => `--${name}`)
+    .join(", ");
+
+/** The items whose name contains one of the words; all where there are none. Errors: ArgumentError where nothing is left. */
+export function withWords<T>(where: string, items: readonly T[], words: readonly string[], nameOf: (item: T) => string): readonly T[] {
+  const kept = items.filter((item) => words.length === 0 || words.some((word) => nameOf(item).includes(word)));
+  if (kept.length > 0) return kept;
+  throw new ArgumentError(where, `words must be part of a row's name, got ${words.map((word) => `"${word}"`).join(" ")}`);
 }
 
 /** A whole number of at least `least`. Errors: ArgumentError. */

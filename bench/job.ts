@@ -119,7 +119,7 @@ function costIn(settings: Settings): Cost {
 }
 
 function main(argv: readonly string[]): void {
-  const { values } = flagsOf("bench:job", argv, FLAGS);
+  const values = flagsOf("bench:job", argv, FLAGS);
   const other = underOtherNode("bench:job", import.meta.filename, argv, values.node);
   if (other !== undefined) {
     process.exitCode = other;

@@ -7,7 +7,7 @@
  *   --budget MS  time of a row in a round (default 150)
  *   --node PATH  another Node program to measure under
  */
-import { countOf, flagsOf, script, underOtherNode } from "./flags.ts";
+import { countOf, flagsAndWordsOf, script, underOtherNode, withWords } from "./flags.ts";
 import { type Machine, machine, machineLine, writeRun } from "./machine.ts";
 import { type Peaks, peaks } from "./peak.ts";
 import { digits, medianOf, overRounds, type Round } from "./statistics.ts";
@@ -83,7 +83,7 @@ function line({ name, flops, elements, rounds, shareOfPeak, referenceMs }: Kerne
 }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { values, words } = flagsOf("bench", argv, {
+  const { values, words } = flagsAndWordsOf("bench", argv, {
     rounds: { type: "string", default: "5" },
     budget: { type: "string", default: "150" },
     node: { type: "string" },
@@ -96,7 +96,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const [rounds, budget] = [countOf("bench", "rounds", values.rounds), countOf("bench", "budget", values.budget)];
   const before = machine();
   console.log(machineLine(before));
-  const wanted = workloads().filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+  const wanted = withWords("bench", workloads(), words, ({ name }) => name);
   const { going, absent } = await prepareAll(wanted);
   console.log(`${going.length} outputs verified`);
   const seen: Peaks[] = [peaks()];

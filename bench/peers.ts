@@ -13,7 +13,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { countOf, flagsOf, script, underOtherNode } from "./flags.ts";
+import { countOf, flagsAndWordsOf, script, underOtherNode, withWords } from "./flags.ts";
 import { type Machine, machine, machineLine, writeRun } from "./machine.ts";
 import { peaks } from "./peak.ts";
 import { type Engine, engines, OURS } from "./peers/engines.ts";
@@ -156,7 +156,7 @@ function print({ problem, flops, elements, outcomes }: PeerRow): void {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { values, words } = flagsOf("bench:peers", argv, {
+  const { values, words } = flagsAndWordsOf("bench:peers", argv, {
     rounds: { type: "string", default: "5" },
     budget: { type: "string", default: "400" },
     threads: { type: "string", default: "1" },
@@ -172,7 +172,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const [settings, threads] = [{ rounds: count("rounds"), budget: count("budget") }, count("threads")];
   const before = machine();
   console.log(machineLine(before));
-  const wanted = PROBLEMS.filter(({ id }) => words.length === 0 || words.some((word) => id.includes(word)));
+  const wanted = withWords("bench:peers", PROBLEMS, words, ({ id }) => id);
   const list = engines(values.python, installPackages()).filter((engine) => engine.threads <= threads);
   const { going, said } = await startAll(list);
   for (const [name, what] of Object.entries(said))

@@ -18,9 +18,9 @@ const MEASURED = join(ROOT, "out/bench");
 const WHOLE = /^(kernels|peers|job)-node\d+\.json$/;
 
 function main(argv: readonly string[]): void {
-  const { values } = flagsOf("performance", argv, { render: { type: "boolean" } });
+  const { render: stay } = flagsOf("performance", argv, { render: { type: "boolean" } });
   const known = existsSync(STORE) ? stored(readFileSync(STORE, "utf8"), STORE) : [];
-  const files = values.render || !existsSync(MEASURED) ? [] : readdirSync(MEASURED).filter((name) => WHOLE.test(name));
+  const files = stay || !existsSync(MEASURED) ? [] : readdirSync(MEASURED).filter((name) => WHOLE.test(name));
   const fresh = files.map((name) => JSON.parse(readFileSync(join(MEASURED, name), "utf8")) as Run);
   const runs = merged(known, fresh);
   writeFileSync(STORE, store(runs));
