@@ -36,8 +36,8 @@ export type Spec =
   | { readonly kind: "train"; readonly layers: readonly TrainLayer[]; readonly lr: number; readonly steps: number }
   /** x, w0.., b0.. → 3x3 convolutions with ReLU, one after another */
   | ({ readonly kind: "stack"; readonly layers: number } & ConvSizes)
-  /** The same with u8 activations and s8 weights; `ranges` are the largest |activations| before each layer and at the end */
-  | ({ readonly kind: "stackInt8"; readonly layers: number; readonly ranges: readonly number[] } & ConvSizes)
+  /** The same in u8 activations and symmetric weights; `ranges` are the largest |activations| before each layer and at the end */
+  | ({ readonly kind: "stackInt8"; readonly layers: number; readonly weightBits: number; readonly ranges: readonly number[] } & ConvSizes)
   /** x → outputs of an ONNX file in INLIERQ_DATA/models */
   | { readonly kind: "model"; readonly file: string };
 
@@ -166,16 +166,20 @@ const train: Problem = {
 
 const DEPTH = 4;
 /** A rounding that falls the other way moves an activation by a whole code: integer outputs are held to a wider tolerance. */
-const stacks = (["stack", "stackInt8"] as const).map((kind): Problem => {
-  const inputs = (): Inputs => ({
-    x: even("stack", "x", mapOf(STACK), 1),
-    ...Object.fromEntries(Array.from({ length: DEPTH }, (_, i) => [`w${i}`, weightOf("stack", `w${i}`, STACK)])),
-    ...Object.fromEntries(Array.from({ length: DEPTH }, (_, i) => [`b${i}`, even("stack", `b${i}`, [STACK.outputs], 0.1)])),
-  });
-  const shared = { flops: 2 * DEPTH * macsOf(STACK), elements: conv("conv 3x3 b").elements, inputs };
-  if (kind === "stack") return { ...shared, id: "stack of 4 conv b", spec: { kind, layers: DEPTH, ...STACK }, tolerance: 1e-4 };
-  return { ...shared, id: "stack of 4 conv b, W8A8", spec: { kind, layers: DEPTH, ranges: [1, 2, 2, 2, 2], ...STACK }, tolerance: 0.2 };
+const stackInputs = (): Inputs => ({
+  x: even("stack", "x", mapOf(STACK), 1),
+  ...Object.fromEntries(Array.from({ length: DEPTH }, (_, i) => [`w${i}`, weightOf("stack", `w${i}`, STACK)])),
+  ...Object.fromEntries(Array.from({ length: DEPTH }, (_, i) => [`b${i}`, even("stack", `b${i}`, [STACK.outputs], 0.1)])),
 });
+const stack = (id: string, spec: Spec, tolerance: number): Problem => ({
+  ...{ id, spec, flops: 2 * DEPTH * macsOf(STACK), elements: conv("conv 3x3 b").elements, tolerance, inputs: stackInputs },
+});
+const stacks: readonly Problem[] = [
+  stack("stack of 4 conv b", { kind: "stack", layers: DEPTH, ...STACK }, 1e-4),
+  ...[8, 4].map((weightBits) =>
+    stack(`stack of 4 conv b, W${weightBits}A8`, { kind: "stackInt8", layers: DEPTH, weightBits, ranges: [1, 2, 2, 2, 2], ...STACK }, 0.2),
+  ),
+];
 
 const SIDE = 416;
 const yolox: Problem = {

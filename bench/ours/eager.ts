@@ -51,15 +51,18 @@ export function stackOf({ layers }: SpecOf<"stack">, inputs: Inputs, x: Tensor):
   return y;
 }
 
-/** Symmetric scale of each output channel for 8-bit weights. */
-export function weightScales({ shape, data, size }: Tensor): Tensor {
+/** The largest code of symmetric weights. */
+export const largestCode = ({ weightBits }: SpecOf<"stackInt8">): number => 2 ** (weightBits - 1) - 1;
+
+/** Symmetric scale of each output channel. */
+export function weightScales(spec: SpecOf<"stackInt8">, { shape, data, size }: Tensor): Tensor {
   const largest = new Float32Array(shape[0]!);
   const inner = size / largest.length;
   for (let i = 0; i < size; i++) {
     const c = Math.floor(i / inner);
     largest[c] = Math.max(largest[c]!, Math.abs(data[i]!));
   }
-  return tensor(largest.map((v) => v / 127));
+  return tensor(largest.map((v) => v / largestCode(spec)));
 }
 
 /** Scale and zero point of the codes before each layer and at the end: signed values only at the start. */
@@ -70,8 +73,8 @@ export const activationCodes = ({ ranges }: SpecOf<"stackInt8">): readonly { sca
 function simulatedStack(spec: SpecOf<"stackInt8">, inputs: Inputs): Solution {
   const weights = Array.from({ length: spec.layers }, (_, i) => {
     const w = inputs[`w${i}`]!;
-    const scale = weightScales(w);
-    return fakeQuant(w, scale, zeros([scale.size]), { qmin: -127, qmax: 127, axis: 0 });
+    const scale = weightScales(spec, w);
+    return fakeQuant(w, scale, zeros([scale.size]), { qmin: -largestCode(spec), qmax: largestCode(spec), axis: 0 });
   });
   const quantizers = activationCodes(spec).map(({ scale, zeroPoint }) => {
     const [s, z] = [tensor([scale]), tensor([zeroPoint])];

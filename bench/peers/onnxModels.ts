@@ -104,7 +104,7 @@ export function stackInt8Model(spec: SpecOf<"stackInt8">, inputs: Inputs): Uint8
   let current = pair("x", 0, "d0");
   for (let i = 0; i < spec.layers; i++) {
     const [w, b] = [inputs[`w${i}`]!, inputs[`b${i}`]!];
-    const scales = floats(weightScales(w));
+    const scales = floats(weightScales(spec, w));
     const inner = w.size / scales.length;
     const weight = Int8Array.from(floats(w), (v, j) => roundHalfEven(Math.fround(v / scales[Math.floor(j / inner)]!)));
     const biasScales = scales.map((s) => s * codes[i]!.scale);

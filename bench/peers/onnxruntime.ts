@@ -49,7 +49,8 @@ await serve(PACKAGES["onnxruntime-web"], {
   matmul: (spec, inputs) => solution(matmulModel(spec), inputs, ["a", "b"]),
   conv: (spec, inputs) => solution(convModel(spec, inputs), inputs, ["x"]),
   stack: (spec, inputs) => solution(stackModel(spec, inputs), inputs, ["x"]),
-  stackInt8: (spec, inputs) => solution(stackInt8Model(spec, inputs), inputs, ["x"]),
+  stackInt8: (spec, inputs) =>
+    spec.weightBits === 8 ? solution(stackInt8Model(spec, inputs), inputs, ["x"]) : "4-bit weights are not measured here",
   model({ file }, inputs) {
     const data = process.env.INLIERQ_DATA;
     return data ? solution(readFileSync(join(data, "models", file)), inputs, ["x"]) : "INLIERQ_DATA is not set";
