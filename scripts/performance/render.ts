@@ -49,7 +49,17 @@ function machinePart(runs: readonly Run[]): string[] {
     table(["run", "runtime", "processor", "memory", "load", "commit", "date"], rows),
     ...(peaks.length > 0 ? [`Limits of one thread's instructions, 10^9 operations per second:\n\n${peaks.join("\n")}`] : []),
     "A `+` behind a commit: files differed from it.",
+    ...underLoad(runs),
   ];
+}
+
+/** A load average above this before a run began is other people's work. */
+const QUIET = 0.5;
+
+/** Says which figures were measured while something else ran. */
+function underLoad(runs: readonly Run[]): string[] {
+  const loaded = runs.filter(({ machine }) => machine.load[0] > QUIET).map((run) => `${run.kind} of Node ${nodeOf(run)}`);
+  return loaded.length > 0 ? [`The machine was not quiet: trial figures of ${loaded.join(", ")}.`] : [];
 }
 
 const LIMITS: Readonly<Record<string, string>> = {

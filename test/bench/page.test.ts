@@ -57,6 +57,12 @@ test("the page tells the machine, the load and the commit", () => {
   expect(page).toContain("f32x4 mul + add 41.7, i32x4.dot_i16x8_s + add 78.1");
 });
 
+test("figures of a busy machine are called trial figures", () => {
+  const busy: KernelRun = { ...kernels(), machine: { ...machineOf("20.20.2"), load: [3.5, 4] } };
+  expect(render([busy, job])).toContain("The machine was not quiet: trial figures of kernels of Node 20.");
+  expect(page).not.toContain("trial figures");
+});
+
 test("every target stands beside its figure, and by how much it is missed", () => {
   expect(lineWith("sgemm 512: share")).toBe("| sgemm 512: share of the mul+add limit | at least 80 % | 80 %, reached |");
   expect(lineWith("conv 3x3 a: inlierq against tfjs")).toBe(
