@@ -1,7 +1,7 @@
 import type { KernelRow } from "../../bench/kernels.ts";
 import type { PeerRow } from "../../bench/peers.ts";
-import { medianOf, overRounds } from "../../bench/statistics.ts";
-import { Figures, nodeOf, type Run, timesOf } from "./figures.ts";
+import { medianOf, overRounds, timeRatio } from "../../bench/statistics.ts";
+import { Figures, nodeOf, type Run, roundsOf, timesOf } from "./figures.ts";
 import { missedBy, TARGETS, type Target } from "./targets.ts";
 
 const OURS = "inlierq";
@@ -99,9 +99,10 @@ function peerPart(node: string, { peers }: Figures): string[] {
   if (!peers) return [];
   const engines = Object.keys(peers.engines).filter((name) => peers.rows.some((row) => timesOf(row, name)));
   const cell = (row: PeerRow, engine: string): string => {
-    const [time, ours] = [timesOf(row, engine), timesOf(row, OURS)];
+    const time = timesOf(row, engine);
     if (!time) return row.outcomes[engine] ? "no" : "";
-    return ours && engine !== OURS ? `${three(time.median)} (${three(time.median / ours.median)} x)` : three(time.median);
+    const multiple = engine === OURS ? undefined : timeRatio(roundsOf(row, engine), roundsOf(row, OURS));
+    return multiple === undefined ? three(time.median) : `${three(time.median)} (${three(multiple)} x)`;
   };
   const rows = peers.rows.map((row) => [row.problem, ...engines.map((engine) => cell(row, engine))]);
   const versions = Object.entries(peers.engines).map(

@@ -81,7 +81,7 @@ const rest: readonly Target[] = [
   ...["conv 3x3 b", STACK, "sgemm 1024"].map((name) =>
     target(`${name}: 2 threads against 1, best round`, { least: 1.7 }, (f) => f.bestSpeedup(`${name}, 2 threads`, name)),
   ),
-  faster("yolox-nano-416", "inlierq", "onnxruntime-web", 1),
+  ...["inlierq", "inlierq, compiled"].map((engine) => faster("yolox-nano-416", engine, "onnxruntime-web", 1)),
   faster("yolox-nano-416", "inlierq, 2 threads", "onnxruntime-web, 2 threads", 1),
   target("yolox-nano-416: integer W8A8 against own f32", { least: 1 }, (f) => f.speedup("yolox-nano-416, integer", "yolox-nano-416")),
   target("quantize yolox-nano-416 W8A8 on 64 photos: time", { most: 30 }, (f) => f.job?.job.seconds, " s"),
