@@ -1,0 +1,57 @@
+import { type Graph, type Node, runNode } from "../../graph/index.ts";
+import type { Tap } from "../../nn/index.ts";
+import { linear } from "./activation.ts";
+import { quantizeFloats, recordBytes, TAIL_BYTES, writeRecords } from "./epilogue.ts";
+import { type Grid, isPerChannel } from "./grid.ts";
+import { blocks, type Draft, type Value } from "./step.ts";
+
+/** A node that stays in float, run by its op; under a tap that quantizes it is a simulated layer. */
+export function floatStep(graph: Graph, node: Node, reads: readonly Value[], writes: readonly Value[], simulating?: Tap): Draft {
+  const kind = simulating ? "simulated" : "float";
+  return {
+    ...{ name: node.name, kind, reads, writes, constants: [], scratch: 0 },
+    bind: () => (floats) => runNode(graph, node, floats, simulating),
+  };
+}
+
+/** Floats that pass through memory at once: they stay in the second-level cache. */
+const CHUNK = 16384;
+
+/** Float values on their way into integers: codes of a tensor on a grid. */
+export function quantizeStep(read: Value, write: Value, grid: Grid): Draft {
+  const finish = { activation: linear, forms: [grid] };
+  const size = read.shape.reduce((a, d) => a * d, 1);
+  const inner = isPerChannel(grid) ? read.shape.slice(2).reduce((a, d) => a * d, 1) : size;
+  const rows = size / inner;
+  const sizes = [4 * Math.min(CHUNK, inner), TAIL_BYTES];
+  const bytes = recordBytes(finish);
+  return {
+    ...{ name: read.tensor, kind: "quantize", reads: [read], writes: [write] },
+    constants: [new Uint8Array(bytes * rows)],
+    scratch: blocks(0, sizes).bytes,
+    bind(memory) {
+      const { arena } = memory;
+      const [records] = memory.constants;
+      const [chunk, tail] = blocks(memory.scratch, sizes).addresses;
+      const none = { codes: 0, multiplier: 0, real: 0 };
+      writeRecords(
+        arena,
+        records,
+        finish,
+        Array.from({ length: rows }, () => none),
+      );
+      const target = memory.at(write);
+      return (floats) => {
+        const data = floats.get(read.tensor)!.data as Float32Array;
+        for (let row = 0; row < rows; row++) {
+          for (let i = 0; i < inner; i += CHUNK) {
+            const columns = Math.min(CHUNK, inner - i);
+            arena.write(chunk, data.subarray(row * inner + i, row * inner + i + columns));
+            const values = { address: chunk, pitch: 0, rows: 1, columns, records: records + row * bytes, tail };
+            quantizeFloats(arena, grid, values, { address: target + row * inner + i, pitch: 0 });
+          }
+        }
+      };
+    },
+  };
+}
