@@ -4,6 +4,18 @@ export type { BiasCorrection } from "./biasCorrection.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
 export { type GraphDetector, runFloat, runWithGradients, type SaliencyLoss } from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
+export {
+  type Equality,
+  type FloatCloseness,
+  type IntegerModel,
+  inferInteger,
+  packBits,
+  packedBytes,
+  prepareInteger,
+  proveEquality,
+  type SiteEquality,
+  unpackBits,
+} from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
 export type { Method, Refinement, Selection } from "./method.ts";
 export { type InlierqOptions, inlierq, type MseOptions, minmax, mse } from "./methods/index.ts";

@@ -42,7 +42,7 @@ export function prepareInteger(graph: Graph, plan: Plan): IntegerModel {
 
 function draftsOf(graph: Graph, plan: Plan, { roles, forms }: Program): Draft[] {
   const shapeOf = (tensor: string): readonly number[] => graph.metas.get(tensor)!.shape;
-  const valueOf = (tensor: string, form: Form): Value => ({ tensor, form, shape: shapeOf(tensor) });
+  const asValue = (tensor: string, form: Form): Value => ({ tensor, form, shape: shapeOf(tensor) });
   const drafts: Draft[] = [];
   const tables: Tables = new Map();
   const simulated = new Set([...roles].filter(([, role]) => role.kind === "simulated").map(([name]) => name));
@@ -50,22 +50,22 @@ function draftsOf(graph: Graph, plan: Plan, { roles, forms }: Program): Draft[] 
   /** Codes of a tensor that exists as floats. */
   const quantized = (tensor: string): void => {
     for (const form of forms.get(tensor) ?? []) {
-      if (form !== "float") drafts.push(quantizeStep(valueOf(tensor, "float"), valueOf(tensor, form), form));
+      if (form !== "float") drafts.push(quantizeStep(asValue(tensor, "float"), asValue(tensor, form), form));
     }
   };
   const add = (node: Node, role: Role): void => {
     if (role.kind === "integer") {
       const { layer, reach } = role;
       const wanted = forms.get(reach.output) ?? [];
-      const writes = wanted.map((form) => valueOf(reach.output, form));
-      const read = valueOf(layer.layer.input, layer.input);
+      const writes = wanted.map((form) => asValue(reach.output, form));
+      const read = asValue(layer.layer.input, layer.input);
       drafts.push(convStep(layer, { activation: reach.activation, forms: wanted }, read, writes, shapeOf(reach.output), tables));
     } else if (role.kind === "moved") {
-      const reads = node.inputs.map((name, i) => valueOf(name, role.inputs[i]));
-      drafts.push(MOVES.get(node.op)!.step(node, reads, valueOf(node.outputs[0], role.grid), role.grid));
+      const reads = node.inputs.map((name, i) => asValue(name, role.inputs[i]));
+      drafts.push(MOVES.get(node.op)!.step(node, reads, asValue(node.outputs[0], role.grid), role.grid));
     } else {
-      const reads = [...new Set(node.inputs)].filter((name) => !graph.parameters.has(name)).map((name) => valueOf(name, "float"));
-      const writes = node.outputs.map((name) => valueOf(name, "float"));
+      const reads = [...new Set(node.inputs)].filter((name) => !graph.parameters.has(name)).map((name) => asValue(name, "float"));
+      const writes = node.outputs.map((name) => asValue(name, "float"));
       drafts.push(floatStep(graph, node, reads, writes, role.kind === "simulated" ? tap : undefined));
       node.outputs.forEach(quantized);
     }
