@@ -9,12 +9,19 @@ export {
   type FloatCloseness,
   type IntegerModel,
   inferInteger,
+  isIntegerFile,
   packBits,
   packedBytes,
+  planFromGraph,
   prepareInteger,
   proveEquality,
+  type QuantizedModel,
+  type ReadModel,
+  readIntegerFile,
   type SiteEquality,
   unpackBits,
+  type WeightGrid,
+  writeIntegerFile,
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
 export type { Method, Refinement, Selection } from "./method.ts";

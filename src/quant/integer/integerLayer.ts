@@ -19,9 +19,10 @@ export interface IntegerLayer {
 
 /** Codes of a weight on its site's grid, zero points taken off. */
 export function centredCodes(weight: Tensor, { params, scheme }: SitePlan): Int16Array {
-  const perChannel = weight.size / weight.shape[0];
+  const inner = scheme.axis === null ? weight.size : weight.shape.slice(scheme.axis + 1).reduce((a, d) => a * d, 1);
+  const channels = params.scale.size;
   return Int16Array.from(weight.data, (w, i) => {
-    const c = scheme.axis === null ? 0 : Math.floor(i / perChannel);
+    const c = Math.floor(i / inner) % channels;
     const zeroPoint = roundHalfEven(params.zeroPoint.data[c]);
     const code = roundHalfEven(Math.fround(w / params.scale.data[c])) + zeroPoint;
     return Math.min(Math.max(code, scheme.qmin), scheme.qmax) - zeroPoint;
