@@ -1,4 +1,5 @@
 import type { Prediction } from "../detect/index.ts";
+import type { Graph } from "../graph/index.ts";
 import { importOnnx, weightGrids } from "../onnx/index.ts";
 import {
   type IntegerModel,
@@ -23,20 +24,35 @@ export interface IntegerDetector {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A quantized network as a file holds it; `card` is undefined where the file has none. */
+export interface QuantizedFile extends Pick<IntegerDetector, "plan" | "metadata"> {
+  readonly graph: Graph;
+  readonly card: unknown;
+}
+
 /**
- * Reads an integer file, or a quantized ONNX export of ours, and prepares it to run in integers. The card is the given one,
- * else the file's, else a preset's. Layers that are not quantized stay in float: a float file runs as it is.
+ * Reads an integer file, or a quantized ONNX export of ours. Layers that are not quantized stay in float, so a float ONNX
+ * file comes back with an empty plan.
+ *
+ * Errors: ArgumentError for a file that is refused.
+ */
+export function readQuantized(bytes: Uint8Array, name: string): QuantizedFile {
+  if (!isIntegerFile(bytes))
+    return { ...planFromGraph(importOnnx(bytes, { name }), weightGrids(bytes, name)), card: undefined, metadata: {} };
+  const { graph, plan, card, metadata } = readIntegerFile(bytes, name);
+  return { graph, plan, card: card ?? undefined, metadata };
+}
+
+/**
+ * Reads a quantized detector and prepares it to run in integers. The card is the given one, else the file's, else a
+ * preset's.
  *
  * Errors: ArgumentError for a file that is refused, or a detector nobody knows.
  */
 export function loadInteger(bytes: Uint8Array, name: string, card?: unknown): IntegerDetector {
-  const { graph, plan, metadata, ...file } = isIntegerFile(bytes) ? readIntegerFile(bytes, name) : readExport(bytes, name);
-  const model = loadModel(graph, name, card ?? file.card ?? undefined);
-  return { model, plan, metadata, integer: prepareInteger(graph, plan) };
-}
-
-function readExport(bytes: Uint8Array, name: string) {
-  return { ...planFromGraph(importOnnx(bytes, { name }), weightGrids(bytes, name)), card: undefined, metadata: {} };
+  const file = readQuantized(bytes, name);
+  const model = loadModel(file.graph, name, card ?? file.card);
+  return { model, plan: file.plan, metadata: file.metadata, integer: prepareInteger(file.graph, file.plan) };
 }
 
 /** Detections on one sample, in pixels of its picture. */

@@ -1,0 +1,119 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Graph } from "../../../src/graph/index.ts";
+import { inferInteger, type Plan, prepareInteger, proveEquality, tapOf } from "../../../src/quant/index.ts";
+import { conv2d, type Draw, full, type Tensor, tensor } from "../../../src/tensor/index.ts";
+import { drawWith } from "../../laws/draw.ts";
+import { drawNetwork, snapPlan } from "./networks.ts";
+import { convStack, planOf } from "./plans.ts";
+
+function drawPlan(draw: Draw, graph: Graph, x: Tensor): Plan {
+  const kept = draw.int(0, 3) === 0 ? draw.oneOf(graph.layers).name : "";
+  const options = {
+    weightBits: draw.int(2, 8),
+    activationBits: draw.int(2, 8),
+    weightMapping: draw.oneOf(["affine", "symmetricNarrow", "symmetricHalf"] as const),
+    signed: draw.bool(),
+    perChannel: draw.bool(),
+  };
+  return planOf(graph, x, options, (layer) => layer.name !== kept);
+}
+
+describe("an integer model", () => {
+  it("gives the simulation's outputs to the bit where float sums are exact", () => {
+    let onCodes = 0;
+    fc.assert(
+      fc.property(fc.gen(), (g) => {
+        const draw = drawWith(g, "f32");
+        const { graph, x } = drawNetwork(draw, true);
+        const plan = snapPlan(drawPlan(draw, graph, x));
+        const model = prepareInteger(graph, plan);
+        onCodes += model.steps.filter((s) => s.kind === "conv" || s.kind === "depthwise").length;
+        const [found, expected] = [inferInteger(model, x), graph.forward(x, tapOf(graph, plan))];
+        for (const [name, { data }] of Object.entries(expected))
+          expect(
+            Array.from(found[name].data, (v) => v + 0),
+            name,
+          ).toEqual(Array.from(data, (v) => v + 0));
+        const { codes, identical } = proveEquality(model, x);
+        expect(identical).toBe(codes);
+      }),
+      { numRuns: 4 * (fc.readConfigureGlobal().numRuns ?? 100) },
+    );
+    expect(onCodes).toBeGreaterThan(50);
+  });
+
+  it("gives the simulation's codes but for rounding boundaries, whatever the scales and activations", () => {
+    fc.assert(
+      fc.property(fc.gen(), (g) => {
+        const draw = drawWith(g, "f32");
+        const { graph, x } = drawNetwork(draw, false);
+        const { codes, boundary, violations, floats } = proveEquality(prepareInteger(graph, drawPlan(draw, graph, x)), x);
+        expect(violations).toBe(0);
+        expect(boundary).toBeLessThanOrEqual(0.01 * codes);
+        for (const f of floats) expect(f.difference, f.tensor).toBeLessThanOrEqual(1e-5 * Math.max(1, f.largest));
+      }),
+      { numRuns: 2 * (fc.readConfigureGlobal().numRuns ?? 100) },
+    );
+  });
+
+  it("gives a batch what it gives its images", () => {
+    const { graph, x } = convStack({ layers: 2, channels: 5, size: 9, batch: 3 });
+    const model = prepareInteger(graph, planOf(graph, x));
+    const all = inferInteger(model, x).x2;
+    expect(all.shape).toEqual([3, 5, 9, 9]);
+    const size = x.size / 3;
+    for (let n = 0; n < 3; n++) {
+      const image = tensor(x.data.slice(n * size, (n + 1) * size), [1, 5, 9, 9]);
+      expect(inferInteger(model, image).x2.data).toEqual(all.data.slice(n * size, (n + 1) * size));
+    }
+    expect(inferInteger(model, x).x2.data).toEqual(all.data);
+  });
+});
+
+describe("proveEquality", () => {
+  it("finds a single weight that is off", () => {
+    const { graph, x } = convStack({ layers: 2, channels: 4, size: 6, batch: 1 });
+    const model = prepareInteger(graph, planOf(graph, x));
+    expect(proveEquality(model, x).violations).toBe(0);
+    const off = (graph.parameters.get("w0") as Tensor).data.slice() as Float32Array;
+    off[20] += 0.3;
+    const simulated = graph.withParameters(new Map([["w0", tensor(off, [4, 4, 3, 3])]]));
+    const { sites } = proveEquality({ ...model, graph: simulated }, x);
+    expect(sites.filter((s) => s.violations > 0).map((s) => s.tensor)).toEqual(["x1"]);
+  });
+});
+
+describe("prepareInteger", () => {
+  const single = (shape: readonly [number, number, number, number]): Graph =>
+    new Graph({
+      name: "single",
+      inputs: [{ name: "x", shape: [1, shape[1], shape[2], shape[3]], dtype: "f32" }],
+      outputs: [{ name: "y", shape: [1, shape[0], 1, 1], dtype: "f32" }],
+      nodes: [
+        {
+          name: "conv",
+          op: conv2d.def,
+          attrs: { stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1], groups: 1 },
+          inputs: ["x", "w"],
+          outputs: ["y"],
+        },
+      ],
+      parameters: new Map([["w", full(shape, 1)]]),
+    });
+
+  it("refuses layers whose sums could leave int32", () => {
+    const graph = single([1, 1100, 6, 6]);
+    const x = tensor(new Float32Array(1100 * 36).fill(1), [1, 1100, 6, 6]);
+    expect(() => prepareInteger(graph, planOf(graph, x))).toThrow(
+      /^prepareInteger: sums must stay within int32, got up to \d+ \(layer "conv", output channel 0, 39600 terms\)$/,
+    );
+  });
+
+  it("sums long rows of the largest codes exactly", () => {
+    const graph = single([1, 900, 6, 6]);
+    const x = tensor(new Float32Array(900 * 36).fill(1), [1, 900, 6, 6]);
+    const model = prepareInteger(graph, snapPlan(planOf(graph, x, { weightMapping: "symmetricNarrow" })));
+    expect(inferInteger(model, x).y.data[0]).toBe(32400);
+  });
+});
