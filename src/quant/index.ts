@@ -10,8 +10,6 @@ export {
   type IntegerModel,
   inferInteger,
   isIntegerFile,
-  packBits,
-  packedBytes,
   planFromGraph,
   prepareInteger,
   proveEquality,
@@ -19,7 +17,6 @@ export {
   type ReadModel,
   readIntegerFile,
   type SiteEquality,
-  unpackBits,
   type WeightGrid,
   writeIntegerFile,
 } from "./integer/index.ts";

@@ -1,4 +1,3 @@
-export { packBits, packedBytes, unpackBits } from "./bits.ts";
 export { isContainer as isIntegerFile } from "./file/container.ts";
 export { type ReadModel, readIntegerFile } from "./file/readFile.ts";
 export { type QuantizedModel, writeIntegerFile } from "./file/writeFile.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { packBits, packedBytes, unpackBits } from "../../../src/quant/index.ts";
+import { packBits, packedBytes, unpackBits } from "../../../src/quant/integer/bits.ts";
 
 describe("packBits", () => {
   it("gives the codes back, for 2 to 8 bits, in the fewest whole bytes", () => {
