@@ -5,28 +5,32 @@ import type { Draft, Value } from "./step.ts";
 
 /** For each element of a moving node's output, its position in the inputs laid end to end: the op itself says, run on positions. */
 function positionsOf(node: Node, reads: readonly Value[]): Int32Array {
+  const inputs: Tensor[] = [];
   let start = 0;
-  const inputs = reads.map(({ shape }) => {
-    const size = shape.reduce((a, d) => a * d, 1);
-    start += size;
-    return new Tensor(
-      shape,
-      "f32",
-      Float32Array.from({ length: size }, (_, i) => start - size + i),
-    );
-  });
-  return Int32Array.from(bind(node.op, inputs, node.attrs)[0].data);
+  for (const { shape } of reads) {
+    const positions = new Float32Array(shape.reduce((a, d) => a * d, 1));
+    for (let i = 0; i < positions.length; i++) positions[i] = start + i;
+    start += positions.length;
+    inputs.push(new Tensor(shape, "f32", positions));
+  }
+  return new Int32Array(bind(node.op, inputs, node.attrs)[0].data);
 }
 
 /** Elements of one input that lie side by side before and after: position and count in turn, in the order of the output. */
-function runsOf(positions: Int32Array, ends: readonly number[]): number[] {
-  const runs: number[] = [];
+function runsOf(positions: Int32Array, ends: readonly number[]): Int32Array {
+  const runs = new Int32Array(2 * positions.length);
   const starts = new Set(ends);
+  let at = -2;
   for (let i = 0; i < positions.length; i++) {
-    if (i > 0 && positions[i] === positions[i - 1] + 1 && !starts.has(positions[i])) runs[runs.length - 1]++;
-    else runs.push(positions[i], 1);
+    if (i > 0 && positions[i] === positions[i - 1] + 1 && !starts.has(positions[i])) {
+      runs[at + 1]++;
+      continue;
+    }
+    at += 2;
+    runs[at] = positions[i];
+    runs[at + 1] = 1;
   }
-  return runs;
+  return runs.slice(0, at + 2);
 }
 
 /** Runs at least this long on average are copied whole. */
@@ -39,7 +43,7 @@ export function gatherStep(node: Node, reads: readonly Value[], write: Value): D
   for (const { shape } of reads) ends.push((ends.at(-1) ?? 0) + shape.reduce((a, d) => a * d, 1));
   const runs = runsOf(positions, ends);
   const whole = 2 * positions.length >= LONG_RUN * runs.length;
-  const table = whole ? Int32Array.from(runs) : positions;
+  const table = whole ? runs : positions;
   const count = whole ? runs.length / 2 : positions.length;
   return {
     ...{ name: node.name, kind: "gather", reads, writes: [write], scratch: 0 },
@@ -48,11 +52,12 @@ export function gatherStep(node: Node, reads: readonly Value[], write: Value): D
       const { arena } = memory;
       const [address] = memory.constants;
       const places = arena.i32.subarray(address >> 2, (address >> 2) + table.length);
-      const step = whole ? 2 : 1;
       // Positions become addresses once the inputs have theirs.
-      for (let i = 0; i < places.length; i += step) {
-        const input = ends.findIndex((end) => table[i] < end);
-        places[i] = memory.at(reads[input]) + table[i] - (input === 0 ? 0 : ends[input - 1]);
+      const shifts = reads.map((value, input) => memory.at(value) - (input === 0 ? 0 : ends[input - 1]));
+      for (let i = 0; i < places.length; i += whole ? 2 : 1) {
+        let input = 0;
+        while (table[i] >= ends[input]) input++;
+        places[i] = table[i] + shifts[input];
       }
       const target = memory.at(write);
       const entries = kernel(arena);

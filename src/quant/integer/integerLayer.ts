@@ -21,12 +21,14 @@ export interface IntegerLayer {
 export function centredCodes(weight: Tensor, { params, scheme }: SitePlan): Int16Array {
   const inner = scheme.axis === null ? weight.size : weight.shape.slice(scheme.axis + 1).reduce((a, d) => a * d, 1);
   const channels = params.scale.size;
-  return Int16Array.from(weight.data, (w, i) => {
+  const codes = new Int16Array(weight.size);
+  for (let i = 0; i < codes.length; i++) {
     const c = Math.floor(i / inner) % channels;
     const zeroPoint = roundHalfEven(params.zeroPoint.data[c]);
-    const code = roundHalfEven(Math.fround(w / params.scale.data[c])) + zeroPoint;
-    return Math.min(Math.max(code, scheme.qmin), scheme.qmax) - zeroPoint;
-  });
+    const code = roundHalfEven(Math.fround(weight.data[i] / params.scale.data[c])) + zeroPoint;
+    codes[i] = Math.min(Math.max(code, scheme.qmin), scheme.qmax) - zeroPoint;
+  }
+  return codes;
 }
 
 /**

@@ -150,10 +150,11 @@ function parameterOf(stored: StoredParameter, weights: ReadonlyMap<string, SiteP
   const packed = reader.bytes(stored.codes, Math.ceil((size * scheme.bits) / 8), what);
   const codes = unpackBits(packed, size, scheme.bits, lowestCode(scheme.bits, scheme.signed));
   const inner = channels === 1 ? 1 : stored.shape.slice((scheme.axis ?? 0) + 1).reduce((a, d) => a * d, 1);
-  const real = Float32Array.from(codes, (code, i) => {
+  const real = new Float32Array(size);
+  for (let i = 0; i < size; i++) {
     const c = channels === 1 ? 0 : Math.floor(i / inner) % channels;
-    return (code - params.zeroPoint.data[c]) * params.scale.data[c];
-  });
+    real[i] = (codes[i] - params.zeroPoint.data[c]) * params.scale.data[c];
+  }
   return new Tensor(stored.shape, "f32", real);
 }
 
