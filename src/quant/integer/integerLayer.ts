@@ -33,7 +33,8 @@ export function centredCodes(weight: Tensor, { params, scheme }: SitePlan): Int1
 
 /**
  * A quantized layer as integers, or undefined where no integer kernel takes it: transposed convolutions, matrix products,
- * codes wider than a byte, channel scales on anything but a depthwise input. Such a layer is simulated in float.
+ * codes wider than a byte, channel scales on anything but a depthwise input, a fixed batch of several images. Such a layer is
+ * simulated in float.
  *
  * Errors: ArgumentError where a sum could leave int32.
  */
@@ -43,7 +44,8 @@ export function integerLayer(graph: Graph, plan: Plan, layer: Layer): IntegerLay
   if (layer.kind !== "conv2d" || !activation || !weight || weight.scheme.bits > 8) return undefined;
   const input = gridOf(activation);
   const byChannel = weight.scheme.axis === null || weight.scheme.axis === layer.channelAxis;
-  if (!input || !byChannel || (isPerChannel(input) && !layer.depthwise)) return undefined;
+  const single = graph.metas.get(layer.input)?.shape[0] === 1;
+  if (!input || !byChannel || !single || (isPerChannel(input) && !layer.depthwise)) return undefined;
   const value = graph.parameters.get(layer.weight)!;
   const weightZero = weight.params.zeroPoint.data;
   if (Array.from(weightZero).some((z) => Math.abs(z) > 2 ** 14)) return undefined;

@@ -1,7 +1,7 @@
 import type { Node } from "../../graph/index.ts";
 import type { MaxPool2dAttrs } from "../../tensor/index.ts";
 import { FunctionBuilder, i32, instantiate, load, op } from "../../wasm/index.ts";
-import { entryOf, type Grid, isSigned } from "./grid.ts";
+import { type Grid, isSigned } from "./grid.ts";
 import { type Border, borderOf, padPlanes } from "./pad.ts";
 import { blocks, type Draft, type Value } from "./step.ts";
 
@@ -16,7 +16,7 @@ interface Pooling {
 /** Maxima commute with rounding to a grid, so pooling runs on codes; padding holds the smallest code. */
 export function maxPoolStep(node: Node, read: Value, write: Value, grid: Grid): Draft {
   const attrs = node.attrs as MaxPool2dAttrs;
-  const [, channels, height, width] = read.shape;
+  const [batch, channels, height, width] = read.shape;
   const out = [write.shape[2], write.shape[3]] as const;
   const pooling: Pooling = { border: poolBorder(height, width, attrs, out), attrs, out, signed: isSigned(grid) };
   const { border } = pooling;
@@ -30,10 +30,9 @@ export function maxPoolStep(node: Node, read: Value, write: Value, grid: Grid): 
       const key = `integer maxPool ${JSON.stringify(pooling)}`;
       const { pool, pick } = instantiate(key, () => [emitPool(pooling), emitPick(pooling)], arena);
       const [source, target] = [memory.at(read), memory.at(write)];
-      const lowest = entryOf([grid.qmin], 0);
       return () => {
-        for (let c = 0; c < channels; c++) {
-          padPlanes(arena, u8, source + c * height * width, 1, border, () => lowest, padded);
+        for (let c = 0; c < batch * channels; c++) {
+          padPlanes(arena, u8, source + c * height * width, 1, border, () => grid.qmin, padded);
           pool(padded, across, down);
           pick(down, target + c * out[0] * out[1]);
         }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Graph } from "../../../src/graph/index.ts";
-import { inferInteger, type Plan, prepareInteger, proveEquality, tapOf } from "../../../src/quant/index.ts";
+import { emptyPlan, inferInteger, type Plan, prepareInteger, proveEquality, tapOf } from "../../../src/quant/index.ts";
 import { conv2d, type Draw, full, type Tensor, tensor } from "../../../src/tensor/index.ts";
 import { drawWith } from "../../laws/draw.ts";
 import { drawNetwork, snapPlan } from "./networks.ts";
@@ -68,6 +68,44 @@ describe("an integer model", () => {
       expect(inferInteger(model, image).x2.data).toEqual(all.data.slice(n * size, (n + 1) * size));
     }
     expect(inferInteger(model, x).x2.data).toEqual(all.data);
+  });
+});
+
+describe("a layer no integer kernel takes", () => {
+  const kinds = (graph: Graph, plan: Plan): string[] => prepareInteger(graph, plan).steps.map((s) => s.kind);
+
+  it("is simulated: 16-bit activations", () => {
+    const { graph, x } = convStack({ layers: 2, channels: 4, size: 6, batch: 1 });
+    const plan = planOf(graph, x, { activationBits: 16 });
+    expect(kinds(graph, plan)).toEqual(["simulated", "float", "simulated", "float"]);
+    expect(inferInteger(prepareInteger(graph, plan), x)).toEqual(graph.forward(x, tapOf(graph, plan)));
+  });
+
+  it("is simulated: a fixed batch of several images", () => {
+    const { graph: free, x } = convStack({ layers: 1, channels: 4, size: 6, batch: 2 });
+    const fixed = (ports: Graph["inputs"]): Graph["inputs"] => ports.map((p) => ({ ...p, shape: [2, ...p.shape.slice(1)] }));
+    const graph = new Graph({ ...free, name: free.name, inputs: fixed(free.inputs), outputs: fixed(free.outputs) });
+    const plan = planOf(graph, x);
+    expect(kinds(graph, plan)).toEqual(["simulated", "float"]);
+    expect(inferInteger(prepareInteger(graph, plan), x)).toEqual(graph.forward(x, tapOf(graph, plan)));
+  });
+
+  it("adds a bias in float where it does not fit int32", () => {
+    const { graph: stack, x } = convStack({ layers: 1, channels: 4, size: 6, batch: 1 });
+    const graph = stack.withParameters(new Map([["b0", tensor([1e6, -1e6, 1, 0])]]));
+    const plan = planOf(graph, x, { perChannel: false });
+    const tiny = full([4], 1e-8);
+    const weights = new Map([["w0", { ...plan.weights.get("w0")!, params: { scale: tiny, zeroPoint: full([4], 0) } }]]);
+    const model = prepareInteger(graph, { ...plan, weights });
+    const [found, expected] = [inferInteger(model, x).x1, graph.forward(x, tapOf(graph, { ...plan, weights })).x1];
+    expect(expected.data[0]).toBeGreaterThan(9e5);
+    found.data.forEach((v, i) => expect(Math.abs(v - expected.data[i])).toBeLessThanOrEqual(1e-6 * Math.abs(expected.data[i])));
+  });
+
+  it("does not exist where nothing is quantized", () => {
+    const { graph, x } = convStack({ layers: 1, channels: 4, size: 6, batch: 2 });
+    expect(kinds(graph, emptyPlan)).toEqual(["float", "float"]);
+    expect(inferInteger(prepareInteger(graph, emptyPlan), x)).toEqual(graph.forward(x));
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ArgumentError } from "../../../src/errors.ts";
+import { ArgumentError, InlierqError } from "../../../src/errors.ts";
 import type { Graph } from "../../../src/graph/index.ts";
 import { exportOnnx, importOnnx, weightGrids } from "../../../src/onnx/index.ts";
 import { inferInteger, type Plan, planFromGraph, prepareInteger, readIntegerFile, writeIntegerFile } from "../../../src/quant/index.ts";
@@ -95,6 +95,11 @@ describe("a hostile header with a right checksum", () => {
     ["an unknown op", with_((p) => Object.assign(p.graph.nodes[0], { op: "evil" })), /must run a known op, got "evil"/],
     ["an op from the prototype", with_((p) => Object.assign(p.graph.nodes[0], { op: "constructor" })), /must run a known op/],
     ["attributes that miss", with_((p) => Object.assign(p.graph.nodes[0], { attrs: {} })), /must be sound/],
+    [
+      "a stride of 0",
+      with_((p) => Object.assign(p.graph.nodes[0].attrs as Json, { stride: [0, 1] })),
+      /2 whole numbers >= 1 as its stride, got \[0,1\]/,
+    ],
     ["a blob outside", with_((p) => Object.assign(p.parameters[0].codes as Json, { offset: 1e9 })), /must lie within/],
     ["a blob of another size", with_((p) => Object.assign(p.parameters[0].codes as Json, { bytes: 3 })), /must take 81 bytes, got 3/],
     ["a giant shape", with_((p) => Object.assign(p.parameters[0], { shape: [1e6, 1e6] })), /must have at most \d+ elements/],
@@ -111,6 +116,45 @@ describe("a hostile header with a right checksum", () => {
     const message = refusal(bytes);
     expect(message).toMatch(/^readIntegerFile: model\.inlierq must [^\n]*$/);
     expect(message).toMatch(reason);
+  });
+});
+
+describe("a header with something else in one place", () => {
+  const { header, body } = readContainer(file, "file");
+  const junk = fc.constantFrom<unknown>(null, -1, 0, 1, 2.5, 1e9, 1e300, "", "x", "images", [], [0], [1, 1], {}, { $number: "NaN" }, true);
+
+  /** Every path of a JSON value, as keys. */
+  const pathsOf = (value: unknown, path: string[] = []): string[][] =>
+    typeof value === "object" && value !== null
+      ? [path, ...Object.entries(value).flatMap(([key, inner]) => pathsOf(inner, [...path, key]))]
+      : [path];
+  const paths = pathsOf(JSON.parse(header)).filter((p) => p.length > 0);
+
+  it("is refused in one line, or is a model that runs or says why not", () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.nat({ max: paths.length - 1 }), junk, (index, value) => {
+        const parts = JSON.parse(header) as Record<string, unknown>;
+        const path = paths[index];
+        const owner = path.slice(0, -1).reduce<Record<string, unknown>>((at, key) => at[key] as Record<string, unknown>, parts);
+        owner[path[path.length - 1]] = value;
+        const bytes = writeContainer(JSON.stringify(parts), body);
+        const message = refusal(bytes);
+        if (message !== "accepted") {
+          refused++;
+          expect(message).toMatch(/^readIntegerFile: model\.inlierq must [^\n]*$/);
+          return;
+        }
+        const read = readIntegerFile(bytes, "model");
+        try {
+          inferInteger(prepareInteger(read.graph, read.plan), x);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InlierqError);
+        }
+      }),
+      { numRuns: 8 * (fc.readConfigureGlobal().numRuns ?? 100) },
+    );
+    expect(refused).toBeGreaterThan(20);
   });
 });
 

@@ -162,6 +162,7 @@ function graphOf({ graph }: Header, parameters: ReadonlyMap<string, Tensor>): Gr
   const nodes = graph.nodes.map(({ op, attrs, ...node }) => {
     const def = OPS.get(op);
     if (!def) throw fail(`node "${node.name}" must run a known op, got "${op}"`);
+    requireWindows(node.name, attrs);
     return { ...node, attrs, op: def };
   });
   for (const { name, shape } of graph.inputs) countOf(shape.map(Math.abs), `input "${name}"`);
@@ -169,6 +170,27 @@ function graphOf({ graph }: Header, parameters: ReadonlyMap<string, Tensor>): Gr
   const built = new Graph({ name, inputs, outputs, nodes, parameters });
   for (const [tensor, { shape }] of built.metas) countOf(shape, `tensor "${tensor}"`);
   return built;
+}
+
+/** Windows that ops take on trust, by attribute name: how many numbers, and the least of them. */
+const WINDOWS: Readonly<Record<string, { readonly count: number; readonly least: number }>> = {
+  kernel: { count: 2, least: 1 },
+  stride: { count: 2, least: 1 },
+  dilation: { count: 2, least: 1 },
+  padding: { count: 4, least: 0 },
+};
+
+function requireWindows(node: string, attrs: unknown): void {
+  if (typeof attrs !== "object" || attrs === null) throw fail(`node "${node}" must have an object of attributes, got ${String(attrs)}`);
+  for (const [key, value] of Object.entries(attrs)) {
+    const window = Object.hasOwn(WINDOWS, key) ? WINDOWS[key] : undefined;
+    const list: unknown = key === "groups" ? [value] : value;
+    const { count, least } = window ?? { count: 1, least: 1 };
+    const sound = (v: unknown): boolean => Number.isInteger(v) && (v as number) >= least && (v as number) < 2 ** 15;
+    if ((window || key === "groups") && !(Array.isArray(list) && list.length === count && list.every(sound))) {
+      throw fail(`node "${node}" must have ${count} whole numbers >= ${least} as its ${key}, got ${JSON.stringify(value)}`);
+    }
+  }
 }
 
 /** Layers and grids must belong to the graph, and have as many scales as channels. */
