@@ -10,14 +10,16 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { compile } from "../src/autograd/index.ts";
 import { ArgumentError, InlierqError } from "../src/errors.ts";
 import { loadModel } from "../src/job/index.ts";
 import { readModel } from "../src/node/index.ts";
-import { Rng, uniform } from "../src/tensor/index.ts";
+import { Rng, type Tensor, uniform } from "../src/tensor/index.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const COMMAND = join(ROOT, "dist/cli/main.js");
 const FORWARDS = 15;
+const WARM_UP = 2;
 
 /** What is measured: a model file, photos, and the words of the command line. */
 interface Settings {
@@ -55,18 +57,30 @@ function flagsOf(argv: readonly string[]): Pick<Settings, "model" | "scheme" | "
   }
 }
 
-/** Median and fastest of some forwards of the float model, in seconds. */
-function forwardTime({ file, model }: Settings): { median: number; best: number } {
+interface Times {
+  readonly median: number;
+  readonly best: number;
+}
+
+/** Seconds of one forward of the float model, op by op and replayed, in turns. */
+function forwardTimes({ file, model }: Settings): { eager: Times; replayed: Times } {
   const { graph, card } = loadModel(readModel(file).bytes, model);
   const x = uniform([1, 3, card.input.height, card.input.width], new Rng(0), 0, 255);
-  graph.forward(x);
-  graph.forward(x);
-  const times = Array.from({ length: FORWARDS }, () => {
-    const start = performance.now();
-    graph.forward(x);
-    return (performance.now() - start) / 1000;
-  }).sort((a, b) => a - b);
-  return { median: times[FORWARDS >> 1], best: times[0] };
+  const forwards = { eager: (input: Tensor) => graph.forward(input), replayed: compile((input) => graph.forward(input)) };
+  const taken = { eager: [] as number[], replayed: [] as number[] };
+  for (let i = -WARM_UP; i < FORWARDS; i++) {
+    for (const way of ["eager", "replayed"] as const) {
+      const start = performance.now();
+      forwards[way](x);
+      if (i >= 0) taken[way].push((performance.now() - start) / 1000);
+    }
+  }
+  return { eager: timesOf(taken.eager), replayed: timesOf(taken.replayed) };
+}
+
+function timesOf(seconds: readonly number[]): Times {
+  const sorted = [...seconds].sort((a, b) => a - b);
+  return { median: sorted[sorted.length >> 1], best: sorted[0] };
 }
 
 interface Cost {
@@ -100,8 +114,10 @@ function main(argv: readonly string[]): void {
   const settings = settingsOf(argv);
   const { model, scheme, samples } = settings;
   console.log(`load ${loadavg()[0].toFixed(2)} on ${cpus().length} x ${cpus()[0].model}, Node ${process.version}`);
-  const forward = forwardTime(settings);
-  console.log(`one forward of ${model}: median ${forward.median.toFixed(3)} s, best ${forward.best.toFixed(3)} s`);
+  const forward = forwardTimes(settings);
+  for (const [way, { median, best }] of Object.entries(forward)) {
+    console.log(`one forward of ${model}, ${way}: median ${median.toFixed(3)} s, best ${best.toFixed(3)} s`);
+  }
   const folder = mkdtempSync(join(tmpdir(), "inlierq-bench-"));
   let job: Cost;
   try {

@@ -8,6 +8,7 @@ import { cpus, loadavg } from "node:os";
 import { Bench } from "tinybench";
 import { Rng, randn, sizeOf, type Tensor, tensor } from "../src/tensor/index.ts";
 import { kernels } from "../src/tensor/kernels/index.ts";
+import { runOnce } from "../src/tensor/kernels/placement.ts";
 import type { AnyOp } from "../src/tensor/op.ts";
 import {
   add,
@@ -119,7 +120,7 @@ async function measure({ name, def, inputs, attrs, flops }: Row): Promise<Measur
   const kernel = kernels[def.name]!;
   const metas = def.infer(inputs, attrs);
   const run = (): Tensor[] => {
-    const outputs = kernel.run(inputs, attrs, metas);
+    const outputs = runOnce(kernel, inputs, attrs, metas);
     if (!outputs) throw new Error(`${def.name} (${name}): the kernel must support the call, got undefined`);
     return outputs;
   };

@@ -1,3 +1,4 @@
+import { compile } from "../autograd/index.ts";
 import { type CocoStats, cocoAp, type Prediction, vocAp } from "../detect/index.ts";
 import type { Graph } from "../graph/index.ts";
 import { emptyPlan, type GraphDetector, type Plan, type StepOptions, Steps, tapOf } from "../quant/index.ts";
@@ -15,10 +16,10 @@ export async function detectAll(
   after: (done: number) => Promise<void>,
 ): Promise<Detections> {
   const tap = tapOf(model.graph, plan);
+  const forward = compile((x) => model.graph.forward(x, tap));
   const all: Prediction[][] = [];
   for (let i = 0; i < samples.names.length; i++) {
-    const heads = model.graph.forward(samples.tensor(i), tap);
-    all.push(samples.toPicture(i, model.detector.decode(heads)[0]));
+    all.push(samples.toPicture(i, model.detector.decode(forward(samples.tensor(i)))[0]));
     await after(i + 1);
   }
   return all;

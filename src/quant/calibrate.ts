@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { type Assignment, type AssignOptions, assign } from "./assign.ts";
 import { quantizeBias } from "./bias.ts";
 import { type BiasCorrection, correctBiases } from "./biasCorrection.ts";
-import { type GraphDetector, runFloat } from "./evidence.ts";
+import { floatRuns, type GraphDetector } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
 import type { Method } from "./method.ts";
 import { applySite, biasOf, type Plan, type SitePlan } from "./plan.ts";
@@ -228,8 +228,9 @@ async function measure(
   const meters = new Map([...plan.activations].map(([name, site]) => [name, new SiteMeter(site)]));
   const names = new Set(meters.keys());
   const chosen = spread(samples.names.length, measureCount(options, samples.names.length));
+  const runAt = floatRuns(model, names);
   for (let i = 0; i < chosen.length; i++) {
-    const run = runFloat(model, samples.tensor(chosen[i]), names);
+    const run = runAt(samples.tensor(chosen[i]));
     for (const [name, meter] of meters) meter.add(run.tensors.get(name) as Tensor);
     await steps.after("measure", i + 1);
   }

@@ -1,4 +1,4 @@
-import { record } from "../autograd/index.ts";
+import { compileViews, record } from "../autograd/index.ts";
 import type { Detector, Heads } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
@@ -18,7 +18,7 @@ export interface SaliencyLoss {
   readonly mode: NonNullable<TopKNllOptions["mode"]>;
 }
 
-/** One full-precision forward: chosen tensors, and with a loss their gradients. */
+/** One full-precision forward: chosen tensors, and with a loss their gradients. All values hold until the next run. */
 export interface FpRun {
   readonly heads: Heads;
   readonly tensors: ReadonlyMap<string, Tensor>;
@@ -27,37 +27,44 @@ export interface FpRun {
   readonly loss: number | undefined;
 }
 
-/** Runs the float model on one sample and keeps the named tensors. */
-export function runFloat({ graph }: GraphDetector, x: Tensor, names: ReadonlySet<string>): FpRun {
-  const tensors = new Map<string, Tensor>();
-  const heads = graph.forward(x, watching(names, tensors));
-  return { heads, tensors, gradients: new Map(), loss: undefined };
+/** The float model on one sample after the other, with the named tensors kept. */
+export function floatRuns({ graph }: GraphDetector, names: ReadonlySet<string>): (x: Tensor) => FpRun {
+  const run = compileViews((x) => {
+    const tensors = new Map<string, Tensor>();
+    const heads = graph.forward(x, watching(names, tensors));
+    return { heads, tensors: Object.fromEntries(tensors) };
+  });
+  return (x) => {
+    const { heads, tensors } = run(x);
+    return { heads, tensors: new Map(Object.entries(tensors)), gradients: new Map(), loss: undefined };
+  };
 }
 
 /**
- * As `runFloat`, with the gradient of the saliency loss at every named tensor from one backward pass
+ * As `floatRuns`, with the gradient of the saliency loss at every named tensor from one backward pass
  * (InlierQ Algorithm 1, lines 2-3).
  *
  * Errors: ArgumentError naming the tensor and sample where a gradient is not finite.
  */
-export function runWithGradients(model: GraphDetector, x: Tensor, names: ReadonlySet<string>, loss: SaliencyLoss, sample: string): FpRun {
+export function gradientRuns(model: GraphDetector, names: ReadonlySet<string>, loss: SaliencyLoss): (x: Tensor, sample: string) => FpRun {
+  const run = compileViews((x) => withGradients(model, x, names, loss));
+  return (x, sample) => {
+    const found = run(x);
+    const gradients = new Map(Object.entries(found.gradients));
+    for (const [name, g] of gradients) requireFinite(g, name, sample);
+    return { heads: found.heads, tensors: new Map(Object.entries(found.tensors)), gradients, loss: found.loss.data[0] };
+  };
+}
+
+function withGradients(model: GraphDetector, x: Tensor, names: ReadonlySet<string>, loss: SaliencyLoss) {
   const tensors = new Map<string, Tensor>();
   const { value, tape } = record(() => {
     const heads = model.graph.forward(x, watching(names, tensors));
     return { heads, loss: topKNll(model.detector.logScores(heads), loss) };
   });
-  const list = [...tensors];
-  const found = tape.vjp(
-    value.loss,
-    list.map(([, t]) => t),
-  );
-  const gradients = new Map<string, Tensor>();
-  found.forEach((g, i) => {
-    if (!g) return;
-    requireFinite(g, list[i][0], sample);
-    gradients.set(list[i][0], g);
-  });
-  return { heads: value.heads, tensors, gradients, loss: value.loss.data[0] };
+  const found = tape.vjp(value.loss, [...tensors.values()]);
+  const gradients = [...tensors.keys()].flatMap((name, i) => (found[i] ? [[name, found[i]] as const] : []));
+  return { ...value, tensors: Object.fromEntries(tensors), gradients: Object.fromEntries(gradients) };
 }
 
 function watching(names: ReadonlySet<string>, into: Map<string, Tensor>) {

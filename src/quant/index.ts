@@ -2,7 +2,7 @@ export { type ActivationSite, type Assignment, type AssignOptions, assign, type 
 export { type BiasCodes, quantizeBias } from "./bias.ts";
 export type { BiasCorrection } from "./biasCorrection.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
-export { type GraphDetector, runFloat, runWithGradients, type SaliencyLoss } from "./evidence.ts";
+export { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
 export {
   type Equality,

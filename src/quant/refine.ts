@@ -1,4 +1,5 @@
-import { fakeQuant, matmul, Tensor, viewAs } from "../tensor/index.ts";
+import { compileViews } from "../autograd/index.ts";
+import { fakeQuant, matmul, reshape, Tensor } from "../tensor/index.ts";
 import { type Importance, rank1Error } from "./objective/importance.ts";
 import type { LayerRows } from "./rows.ts";
 import { chooseQParams, type QParams, type Range, type Scheme } from "./scheme.ts";
@@ -48,12 +49,19 @@ export class RefineObjective {
   readonly scales: number;
   readonly #problem: RefineProblem;
   readonly #targets: readonly Float32Array[];
+  /** What each reader makes of the quantized site. */
+  readonly #outputs: readonly ((scale: Tensor, zeroPoint: Tensor) => Tensor)[];
   readonly #energies: readonly Float64Array[];
 
   constructor(problem: RefineProblem) {
     this.#problem = problem;
     this.scales = problem.range.min.length;
     this.#targets = problem.readers.map((r) => product(r.weight, r.rows.patches).data as Float32Array);
+    const { qmin, qmax } = problem.scheme;
+    const axis = this.scales > 1 ? 0 : null;
+    this.#outputs = problem.readers.map(({ quantizedWeight, rows: { patches } }) =>
+      compileViews((scale, zeroPoint) => product(quantizedWeight, fakeQuant(patches, scale, zeroPoint, { qmin, qmax, axis }))),
+    );
     this.#energies = problem.readers.map((r, i) => {
       const zeros = new Float32Array(this.#targets[i].length);
       const energies = squares(zeros, this.#targets[i], r, this.scales);
@@ -64,12 +72,9 @@ export class RefineObjective {
 
   /** Objective per scale for the given parameters. */
   evaluate({ scale, zeroPoint }: QParams): Float64Array {
-    const { qmin, qmax } = this.#problem.scheme;
     const sum = new Float64Array(this.scales);
     this.#problem.readers.forEach((reader, i) => {
-      const axis = this.scales > 1 ? 0 : null;
-      const xq = fakeQuant(reader.rows.patches, scale, zeroPoint, { qmin, qmax, axis });
-      const y = product(reader.quantizedWeight, xq);
+      const y = this.#outputs[i](scale, zeroPoint);
       const errors = squares(y.data as Float32Array, this.#targets[i], reader, this.scales);
       for (let c = 0; c < this.scales; c++) sum[c] += errors[c] / this.#energies[i][c];
     });
@@ -80,7 +85,7 @@ export class RefineObjective {
 /** W [G, outputs/G, K] times patches [inputs, taps, rows] → [G, outputs/G, rows]. */
 export function product(weight: Tensor, patches: Tensor): Tensor {
   const [groups, , inner] = weight.shape;
-  return matmul(weight, viewAs(patches, [groups, inner, patches.shape[2]]));
+  return matmul(weight, reshape(patches, { shape: [groups, inner, patches.shape[2]] }));
 }
 
 /** Weighted squared differences, summed over the outputs that belong to each scale. */

@@ -4,7 +4,7 @@ import { Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
 import { emplace } from "./emplace.ts";
-import { type FpRun, type GraphDetector, runFloat, runWithGradients, type SaliencyLoss } from "./evidence.ts";
+import { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 import { inlierMask } from "./inlier.ts";
 import type { Method, Selection } from "./method.ts";
 import { minmax } from "./observer/minmax.ts";
@@ -53,10 +53,15 @@ const lossOf = ({ loss }: Selection, { detector }: GraphDetector): SaliencyLoss 
   mode: loss.mode,
 });
 
-const runOf = ({ model, method, samples }: Pass, names: ReadonlySet<string>, index: number): FpRun =>
-  method.selection
-    ? runWithGradients(model, samples.tensor(index), names, lossOf(method.selection, model), samples.names[index])
-    : runFloat(model, samples.tensor(index), names);
+/** The float model on the samples of a pass, by their index. */
+function runsOf({ model, method, samples }: Pass, names: ReadonlySet<string>): (index: number) => FpRun {
+  if (!method.selection) {
+    const run = floatRuns(model, names);
+    return (index) => run(samples.tensor(index));
+  }
+  const run = gradientRuns(model, names, lossOf(method.selection, model));
+  return (index) => run(samples.tensor(index), samples.names[index]);
+}
 
 /** Names of the tensors a pass must see: activation sites and the outputs of the layers that read them. */
 function tensorsOf({ assignment }: Pass): Set<string> {
@@ -84,8 +89,9 @@ export async function observe(pass: Pass): Promise<Observed> {
   const scores = new Map<string, ScoreSample>();
   const means = new ChannelMeans();
   const detections: (readonly Prediction[])[] = [];
+  const runAt = runsOf(pass, names);
   for (let i = 0; i < samples.names.length; i++) {
-    const run = runOf(pass, names, i);
+    const run = runAt(i);
     for (const { tensor } of sites) {
       const x = run.tensors.get(tensor) as Tensor;
       extremes.get(tensor)?.add(x);
@@ -131,8 +137,9 @@ export async function select(
   const observers = new Map(sites.map((s) => [s.tensor, { ...observing(method.activationObserver(s.scheme, seed)), seen: false }]));
   const samplers = rowSamplers(pass);
   const names = tensorsOf(pass);
+  const runAt = runsOf(pass, names);
   for (let i = 0; i < samples.names.length; i++) {
-    const run = runOf(pass, names, i);
+    const run = runAt(i);
     const masks = masksOf(run, separations, names);
     for (const { tensor } of sites) {
       const mask = masks.get(tensor);

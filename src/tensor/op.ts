@@ -1,7 +1,7 @@
 import type { Draw } from "./draw.ts";
 import { accelerate } from "./kernels/policy.ts";
 import { sizeOf } from "./shape.ts";
-import { allocate, type Meta, Tensor } from "./tensor.ts";
+import { allocate, type Meta, Placeholder, Tensor } from "./tensor.ts";
 
 /** One call of an op: its tensors and everything else. */
 export interface Call<A> {
@@ -42,6 +42,8 @@ export interface OpDef<A> {
   readonly surrogate?: Surrogate<A>;
   /** True where the op is twice differentiable around every sampled call. Default true. */
   readonly smooth?: boolean;
+  /** True where the output has the values of the first input in the same order: it then shares their storage. */
+  readonly view?: true;
   /** Multiply-accumulates of a call, where they matter (conv, matmul). */
   macs?(inputs: readonly Meta[], attrs: A): number;
   /** A random valid call, clear of kinks. */
@@ -75,14 +77,17 @@ export interface OpEvent {
   readonly inputs: readonly Tensor[];
   readonly attrs: unknown;
   readonly outputs: readonly Tensor[];
-  /** Whether a fast kernel or the reference loops produced the outputs. */
-  readonly ranBy: "kernel" | "reference";
+  /** What produced the outputs: a fast kernel, the reference loops, or nothing where only shapes moved. */
+  readonly ranBy: "kernel" | "reference" | "nothing";
 }
 
 /** Called after each op call while `listen` runs. */
 export type Listener = (event: OpEvent) => void;
 
 const listeners: Listener[] = [];
+
+/** Whether anyone is listening. */
+export const isListened = (): boolean => listeners.length > 0;
 
 /** Runs `f` while `listener` sees every op call. Listeners nest; `f` must be synchronous. */
 export function listen<T>(listener: Listener, f: () => T): T {
@@ -97,12 +102,25 @@ export function listen<T>(listener: Listener, f: () => T): T {
 /** The single point every op call passes: infer, run, announce. */
 export function bind<A>(def: OpDef<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
   const metas = def.infer(inputs, attrs);
-  const fast = accelerate(def.name, inputs, attrs, metas);
-  const outputs = fast ?? metas.map((m) => new Tensor(m.shape, m.dtype, allocate(m.dtype, sizeOf(m.shape))));
-  if (!fast) def.reference(inputs, attrs, outputs);
+  const { outputs, ranBy } = compute(def, inputs, attrs, metas);
   if (listeners.length > 0) {
-    const event: OpEvent = { def, inputs, attrs, outputs, ranBy: fast ? "kernel" : "reference" };
+    const event: OpEvent = { def, inputs, attrs, outputs, ranBy };
     for (let i = 0; i < listeners.length; i++) listeners[i]!(event);
   }
   return outputs;
+}
+
+function compute<A>(
+  def: OpDef<A>,
+  inputs: readonly Tensor[],
+  attrs: A,
+  metas: readonly Meta[],
+): Pick<OpEvent, "outputs" | "ranBy"> & { outputs: Tensor[] } {
+  if (inputs.some((x) => x instanceof Placeholder)) return { outputs: metas.map((meta) => new Placeholder(meta)), ranBy: "nothing" };
+  if (def.view) return { outputs: metas.map(({ shape, dtype }) => new Tensor(shape, dtype, inputs[0].data)), ranBy: "nothing" };
+  const fast = accelerate(def.name, inputs, attrs, metas);
+  if (fast) return { outputs: fast, ranBy: "kernel" };
+  const outputs = metas.map((m) => new Tensor(m.shape, m.dtype, allocate(m.dtype, sizeOf(m.shape))));
+  def.reference(inputs, attrs, outputs);
+  return { outputs, ranBy: "reference" };
 }

@@ -1,4 +1,4 @@
-import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { ArgumentError, DTypeError, ShapeError, StateError } from "../errors.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 
 /** Element types. f64 serves laws and references; i8 and u8 hold codes; i32 indices. */
@@ -53,9 +53,39 @@ export class Tensor implements Meta {
   }
 }
 
+/**
+ * Stands for a tensor whose values come later: a function that is applied to placeholders calls its ops, which announce
+ * themselves and infer shapes, but computes nothing. Reading the values is a StateError.
+ */
+export class Placeholder extends Tensor {
+  constructor({ shape, dtype }: Meta) {
+    super([0], dtype, allocate(dtype, 0));
+    Object.defineProperty(this, "shape", { value: shape });
+    Object.defineProperty(this, "data", {
+      get: () => {
+        const what = `got a read of ${dtype}${formatShape(shape)} (compute with ops, or keep this step outside the compiled function)`;
+        throw new StateError("compile", `a function must not read values while it is recorded, ${what}`);
+      },
+    });
+  }
+
+  override get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  override toString(): string {
+    return `${this.dtype}${formatShape(this.shape)} {to be computed}`;
+  }
+}
+
 /** A zero-filled typed array of the given dtype. */
 export function allocate(dtype: DType, size: number): Data {
   return new ARRAYS[dtype](size);
+}
+
+/** A typed array of the given dtype over part of a buffer; `address` in bytes. */
+export function dataAt(buffer: ArrayBuffer, dtype: DType, address: number, size: number): Data {
+  return new ARRAYS[dtype](buffer, address, size);
 }
 
 /** Builds a tensor from numbers (nested arrays give the shape) or, with `shape`, from a flat list. */

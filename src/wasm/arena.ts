@@ -46,6 +46,11 @@ export class Arena {
     this.f32.set(values, address >> 2);
   }
 
+  /** The address behind the last block. */
+  get top(): number {
+    return this.#top;
+  }
+
   /** A new array with `length` floats from a byte address on. */
   read(address: number, length: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.memory.buffer.slice(address, address + 4 * length));

@@ -2,10 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { compile } from "../../src/autograd/index.ts";
 import { InlierqError } from "../../src/errors.ts";
 import { type AnyOp, bind, type Call, type Draw, kernelPolicy, type Meta, Tensor, withKernels } from "../../src/tensor/index.ts";
 import { kernels } from "../../src/tensor/kernels/index.ts";
+import { runOnce } from "../../src/tensor/kernels/placement.ts";
 import * as ops from "../../src/tensor/ops/index.ts";
+import { runs } from "../runs.ts";
 import { expectWithin } from "./bound.ts";
 import { directional, dot, floatLike, gradientsOf, isFloat, lincomb, randomLike, secondOrder, vjpOf } from "./derivative.ts";
 import { drawWith } from "./draw.ts";
@@ -14,6 +17,9 @@ const OPS_FOLDER = join(import.meta.dirname, "../../src/tensor/ops");
 
 const defs: readonly AnyOp[] = Object.values(ops).flatMap((v) => ("def" in v ? [v.def as AnyOp] : []));
 const differentiable = defs.filter((d) => d.vjp !== "none");
+
+/** Every run records, plans and places a program. */
+const COMPILED_RUNS = 10;
 
 /** A property over random calls of one op. */
 function law(def: AnyOp, dtype: "f32" | "f64", check: (call: Call<unknown>, draw: Draw) => void): void {
@@ -99,12 +105,43 @@ describe.each(defs.map((d) => [d.name, d] as const))("%s", (name, def) => {
     );
   });
 
+  test("compiled: a replay has the bits of the eager call, and so has its derivative", () => {
+    fc.assert(
+      fc.property(fc.gen(), (g) => {
+        const draw = drawWith(g, "f32");
+        const call = def.sample(draw);
+        const outputs = bind(def, call.inputs, call.attrs);
+        const forward = compile((...xs) => bind(def, xs, call.attrs));
+        // Twice, the second time over what the first left behind.
+        for (let i = 0; i < 2; i++) expect(forward(...call.inputs).map(bits)).toEqual(outputs.map(bits));
+        if (def.vjp === "none") return;
+        const u = outputs.map((y) => randomLike(draw, y));
+        const given = u.filter((x) => x !== undefined);
+        const backward = compile((...xs) => {
+          const inputs = xs.slice(0, call.inputs.length);
+          const cotangents = [...xs.slice(call.inputs.length)];
+          const ys = bind(def, inputs, call.attrs);
+          const found = gradientsOf(
+            def,
+            { inputs, attrs: call.attrs },
+            ys,
+            u.map((x) => x && (cotangents.shift() as Tensor)),
+          );
+          return found.filter((x) => x !== undefined);
+        });
+        const eager = gradientsOf(def, call, outputs, u).filter((x) => x !== undefined);
+        expect(backward(...call.inputs, ...given).map(bits)).toEqual(eager.map(bits));
+      }),
+      { numRuns: runs(COMPILED_RUNS) },
+    );
+  });
+
   test.runIf(Object.hasOwn(kernels, name) && kernelPolicy() === "auto")("parity: the fast kernel keeps its bound", () => {
     const kernel = kernels[name];
     let supported = 0;
     law(def, "f32", ({ inputs, attrs }) => {
       const metas = def.infer(inputs, attrs);
-      const fast = kernel.run(inputs, attrs, metas);
+      const fast = runOnce(kernel, inputs, attrs, metas);
       if (!fast) return;
       supported++;
       expect(fast.map(metaOf)).toEqual(metas.map(metaOf));

@@ -1,13 +1,12 @@
 import type { Arena } from "../../wasm/index.ts";
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
-import { sizeOf } from "../shape.ts";
-import { type Meta, Tensor } from "../tensor.ts";
+import type { Meta } from "../tensor.ts";
 import { type Geometry, stageImages } from "./conv2d.ts";
-import { filterPlane } from "./depthwise.ts";
-import { allocatePacks, multiply, type Packs, type Product, packA, roundUp, writeGrid, writeTable } from "./gemm.ts";
-import type { Bound, FastKernel } from "./index.ts";
+import { filterPlane, type Plane } from "./depthwise.ts";
+import { isWhole, multiply, type Packs, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
+import type { Bound, FastKernel, Run } from "./index.ts";
+import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
 import { copyRows, type Layout, layoutOf, scatter } from "./plane.ts";
-import { floats, stage, staged } from "./staging.ts";
 
 /**
  * One axis of one phase: input positions first, first + stride, ... and the taps that reach them, each with
@@ -73,10 +72,11 @@ interface Prepared {
   readonly phase: Phase;
   readonly product: Product;
   readonly packs: readonly Packs[];
+  pack(): void;
   readonly tile: number;
 }
 
-function prepare(arena: Arena, g: Geometry, layout: Layout, phase: Phase, weight: number): Prepared {
+function prepare(room: Room, g: Geometry, layout: Layout, phase: Phase, weight: Block): Prepared {
   const { taps, y, x } = phase;
   const rows = g.inChannels / g.groups;
   const area = g.kernel[0] * g.kernel[1];
@@ -85,14 +85,14 @@ function prepare(arena: Arena, g: Geometry, layout: Layout, phase: Phase, weight
   const channelOf = (k: number) => Math.floor(k / taps.length);
   const product: Product = {
     ...{ rows, columns, terms },
-    aRows: writeGrid(arena, 1, 0, rows, 4 * area),
-    aTerms: writeTable(arena, terms, (k) => 4 * (channelOf(k) * rows * area + taps[k % taps.length]!.weight)),
-    bColumns: writeGrid(arena, y.count, 4 * layout.row, x.count, 4),
-    bTerms: writeTable(arena, terms, (k) => 4 * channelOf(k) * layout.size + taps[k % taps.length]!.from),
+    aRows: writeGrid(room, 1, 0, rows, 4 * area),
+    aTerms: writeTable(room, terms, (k) => 4 * (channelOf(k) * rows * area + taps[k % taps.length].weight)),
+    bColumns: writeGrid(room, y.count, 4 * layout.row, x.count, 4),
+    bTerms: writeTable(room, terms, (k) => 4 * channelOf(k) * layout.size + taps[k % taps.length].from),
   };
-  const packs = allocatePacks(arena, product, g.groups);
-  packs.forEach((pack, group) => packA(arena, product, weight + 4 * group * (g.outChannels / g.groups) * rows * area, pack));
-  return { phase, product, packs, tile: arena.allocate(4 * roundUp(rows, 4) * roundUp(columns, 8)) };
+  const groups = Array.from({ length: g.groups }, (_, group) => weight.address + 4 * group * (g.outChannels / g.groups) * rows * area);
+  const tile = room.scratch(4 * roundUp(rows, 4) * roundUp(columns, 8));
+  return { phase, product, tile, ...packsOf(room, product, groups, weight.constant) };
 }
 
 /** Puts the planes of a phase, `pitch` floats apart, where they belong in the planes at `target`. */
@@ -108,74 +108,86 @@ function place(arena: Arena, g: Geometry, { y, x }: Phase, tile: number, pitch: 
   }
 }
 
-function dense(arena: Arena, g: Geometry, gradient: Float32Array, weight: Float32Array, start: number, output: number): void {
+function dense(call: Placement, g: Geometry): Run {
+  const [gradient, weight, bias] = call.inputs;
   const { phases, layout } = phasesOf(g);
-  const images = stageImages(arena, gradient, g.outChannels, g.out[0], g.out[1], layout);
-  const weights = stage(arena, weight);
-  const prepared = phases.map((phase) => prepare(arena, g, layout, phase, weights));
+  const images = stageImages(call, gradient, g.outChannels, g.out[0], g.out[1], layout);
+  const prepared = phases.map((phase) => prepare(call, g, layout, phase, weight));
   const rows = g.inChannels / g.groups;
   const size = g.height * g.width;
-  for (let n = 0; n < g.batch; n++) {
-    const image = images(n);
-    for (let group = 0; group < g.groups; group++) {
-      const target = output + 4 * (n * g.inChannels + group * rows) * size;
-      const from = image + 4 * group * (g.outChannels / g.groups) * layout.size;
-      for (const { phase, product, packs, tile } of prepared) {
-        const pitch = roundUp(product.columns, 8);
-        const direct = product.columns === size && pitch === size;
-        multiply(arena, product, from, direct ? target : tile, pitch, packs[group]!, start + 4 * group * rows);
-        if (!direct) place(arena, g, phase, tile, pitch, rows, target);
-      }
+  const whole = isWhole(rows, size);
+  const start = bias ? bias.address : zeroStart(call, g.inChannels);
+  const output = call.outputs[0].address;
+  const { arena } = call;
+  const group = (image: number, at: number, index: number): void => {
+    const target = output + 4 * at * size;
+    const from = image + 4 * index * (g.outChannels / g.groups) * layout.size;
+    for (const { phase, product, packs, tile } of prepared) {
+      const pitch = roundUp(product.columns, 8);
+      const direct = whole && product.columns === size;
+      multiply(arena, product, from, direct ? target : tile, pitch, packs[index], start + 4 * index * rows);
+      if (!direct) place(arena, g, phase, tile, pitch, rows, target);
     }
-  }
+  };
+  return () => {
+    for (const { pack } of prepared) pack();
+    for (let n = 0; n < g.batch; n++) {
+      const image = images(n);
+      for (let i = 0; i < g.groups; i++) group(image, n * g.inChannels + i * rows, i);
+    }
+  };
 }
 
-function depthwise(arena: Arena, g: Geometry, gradient: Float32Array, weight: Float32Array, start: Float32Array, output: number): void {
-  const { phases, layout } = phasesOf(g);
-  const images = stageImages(arena, gradient, g.outChannels, g.out[0], g.out[1], layout);
-  const size = g.height * g.width;
+/** The weights of a phase, side by side for each channel. */
+function pickWeights(room: Room, g: Geometry, { taps }: Phase, weight: Block): { weights: number; pick(): void } {
   const area = g.kernel[0] * g.kernel[1];
+  const count = taps.length;
+  const weights = room.table(4 * g.inChannels * count);
+  const from = floatsOf(weight);
+  const to = room.arena.f32.subarray(weights >> 2, (weights >> 2) + g.inChannels * count);
+  const pick = (): void => {
+    for (let i = 0; i < to.length; i++) to[i] = from[Math.floor(i / count) * area + taps[i % count].weight];
+  };
+  return { weights, pick };
+}
+
+function depthwise(call: Placement, g: Geometry): Run {
+  const [gradient, weight, bias] = call.inputs;
+  const { phases, layout } = phasesOf(g);
+  const images = stageImages(call, gradient, g.outChannels, g.out[0], g.out[1], layout);
+  const size = g.height * g.width;
   const prepared = phases.map((phase) => {
     const count = phase.taps.length;
-    const picked = new Float32Array(g.inChannels * count);
-    for (let i = 0; i < picked.length; i++) picked[i] = weight[Math.floor(i / count) * area + phase.taps[i % count]!.weight]!;
-    const taps = writeTable(arena, count, (t) => phase.taps[t]!.from);
-    return { phase, count, taps, weights: stage(arena, picked) };
+    const taps = writeTable(call, count, (t) => phase.taps[t].from);
+    const plane: Plane = { rowStep: 4 * layout.row, rows: phase.y.count, columns: phase.x.count, taps, count };
+    return { phase, plane, ...pickWeights(call, g, phase, weight) };
   });
-  const tile = arena.allocate(4 * (size + 16));
   const strided = g.stride[0] > 1 || g.stride[1] > 1;
-  for (let n = 0; n < g.batch; n++) {
-    const image = images(n);
-    for (let c = 0; c < g.inChannels; c++) {
-      const target = output + 4 * (n * g.inChannels + c) * size;
-      for (const { phase, count, taps, weights } of prepared) {
-        const plane = {
-          input: image + 4 * c * layout.size,
-          rowStep: 4 * layout.row,
-          rows: phase.y.count,
-          columns: phase.x.count,
-          taps,
-          count,
-        };
-        filterPlane(arena, plane, weights + 4 * c * count, start[c] ?? 0, strided ? tile : target);
-        if (strided) place(arena, g, phase, tile, plane.rows * plane.columns, 1, target);
-      }
+  const tile = call.scratch(4 * size);
+  const start = bias && floatsOf(bias);
+  const output = call.outputs[0].address;
+  const { arena } = call;
+  const channel = (input: number, c: number, target: number): void => {
+    for (const { phase, plane, weights } of prepared) {
+      filterPlane(arena, plane, input, weights + 4 * c * plane.count, start ? start[c] : 0, strided ? tile : target);
+      if (strided) place(arena, g, phase, tile, plane.rows * plane.columns, 1, target);
     }
-  }
+  };
+  return () => {
+    for (const { pick } of prepared) pick();
+    for (let n = 0; n < g.batch; n++) {
+      const image = images(n);
+      for (let c = 0; c < g.inChannels; c++) channel(image + 4 * c * layout.size, c, output + 4 * (n * g.inChannels + c) * size);
+    }
+  };
 }
 
-function run(g: Geometry, gradient: Float32Array, weight: Float32Array, bias: Float32Array | undefined, meta: Meta): Tensor[] | undefined {
-  const size = sizeOf(meta.shape);
-  if (size === 0) return undefined;
-  const start = new Float32Array(g.inChannels + 4);
-  if (bias) start.set(bias);
+function placeTransposed(call: Placement): Run | undefined {
+  const { inputs, outputs, attrs } = call;
+  if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
+  const g = transposed(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
   const { groups, inChannels, outChannels } = g;
-  return staged((arena) => {
-    const output = arena.allocate(4 * (size + 4 * roundUp(g.height * g.width, 8) + 16));
-    if (groups > 1 && groups === inChannels && inChannels === outChannels) depthwise(arena, g, gradient, weight, start, output);
-    else dense(arena, g, gradient, weight, stage(arena, start), output);
-    return [new Tensor(meta.shape, "f32", arena.read(output, size))];
-  });
+  return groups > 1 && groups === inChannels && inChannels === outChannels ? depthwise(call, g) : dense(call, g);
 }
 
 /** Terms of one sum: all taps of all output channels of a group. */
@@ -188,21 +200,13 @@ function boundOf(weight: readonly number[], groups: number, extra: number): Boun
  * stride; within such a phase the gradient is a stride-1 convolution with a subset of the taps.
  */
 export const conv2dInputGrad: FastKernel = {
-  run(inputs, attrs, [meta]) {
-    const arrays = floats(inputs);
-    if (!arrays) return undefined;
-    return run(transposed(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as Conv2dAttrs), arrays[0]!, arrays[1]!, undefined, meta!);
-  },
+  place: placeTransposed,
   bound: ([, weight]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as Conv2dAttrs).groups, 0),
 };
 
 /** Transposed convolution: the input gradient of the convolution with the same weight, plus a bias. */
 export const convTranspose2d: FastKernel = {
-  run(inputs, attrs, [meta]) {
-    const arrays = floats(inputs);
-    if (!arrays) return undefined;
-    return run(transposed(inputs[0]!.shape, inputs[1]!.shape, meta!.shape, attrs as Conv2dAttrs), arrays[0]!, arrays[1]!, arrays[2], meta!);
-  },
+  place: placeTransposed,
   bound: ([, weight, bias]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as Conv2dAttrs).groups, bias ? 1 : 0),
 };
 

@@ -14,9 +14,8 @@ import {
 
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> => instantiate("depthwise", () => [emitFilter(), emitCorrelate()], arena);
 
-/** One plane to filter: addresses in bytes, steps in bytes, sizes in pixels. */
+/** How planes are filtered: steps in bytes, sizes in pixels. */
 export interface Plane {
-  readonly input: number;
   /** Bytes from the input row of one output row to that of the next. */
   readonly rowStep: number;
   readonly rows: number;
@@ -30,13 +29,13 @@ export interface Plane {
  * output[y, x] = (sum over taps of weights[t] * input[y, x + tap t]) + start. Rows are written in whole vectors,
  * so up to 3 floats behind the output are overwritten.
  */
-export function filterPlane(arena: Arena, p: Plane, weights: number, start: number, output: number): void {
-  kernel(arena).filter!(p.input, p.rowStep, p.rows, p.columns, p.taps, p.count, weights, start, output);
+export function filterPlane(arena: Arena, p: Plane, input: number, weights: number, start: number, output: number): void {
+  kernel(arena).filter!(input, p.rowStep, p.rows, p.columns, p.taps, p.count, weights, start, output);
 }
 
 /** result[t] += sum over y, x of gradient[y, x] * input[y, x + tap t], gradient dense. */
-export function correlatePlane(arena: Arena, p: Plane, gradient: number, result: number): void {
-  kernel(arena).correlate!(p.input, p.rowStep, p.rows, p.columns, p.taps, p.count, gradient, result);
+export function correlatePlane(arena: Arena, p: Plane, input: number, gradient: number, result: number): void {
+  kernel(arena).correlate!(input, p.rowStep, p.rows, p.columns, p.taps, p.count, gradient, result);
 }
 
 /** filter(input, rowStep, rows, columns, taps, count, weights, start: f32, output). */

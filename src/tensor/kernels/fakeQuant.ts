@@ -1,11 +1,10 @@
-import { instantiate, op, sharedArena } from "../../wasm/index.ts";
+import { instantiate, op } from "../../wasm/index.ts";
 import type { FakeQuantAttrs } from "../ops/fakeQuant.ts";
 import { roundHalfEven } from "../round.ts";
 import { splitAt } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
-import { floats, stage, staged } from "./staging.ts";
-import { emitMap, type Formula, mapAll } from "./unary.ts";
+import { allFloat, countOf, floatsOf } from "./placement.ts";
+import { emitMap, type Formula } from "./unary.ts";
 import { above, add, below, div, mul, sub } from "./vectorMath.ts";
 
 /** Codes are whole and never -0 once the zero point is added, so one-instruction bounds give the same bits. */
@@ -18,28 +17,27 @@ const formula: Formula = {
 
 /** Bit-exact: division, rounding, clipping and scaling are the IEEE steps of the reference. */
 export const fakeQuant: FastKernel = {
-  run(inputs, attrs, [meta]) {
-    const arrays = floats(inputs);
-    if (!arrays || arrays[0]!.length === 0) return undefined;
-    const [x, scale, zeroPoint] = arrays as [Float32Array, Float32Array, Float32Array];
+  place({ arena, inputs, outputs: [y], attrs }) {
     const { qmin, qmax, axis } = attrs as FakeQuantAttrs;
-    // Codes must be exact in f32.
-    if (Math.max(-qmin, qmax) >= 2 ** 22 || zeroPoint.some((z) => Math.abs(z) >= 2 ** 22)) return undefined;
-    const arena = sharedArena();
-    const map = instantiate("fakeQuant", () => [emitMap(formula)], arena).map!;
-    if (axis === null) {
-      return [new Tensor(meta!.shape, "f32", mapAll(arena, map, x, [scale[0]!, roundHalfEven(zeroPoint[0]!), qmin, qmax]))];
-    }
-    const [outer, channels, inner] = splitAt(meta!.shape, axis);
-    return staged(() => {
-      const source = stage(arena, x);
-      const y = arena.allocate(4 * x.length);
+    const count = countOf(y);
+    if (!allFloat(inputs) || count === 0) return undefined;
+    const [x, scale, zeroPoint] = inputs;
+    const { map } = instantiate("fakeQuant", () => [emitMap(formula)], arena);
+    const [outer, channels, inner] = axis === null ? [1, 1, count] : splitAt(y.shape, axis);
+    const [from, to] = [x.address, y.address];
+    const [s, z] = [floatsOf(scale), floatsOf(zeroPoint)];
+    return () => {
       for (let i = 0; i < outer * channels; i++) {
         const c = i % channels;
-        map(source + 4 * i * inner, y + 4 * i * inner, inner, scale[c]!, roundHalfEven(zeroPoint[c]!), qmin, qmax);
+        map(from + 4 * i * inner, to + 4 * i * inner, inner, s[c], roundHalfEven(z[c]), qmin, qmax);
       }
-      return [new Tensor(meta!.shape, "f32", arena.read(y, x.length))];
-    });
+    };
   },
+  // Codes must be exact in f32.
+  accepts([, , zeroPoint], attrs) {
+    const { qmin, qmax } = attrs as FakeQuantAttrs;
+    return Math.max(-qmin, qmax) < 2 ** 22 && !zeroPoint.data.some((z) => Math.abs(z) >= 2 ** 22);
+  },
+  elementwise: (attrs) => (attrs as FakeQuantAttrs).axis === null,
   bound: () => "exact",
 };

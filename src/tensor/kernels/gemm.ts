@@ -1,4 +1,5 @@
 import { type Arena, type Entry, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
+import type { Room } from "./placement.ts";
 
 /** Register tile: 4 rows of 8 columns; with two loads and one splat it fits 15 vector registers. */
 const ROWS = 4;
@@ -17,7 +18,7 @@ export const roundUp = (value: number, step: number): number => Math.ceil(value 
 /**
  * A product C = A B whose operands are addressed through tables of byte offsets: element (m, k) of A lies at
  * `a + aRows[m] + aTerms[k]`, element (k, n) of B at `b + bTerms[k] + bColumns[n]`. So transposes, strides,
- * dilations and implicit im2col are all the same product. Tables are padded by `writeTable`.
+ * dilations and implicit im2col are all the same product. Tables are padded by `writeTable` and `writeGrid`.
  */
 export interface Product {
   readonly rows: number;
@@ -36,33 +37,51 @@ export interface Packs {
 }
 
 /** Writes a table of byte offsets into the arena, continued past its end so that whole tiles may be read. */
-export function writeTable(arena: Arena, length: number, offset: (i: number) => number): number {
-  const { address, table } = allocateTable(arena, length);
+export function writeTable(room: Room, length: number, offset: (i: number) => number): number {
+  const { address, table } = allocateTable(room, length);
   for (let i = 0; i < length; i++) table[i] = offset(i);
   return continued(address, table, length);
 }
 
 /** The table of a grid: entry `y * columns + x` is `y * rowStep + x * columnStep`, steps in bytes. */
-export function writeGrid(arena: Arena, rows: number, rowStep: number, columns: number, columnStep: number): number {
-  const { address, table } = allocateTable(arena, rows * columns);
+export function writeGrid(room: Room, rows: number, rowStep: number, columns: number, columnStep: number): number {
+  const { address, table } = allocateTable(room, rows * columns);
   for (let y = 0, i = 0; y < rows; y++) for (let x = 0, at = y * rowStep; x < columns; x++, at += columnStep) table[i++] = at;
   return continued(address, table, rows * columns);
 }
 
-function allocateTable(arena: Arena, length: number): { address: number; table: Int32Array } {
-  const address = arena.allocate(4 * roundUp(length, COLUMNS));
-  return { address, table: arena.i32.subarray(address >> 2) };
+function allocateTable(room: Room, length: number): { address: number; table: Int32Array } {
+  const address = room.table(4 * roundUp(length, COLUMNS));
+  return { address, table: room.arena.i32.subarray(address >> 2) };
 }
 
 function continued(address: number, table: Int32Array, length: number): number {
-  for (let i = length; i < roundUp(length, COLUMNS); i++) table[i] = length > 0 ? table[i - 1]! + 4 : 0;
+  for (let i = length; i < roundUp(length, COLUMNS); i++) table[i] = length > 0 ? table[i - 1] + 4 : 0;
   return address;
 }
 
-/** Reserves room for `count` packed left operands and one packed block of right operands, which they share. */
-export function allocatePacks(arena: Arena, p: Product, count: number): Packs[] {
-  const b = arena.allocate(4 * Math.min(p.terms, BLOCK_TERMS) * roundUp(Math.min(p.columns, BLOCK_COLUMNS), COLUMNS));
-  return Array.from({ length: count }, () => ({ a: arena.allocate(4 * roundUp(p.rows, ROWS) * p.terms), b }));
+/** Room for one packed block of right operands. */
+export const packBRoom = (room: Room, p: Product): number =>
+  room.scratch(4 * Math.min(p.terms, BLOCK_TERMS) * roundUp(Math.min(p.columns, BLOCK_COLUMNS), COLUMNS));
+
+/** Room for a packed left operand that every run packs anew. */
+export const packARoom = (room: Room, p: Product): number => room.scratch(packABytes(p));
+
+const packABytes = (p: Product): number => 4 * roundUp(p.rows, ROWS) * p.terms;
+
+/**
+ * Packs left operands, all of each, at `sources` addresses. What is constant is packed here and now; otherwise call
+ * `pack` in every run, before `multiply`.
+ */
+export function packsOf(room: Room, p: Product, sources: readonly number[], constant: boolean): { packs: Packs[]; pack(): void } {
+  const b = packBRoom(room, p);
+  const packs = sources.map(() => ({ a: constant ? room.table(packABytes(p)) : packARoom(room, p), b }));
+  const pack = (): void => {
+    for (let i = 0; i < packs.length; i++) packA(room.arena, p, sources[i], packs[i]);
+  };
+  if (!constant) return { packs, pack };
+  pack();
+  return { packs, pack: () => {} };
 }
 
 /** Packs the whole of A; it may then serve several calls of `multiply`. */
@@ -101,86 +120,96 @@ export function multiply(arena: Arena, p: Product, b: number, c: number, pitch: 
 }
 
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
-  instantiate("gemm", () => [emitTile(), emitMacro(), emitPackRows(), emitPackColumns()], arena);
+  instantiate("gemm", () => [emitMacro(), emitPackRows(), emitPackColumns()], arena);
 
-/** tile(terms, a, b, c, pitch, start, fresh): one 4x8 tile; unless `fresh`, C is added, then one float a row from `start` unless that is 0. */
-function emitTile(): FunctionBuilder {
-  const f = new FunctionBuilder(
-    "tile",
-    Array.from({ length: 7 }, () => "i32" as const),
-  );
-  const [terms, a, b, c, pitch, start, fresh] = f.pointers as Local<"i32">[];
-  const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
-  const columns = f.locals("v128", COLUMNS / 4);
-  const value = f.local("v128");
-  const end = f.let(op("i32.add", a, op("i32.mul", terms, i32(4 * ROWS))));
-  for (const r of sums) for (const s of r) f.set(s, f32x4(0));
-  const more = op("i32.lt_u", a, end);
-  const step = () => {
-    columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
-    sums.forEach((r, i) => {
-      f.set(value, load("v128.load32_splat", a, 4 * i));
-      r.forEach((s, j) => f.set(s, op("f32x4.add", op("f32x4.mul", value, columns[j]!), s)));
-    });
-    f.bump(b, 4 * COLUMNS);
-    f.bump(a, 4 * ROWS);
-  };
-  // Leaving through a branch after every term keeps each a basic block of its own: V8 11 lifts all loads of a
-  // block to its top, and those of four terms together spill the accumulators.
-  f.block((done) => {
-    f.breakIf(done, op("i32.eqz", more));
-    f.doWhile(() => {
-      for (let k = 0; k < 3; k++) {
-        step();
-        f.breakIf(done, op("i32.eqz", more));
-      }
-      step();
-    }, more);
-  });
-  const row = f.let(c);
-  f.if(op("i32.eqz", fresh), () => {
-    for (const r of sums) {
-      r.forEach((s, j) => f.set(s, op("f32x4.add", load("v128.load", row, 16 * j), s)));
-      f.bump(row, pitch);
-    }
-  });
-  f.if(start, () =>
-    sums.forEach((r, i) => {
-      f.set(value, load("v128.load32_splat", start, 4 * i));
-      for (const s of r) f.set(s, op("f32x4.add", s, value));
-    }),
-  );
-  for (const r of sums) {
-    r.forEach((s, j) => f.store("v128.store", c, s, 16 * j));
-    f.bump(c, pitch);
-  }
-  return f;
-}
-
-/** macro(rows, columns, terms, a, b, c, pitch, start, fresh): all tiles of one packed block. */
+/**
+ * macro(rows, columns, terms, a, b, c, pitch, start, fresh): all 4x8 tiles of one packed block. Unless `fresh`, C is added
+ * to each sum, then one float a row from `start` unless that is 0.
+ */
 function emitMacro(): FunctionBuilder {
   const f = new FunctionBuilder(
     "macro",
     Array.from({ length: 9 }, () => "i32" as const),
   );
   const [rows, columns, terms, a, b, c, pitch, start, fresh] = f.pointers;
-  const [n, m, panel, target, from] = f.locals("i32", 5);
-  const aStep = f.let(op("i32.mul", terms!, i32(4 * ROWS)));
-  const bStep = f.let(op("i32.mul", terms!, i32(4 * COLUMNS)));
-  const cStep = f.let(op("i32.mul", pitch!, i32(ROWS)));
-  f.for(n!, columns!, COLUMNS, () => {
-    f.set(panel!, a!);
-    f.set(from!, start!);
-    f.set(target!, op("i32.add", c!, op("i32.mul", n!, i32(4))));
-    f.for(m!, rows!, ROWS, () => {
-      f.call(0, terms!, panel!, b!, target!, pitch!, from!, fresh!);
-      f.bump(panel!, aStep);
-      f.bump(target!, cStep);
-      f.if(start!, () => f.bump(from!, 4 * ROWS));
+  const [n, m, left, right, target, from, end] = f.locals("i32", 7);
+  const aStep = f.let(op("i32.mul", terms, i32(4 * ROWS)));
+  const bStep = f.let(op("i32.mul", terms, i32(4 * COLUMNS)));
+  const tile = tileOf(f);
+  f.for(n, columns, COLUMNS, () => {
+    f.set(left, a);
+    f.set(from, start);
+    f.set(target, op("i32.add", c, op("i32.mul", n, i32(4))));
+    f.for(m, rows, ROWS, () => {
+      f.set(right, b);
+      f.set(end, op("i32.add", left, aStep));
+      tile.sum(left, right, end);
+      f.if(op("i32.eqz", fresh), () => tile.addC(target, pitch));
+      f.if(start, () => {
+        tile.addStart(from);
+        f.bump(from, 4 * ROWS);
+      });
+      tile.store(target, pitch);
     });
-    f.bump(b!, bStep);
+    f.bump(b, bStep);
   });
   return f;
+}
+
+/** The steps of one register tile, emitted where they are called. */
+function tileOf(f: FunctionBuilder) {
+  const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
+  const columns = f.locals("v128", COLUMNS / 4);
+  const value = f.local("v128");
+  const row = f.local("i32");
+  const term = (a: Local<"i32">, b: Local<"i32">): void => {
+    columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
+    sums.forEach((r, i) => {
+      f.set(value, load("v128.load32_splat", a, 4 * i));
+      r.forEach((s, j) => f.set(s, op("f32x4.add", op("f32x4.mul", value, columns[j]), s)));
+    });
+    f.bump(b, 4 * COLUMNS);
+    f.bump(a, 4 * ROWS);
+  };
+  return {
+    /** Sums of products from `a` to `end`, both panels left behind their last term. */
+    sum(a: Local<"i32">, b: Local<"i32">, end: Local<"i32">): void {
+      for (const r of sums) for (const s of r) f.set(s, f32x4(0));
+      const more = op("i32.lt_u", a, end);
+      // Leaving through a branch after every term keeps each a basic block of its own: V8 11 lifts all loads of a
+      // block to its top, and those of four terms together spill the accumulators.
+      f.block((done) => {
+        f.breakIf(done, op("i32.eqz", more));
+        f.doWhile(() => {
+          for (let k = 0; k < 3; k++) {
+            term(a, b);
+            f.breakIf(done, op("i32.eqz", more));
+          }
+          term(a, b);
+        }, more);
+      });
+    },
+    addC(c: Local<"i32">, pitch: Local<"i32">): void {
+      f.set(row, c);
+      for (const r of sums) {
+        r.forEach((s, j) => f.set(s, op("f32x4.add", load("v128.load", row, 16 * j), s)));
+        f.bump(row, pitch);
+      }
+    },
+    addStart(start: Local<"i32">): void {
+      sums.forEach((r, i) => {
+        f.set(value, load("v128.load32_splat", start, 4 * i));
+        for (const s of r) f.set(s, op("f32x4.add", s, value));
+      });
+    },
+    /** Writes the tile and leaves `c` at the row behind it. */
+    store(c: Local<"i32">, pitch: Local<"i32">): void {
+      for (const r of sums) {
+        r.forEach((s, j) => f.store("v128.store", c, s, 16 * j));
+        f.bump(c, pitch);
+      }
+    },
+  };
 }
 
 /** packRows(source, rowTable, termTable, rows, terms, target): panels [term][4]. */
@@ -244,8 +273,11 @@ function emitPackColumns(): FunctionBuilder {
 }
 
 /** A vector of zeros, for sums that start from nothing. */
-export function zeroStart(arena: Arena, rows: number): number {
-  const address = arena.allocate(4 * roundUp(rows, ROWS));
-  arena.f32.fill(0, address >> 2, (address >> 2) + roundUp(rows, ROWS));
+export function zeroStart(room: Room, rows: number): number {
+  const address = room.table(4 * roundUp(rows, ROWS));
+  room.arena.f32.fill(0, address >> 2, (address >> 2) + roundUp(rows, ROWS));
   return address;
 }
+
+/** Whether a product with this many rows and columns may be written where it belongs, without a tile in between. */
+export const isWhole = (rows: number, columns: number): boolean => rows % ROWS === 0 && columns % COLUMNS === 0;

@@ -1,4 +1,4 @@
-import type { Meta, Tensor } from "../tensor.ts";
+import type { Meta } from "../tensor.ts";
 import { binaryKernels } from "./binary.ts";
 import { conv2d } from "./conv2d.ts";
 import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
@@ -8,6 +8,7 @@ import { maskKernels } from "./mask.ts";
 import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
 import { moveKernels } from "./move.ts";
+import type { Block, Placement } from "./placement.ts";
 import { reduceKernels } from "./reduce.ts";
 import { maxPool2dIndices, scatterAdd } from "./scatter.ts";
 import { unaryKernels } from "./unary.ts";
@@ -21,10 +22,23 @@ import { unaryKernels } from "./unary.ts";
  */
 export type Bound = "exact" | { readonly terms: number } | { readonly ulps: number } | { readonly absolute: number };
 
+/** Runs a placed call on the values that lie in its inputs now. */
+export type Run = () => void;
+
 /** A fast implementation of one op, held to the reference within `bound`. */
 export interface FastKernel {
-  /** Runs the call, or returns undefined where it does not support it. */
-  run(inputs: readonly Tensor[], attrs: unknown, outputs: readonly Meta[]): Tensor[] | undefined;
+  /**
+   * Prepares a call whose values come later; undefined where the kernel does not support it. The run writes every
+   * element of the outputs, reads and writes blocks only where they lie, and allocates nothing that lasts.
+   */
+  place(call: Placement): Run | undefined;
+  /** Given where support depends on values: whether a placed call may run on these. */
+  accepts?(inputs: readonly Pick<Block, "shape" | "data">[], attrs: unknown): boolean;
+  /**
+   * Given for maps from element to element (inputs of one element count for all): whether the attributes leave it one.
+   * Such a call may be placed and run in pieces, also with the output in place of an input.
+   */
+  elementwise?(attrs: unknown): boolean;
   /** The distance to the reference that a supported call keeps. */
   bound(inputs: readonly Meta[], attrs: unknown): Bound;
 }

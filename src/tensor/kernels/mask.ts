@@ -1,7 +1,5 @@
-import { sizeOf } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
-import { floats } from "./staging.ts";
+import { allFloat, countOf, floatsOf } from "./placement.ts";
 
 /** Whether a tensor runs along the output (1) or is one value for all of it (0); undefined for other broadcasts. */
 function stepOf(length: number, size: number): 0 | 1 | undefined {
@@ -13,16 +11,13 @@ type Compare = (a: Float32Array, stepA: number, b: Float32Array, stepB: number, 
 
 function comparison(fill: Compare): FastKernel {
   return {
-    run(inputs, _, [meta]) {
-      const arrays = floats(inputs);
-      if (!arrays) return undefined;
-      const [a, b] = arrays as [Float32Array, Float32Array];
-      const size = sizeOf(meta!.shape);
-      const [stepA, stepB] = [stepOf(a.length, size), stepOf(b.length, size)];
-      if (size === 0 || stepA === undefined || stepB === undefined) return undefined;
-      const y = new Uint8Array(size);
-      fill(a, stepA, b, stepB, y);
-      return [new Tensor(meta!.shape, "u8", y)];
+    place({ inputs, outputs: [y] }) {
+      const [a, b] = inputs;
+      const size = countOf(y);
+      const [stepA, stepB] = [stepOf(countOf(a), size), stepOf(countOf(b), size)];
+      if (!allFloat(inputs) || size === 0 || stepA === undefined || stepB === undefined) return undefined;
+      const [left, right, to] = [floatsOf(a), floatsOf(b), y.data as Uint8Array];
+      return () => fill(left, stepA, right, stepB, to);
     },
     bound: () => "exact",
   };
@@ -30,18 +25,15 @@ function comparison(fill: Compare): FastKernel {
 
 /** Kernel of `where`: operands that run along the output or are one value. */
 const where: FastKernel = {
-  run(inputs, _, [meta]) {
-    const [condition, ...rest] = inputs;
-    const arrays = floats(rest);
-    const mask = condition!.data;
-    const size = sizeOf(meta!.shape);
-    if (!arrays || size === 0 || mask.length !== size) return undefined;
-    const [a, b] = arrays as [Float32Array, Float32Array];
-    const [stepA, stepB] = [stepOf(a.length, size), stepOf(b.length, size)];
+  place({ inputs: [condition, a, b], outputs: [y] }) {
+    const size = countOf(y);
+    const [stepA, stepB] = [stepOf(countOf(a), size), stepOf(countOf(b), size)];
+    if (!allFloat([a, b]) || size === 0 || countOf(condition) !== size) return undefined;
     if (stepA === undefined || stepB === undefined) return undefined;
-    const y = new Float32Array(size);
-    for (let i = 0; i < size; i++) y[i] = mask[i] !== 0 ? a[i * stepA]! : b[i * stepB]!;
-    return [new Tensor(meta!.shape, "f32", y)];
+    const [mask, left, right, to] = [condition.data, floatsOf(a), floatsOf(b), floatsOf(y)];
+    return () => {
+      for (let i = 0; i < size; i++) to[i] = mask[i] !== 0 ? left[i * stepA] : right[i * stepB];
+    };
   },
   bound: () => "exact",
 };

@@ -2,10 +2,11 @@ import type { IndexAttrs } from "../ops/gather.ts";
 import type { InterpolateAttrs } from "../ops/interpolate.ts";
 import type { PadAttrs } from "../ops/pad.ts";
 import type { SliceAttrs } from "../ops/slice.ts";
-import { broadcastStrides, sizeOf, splitAt, stridesOf } from "../shape.ts";
-import { allocate, type Data, type Meta, Tensor } from "../tensor.ts";
+import { broadcastStrides, splitAt, stridesOf } from "../shape.ts";
+import type { Data } from "../tensor.ts";
 import { type Axis, mergeAxes, walk } from "./axes.ts";
-import type { FastKernel } from "./index.ts";
+import type { FastKernel, Run } from "./index.ts";
+import { type Block, countOf } from "./placement.ts";
 
 /** From here on a native copy beats a loop. */
 const LONG_RUN = 24;
@@ -34,16 +35,28 @@ function placeStrided(y: Data, x: Data, shape: readonly number[], strides: reado
   });
 }
 
-/** A kernel that fills one fresh output of any dtype; exact, since it moves values or adds them in the order of the reference. */
-function mover(fill: (inputs: readonly Tensor[], attrs: unknown, y: Data, meta: Meta) => boolean): FastKernel {
+type Fill = (inputs: readonly Block[], attrs: unknown, y: Block) => Run | undefined;
+
+/** A kernel that fills one output of any dtype; exact, since it moves values or adds them in the order of the reference. */
+function mover(fill: Fill): FastKernel {
   return {
-    run(inputs, attrs, [meta]) {
-      const size = sizeOf(meta!.shape);
-      if (size === 0 || inputs[0]!.size === 0) return undefined;
-      const y = allocate(meta!.dtype, size);
-      return fill(inputs, attrs, y, meta!) ? [new Tensor(meta!.shape, meta!.dtype, y)] : undefined;
-    },
+    place: ({ inputs, outputs: [y], attrs }) => (countOf(y) === 0 || countOf(inputs[0]) === 0 ? undefined : fill(inputs, attrs, y)),
     bound: () => "exact",
+  };
+}
+
+/** Reads `x` by strides. */
+function strided(x: Block, y: Block, strides: readonly number[], base = 0): Run {
+  const [from, to] = [x.data, y.data];
+  return () => copyStrided(from, to, y.shape, strides, base);
+}
+
+/** Writes `g` by strides over an output filled with `value`. */
+function spread(g: Block, y: Block, strides: readonly number[], base: number, value = 0): Run {
+  const [from, to] = [g.data, y.data];
+  return () => {
+    to.fill(value);
+    placeStrided(from, to, g.shape, strides, base);
   };
 }
 
@@ -53,27 +66,20 @@ function cutOf(shape: readonly number[], { dim, start, step }: SliceAttrs): [num
   return [strides.map((s, i) => (i === dim ? s * step : s)), start * strides[dim]!];
 }
 
-const slice = mover(([x], attrs, y, { shape }) => {
-  copyStrided(x!.data, y, shape, ...cutOf(x!.shape, attrs as SliceAttrs));
-  return true;
+const slice = mover(([x], attrs, y) => strided(x, y, ...cutOf(x.shape, attrs as SliceAttrs)));
+
+const sliceInputGrad = mover(([g], attrs, y) => spread(g, y, ...cutOf(y.shape, attrs as SliceAttrs)));
+
+const permute = mover(([x], attrs, y) => {
+  const strides = stridesOf(x.shape);
+  return strided(
+    x,
+    y,
+    (attrs as { readonly perm: readonly number[] }).perm.map((d) => strides[d]),
+  );
 });
 
-const sliceInputGrad = mover(([g], attrs, y, { shape }) => {
-  placeStrided(g!.data, y, g!.shape, ...cutOf(shape, attrs as SliceAttrs));
-  return true;
-});
-
-const permute = mover(([x], attrs, y, { shape }) => {
-  const strides = stridesOf(x!.shape);
-  const order = (attrs as { readonly perm: readonly number[] }).perm.map((d) => strides[d]!);
-  copyStrided(x!.data, y, shape, order, 0);
-  return true;
-});
-
-const expand = mover(([x], _, y, { shape }) => {
-  copyStrided(x!.data, y, shape, broadcastStrides(x!.shape, shape), 0);
-  return true;
-});
+const expand = mover(([x], _, y) => strided(x, y, broadcastStrides(x.shape, y.shape)));
 
 /** Strides of a padded tensor and the offset of the first original element, for constant pads that only add. */
 function frameOf(shape: readonly number[], { pads, mode }: PadAttrs): [readonly number[], number] | undefined {
@@ -83,22 +89,21 @@ function frameOf(shape: readonly number[], { pads, mode }: PadAttrs): [readonly 
 }
 
 /** Constant padding that adds on every side; other modes run the reference. */
-const pad = mover(([x], attrs, y, { shape }) => {
-  const { value } = attrs as PadAttrs;
-  const frame = frameOf(shape, attrs as PadAttrs);
-  if (!frame) return false;
-  if (!Object.is(value, 0)) y.fill(value);
-  placeStrided(x!.data, y, x!.shape, ...frame);
-  return true;
+const pad = mover(([x], attrs, y) => {
+  const frame = frameOf(y.shape, attrs as PadAttrs);
+  return frame && spread(x, y, ...frame, (attrs as PadAttrs).value);
 });
 
-const padInputGrad = mover(([g], attrs, y, { shape }) => {
-  const frame = frameOf(g!.shape, attrs as PadAttrs);
-  if (!frame) return false;
-  copyStrided(g!.data, y, shape, ...frame);
-  // The reference adds to 0, which turns -0 into 0.
-  for (let i = 0; i < y.length; i++) y[i]! += 0;
-  return true;
+const padInputGrad = mover(([g], attrs, y) => {
+  const frame = frameOf(g.shape, attrs as PadAttrs);
+  if (!frame) return undefined;
+  const cut = strided(g, y, ...frame);
+  const values = y.data;
+  return () => {
+    cut();
+    // The reference adds to 0, which turns -0 into 0.
+    for (let i = 0; i < values.length; i++) values[i] += 0;
+  };
 });
 
 /** The whole factor of a nearest upsampling by a power of two, where position o reads floor(o / factor); else undefined. */
@@ -113,51 +118,63 @@ function upsampling(
 }
 
 const interpolate = mover(([x], attrs, y) => {
-  const [planes, height, width] = [x!.shape[0]! * x!.shape[1]!, x!.shape[2]!, x!.shape[3]!];
+  const [batch, channels, height, width] = x.shape;
   const factors = upsampling(height, width, attrs as InterpolateAttrs);
-  if (!factors) return false;
+  if (!factors) return undefined;
   const [fy, fx] = factors;
   const long = width * fx;
-  for (let row = 0; row < planes * height; row++) {
-    const to = row * fy * long;
-    for (let i = 0; i < width; i++) for (let j = 0; j < fx; j++) y[to + i * fx + j] = x!.data[row * width + i]!;
-    for (let i = 1; i < fy; i++) y.copyWithin(to + i * long, to, to + long);
-  }
-  return true;
+  const [from, values] = [x.data, y.data];
+  return () => {
+    for (let row = 0; row < batch * channels * height; row++) {
+      const to = row * fy * long;
+      for (let i = 0; i < width; i++) for (let j = 0; j < fx; j++) values[to + i * fx + j] = from[row * width + i];
+      for (let i = 1; i < fy; i++) values.copyWithin(to + i * long, to, to + long);
+    }
+  };
 });
 
-const interpolateInputGrad = mover(([g], attrs, y, { shape }) => {
-  const [planes, height, width] = [shape[0]! * shape[1]!, shape[2]!, shape[3]!];
+/** The sum, in double and in the order of the reference, of a window of g. */
+function windowSum(g: Data, at: number, pitch: number, rows: number, columns: number): number {
+  let sum = 0;
+  for (let r = 0; r < rows; r++) for (let j = 0; j < columns; j++) sum += g[at + r * pitch + j];
+  return sum;
+}
+
+const interpolateInputGrad = mover(([g], attrs, y) => {
+  const [batch, channels, height, width] = y.shape;
   const factors = upsampling(height, width, attrs as InterpolateAttrs);
-  if (!factors) return false;
+  if (!factors) return undefined;
   const [fy, fx] = factors;
   const long = width * fx;
-  for (let row = 0; row < planes * height; row++) {
-    for (let i = 0; i < width; i++) {
-      // In double and in the order of the reference.
-      let sum = 0;
-      for (let r = 0; r < fy; r++) for (let j = 0; j < fx; j++) sum += g!.data[(row * fy + r) * long + i * fx + j]!;
-      y[row * width + i] = sum;
+  const [from, to] = [g.data, y.data];
+  return () => {
+    for (let row = 0; row < batch * channels * height; row++) {
+      for (let i = 0; i < width; i++) to[row * width + i] = windowSum(from, row * fy * long + i * fx, long, fy, fx);
     }
-  }
-  return true;
+  };
 });
 
 /** Rows along one axis picked by index, each a run of everything behind it. */
-const indexSelect = mover(([x, index], attrs, y) => {
-  const [outer, length, inner] = splitAt(x!.shape, (attrs as IndexAttrs).dim);
-  if (inner < LONG_RUN) return false;
-  const rows = index!.data;
+const indexSelect: FastKernel = {
+  ...mover(([x, index], attrs, y) => {
+    const [outer, length, inner] = splitAt(x.shape, (attrs as IndexAttrs).dim);
+    if (inner < LONG_RUN) return undefined;
+    const [from, rows, to] = [x.data, index.data, y.data];
+    return () => {
+      for (let o = 0; o < outer; o++) {
+        for (let k = 0; k < rows.length; k++) {
+          const at = (o * length + rows[k]) * inner;
+          to.set(from.subarray(at, at + inner), (o * rows.length + k) * inner);
+        }
+      }
+    };
+  }),
   // An index outside the axis is the reference's to report.
-  if (rows.some((k) => k < 0 || k >= length)) return false;
-  for (let o = 0; o < outer; o++) {
-    for (let k = 0; k < rows.length; k++) {
-      const from = (o * length + rows[k]!) * inner;
-      y.set(x!.data.subarray(from, from + inner), (o * rows.length + k) * inner);
-    }
-  }
-  return true;
-});
+  accepts([x, index], attrs) {
+    const length = x.shape[(attrs as IndexAttrs).dim];
+    return Array.prototype.every.call(index.data, (k: number) => k >= 0 && k < length);
+  },
+};
 
 /** Kernels that move values, and the adjoints of those moves, by op name. */
 export const moveKernels: Readonly<Record<string, FastKernel>> = {

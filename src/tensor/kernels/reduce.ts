@@ -1,9 +1,8 @@
 import type { ReduceAttrs } from "../ops/reduce.ts";
-import { sizeOf, stridesOf } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import { stridesOf } from "../shape.ts";
 import { mergeAxes, walk } from "./axes.ts";
 import type { FastKernel } from "./index.ts";
-import { floats } from "./staging.ts";
+import { allFloat, countOf, floatsOf } from "./placement.ts";
 
 interface Fold {
   readonly start: number;
@@ -17,26 +16,29 @@ interface Fold {
 /** Visits elements in the order of the reference and accumulates in double as it does, so the bits agree. */
 function reduction(fold: Fold): FastKernel {
   return {
-    run(inputs, attrs, [meta]) {
-      const x = floats(inputs)?.[0];
-      const { shape } = inputs[0]!;
+    place({ inputs, outputs: [y], attrs }) {
+      const { shape } = inputs[0];
       const { dim } = attrs as ReduceAttrs;
-      if (!x || x.length === 0) return undefined;
+      if (!allFloat(inputs) || countOf(inputs[0]) === 0) return undefined;
       const into = stridesOf(shape.map((d, i) => (dim.includes(i) ? 1 : d))).map((s, i) => (dim.includes(i) ? 0 : s));
       const axes = mergeAxes(shape, [into]);
-      const [length, steps] = axes[axes.length - 1]!;
-      const sums = new Float64Array(sizeOf(meta!.shape)).fill(fold.start);
+      const [length, steps] = axes[axes.length - 1];
+      const outer = axes.slice(0, -1);
+      const count = fold.mean ? dim.reduce((n, d) => n * shape[d], 1) : 1;
+      const sums = new Float64Array(countOf(y));
+      const [x, results] = [floatsOf(inputs[0]), y.data];
       let from = 0;
-      walk(axes.slice(0, -1), [0], ([to]) => {
-        if (steps[0] === 0) sums[to!] = fold.run(sums[to!]!, x, from, length);
-        else for (let i = 0; i < length; i++) sums[to! + i] = fold.one(sums[to! + i]!, x[from + i]!);
+      const line = ([to]: readonly number[]): void => {
+        if (steps[0] === 0) sums[to] = fold.run(sums[to], x, from, length);
+        else for (let i = 0; i < length; i++) sums[to + i] = fold.one(sums[to + i], x[from + i]);
         from += length;
-      });
-      if (fold.mean) {
-        const count = dim.reduce((n, d) => n * shape[d]!, 1);
-        for (let i = 0; i < sums.length; i++) sums[i]! /= count;
-      }
-      return [new Tensor(meta!.shape, "f32", Float32Array.from(sums))];
+      };
+      return () => {
+        from = 0;
+        sums.fill(fold.start);
+        walk(outer, [0], line);
+        for (let i = 0; i < sums.length; i++) results[i] = sums[i] / count;
+      };
     },
     bound: () => "exact",
   };

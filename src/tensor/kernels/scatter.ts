@@ -1,35 +1,34 @@
 import type { IndexAttrs } from "../ops/gather.ts";
 import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
 import { splitAt } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
-import { floats } from "./staging.ts";
-
-/** [outer, length of the indexed axis in x, entries of the index along it, inner], where index and x agree elsewhere. */
-function linesOf(x: Tensor, index: Tensor, dim: number): [number, number, number, number] | undefined {
-  const agree = x.shape.length === index.shape.length && x.shape.every((d, i) => i === dim || d === index.shape[i]);
-  const [outer, length, inner] = splitAt(x.shape, dim);
-  // An index outside the axis is the reference's to report.
-  const inside = agree && index.data.every((k) => k >= 0 && k < length);
-  return inside ? [outer, length, index.shape[dim]!, inner] : undefined;
-}
+import { allFloat, countOf, floatsOf } from "./placement.ts";
 
 /** Adds in double and in the order of the reference. */
 export const scatterAdd: FastKernel = {
-  run(inputs, attrs, [meta]) {
-    const [x, index, source] = inputs as [Tensor, Tensor, Tensor];
-    const arrays = floats([x, source]);
-    const lines = linesOf(x, index, (attrs as IndexAttrs).dim);
-    if (!arrays || !lines || index.size === 0) return undefined;
-    const [outer, length, entries, inner] = lines;
-    const sums = Float64Array.from(arrays[0]!);
-    const [from, rows] = [arrays[1]!, index.data];
-    for (let o = 0, i = 0; o < outer; o++) {
-      for (let k = 0; k < entries; k++) {
-        for (let j = 0; j < inner; j++, i++) sums[(o * length + rows[i]!) * inner + j]! += from[i]!;
+  place({ inputs, outputs: [y], attrs }) {
+    const [x, index, source] = inputs;
+    const { dim } = attrs as IndexAttrs;
+    const agree = x.shape.length === index.shape.length && x.shape.every((d, i) => i === dim || d === index.shape[i]);
+    if (!allFloat([x, source]) || !agree || countOf(index) === 0) return undefined;
+    const [outer, length, inner] = splitAt(x.shape, dim);
+    const entries = index.shape[dim];
+    const sums = new Float64Array(countOf(x));
+    const [start, from, rows, to] = [x.data, source.data, index.data, y.data];
+    return () => {
+      sums.set(start);
+      for (let o = 0, i = 0; o < outer; o++) {
+        for (let k = 0; k < entries; k++) {
+          for (let j = 0; j < inner; j++, i++) sums[(o * length + rows[i]) * inner + j] += from[i];
+        }
       }
-    }
-    return [new Tensor(meta!.shape, "f32", Float32Array.from(sums))];
+      to.set(sums);
+    };
+  },
+  // An index outside the axis is the reference's to report.
+  accepts([x, index], attrs) {
+    const length = x.shape[(attrs as IndexAttrs).dim];
+    return Array.prototype.every.call(index.data, (k: number) => k >= 0 && k < length);
   },
   bound: () => "exact",
 };
@@ -69,14 +68,17 @@ function firstMaxima(
 
 /** The loops of the reference over one plane at a time. */
 export const maxPool2dIndices: FastKernel = {
-  run(inputs, attrs, [meta]) {
-    const x = floats(inputs)?.[0];
-    if (!x) return undefined;
-    const [planes, h, w] = [inputs[0]!.shape[0]! * inputs[0]!.shape[1]!, inputs[0]!.shape[2]!, inputs[0]!.shape[3]!];
-    const [oh, ow] = [meta!.shape[2]!, meta!.shape[3]!];
-    const found = new Int32Array(planes * oh * ow);
-    for (let p = 0; p < planes; p++) firstMaxima(x, p * h * w, [h, w], attrs as MaxPool2dAttrs, found, p * oh * ow, [oh, ow]);
-    return [new Tensor(meta!.shape, "i32", found)];
+  place({ inputs, outputs: [y], attrs }) {
+    if (!allFloat(inputs)) return undefined;
+    const [x] = inputs;
+    const [batch, channels, h, w] = x.shape;
+    const [oh, ow] = y.shape.slice(2);
+    const [from, found] = [floatsOf(x), y.data as Int32Array];
+    return () => {
+      for (let p = 0; p < batch * channels; p++) {
+        firstMaxima(from, p * h * w, [h, w], attrs as MaxPool2dAttrs, found, p * oh * ow, [oh, ow]);
+      }
+    };
   },
   bound: () => "exact",
 };

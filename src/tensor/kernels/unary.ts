@@ -1,19 +1,7 @@
-import {
-  type Arena,
-  type Entry,
-  type Expr,
-  FunctionBuilder,
-  f32x4,
-  i32,
-  instantiate,
-  type Local,
-  load,
-  op,
-  sharedArena,
-} from "../../wasm/index.ts";
-import { type Meta, Tensor } from "../tensor.ts";
+import { type Expr, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
+import type { Meta } from "../tensor.ts";
 import type { Bound, FastKernel } from "./index.ts";
-import { floats } from "./staging.ts";
+import { allFloat, countOf } from "./placement.ts";
 import { abs, add, div, exp, log, log1p, max, min, mul, select, sigmoid, silu, softTail, sub, tanh } from "./vectorMath.ts";
 
 type Vector = Expr<"v128">;
@@ -45,29 +33,6 @@ export function emitMap(formula: Formula): FunctionBuilder {
   return f;
 }
 
-/** Floats that pass through the arena at once: they stay in the second-level cache. */
-const CHUNK = 32768;
-
-/** Applies a map to all of `x`, chunk by chunk. */
-export function mapAll(arena: Arena, map: Entry, x: Float32Array, parameters: readonly number[]): Float32Array<ArrayBuffer> {
-  arena.reset();
-  const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = parameters;
-  const block = arena.allocate(4 * Math.min(x.length, CHUNK));
-  if (x.length <= CHUNK) {
-    arena.write(block, x);
-    map(block, block, x.length, p0, p1, p2, p3);
-    return arena.read(block, x.length);
-  }
-  const y = new Float32Array(x.length);
-  for (let i = 0; i < x.length; i += CHUNK) {
-    const count = Math.min(CHUNK, x.length - i);
-    arena.write(block, x.subarray(i, i + count));
-    map(block, block, count, p0, p1, p2, p3);
-    y.set(arena.f32.subarray(block >> 2, (block >> 2) + count), i);
-  }
-  return y;
-}
-
 interface Row extends Formula {
   readonly bound: Bound;
   /** The numbers of the attributes, or undefined where the formula does not hold for them. */
@@ -77,14 +42,17 @@ interface Row extends Formula {
 /** One row of the table as a kernel. */
 function kernelOf(name: string, row: Row): FastKernel {
   return {
-    run(inputs, attrs, [meta]) {
-      const arrays = floats(inputs);
+    place({ arena, inputs, outputs: [y], attrs }) {
+      const [x] = inputs;
       const parameters = row.parameters ? row.parameters(attrs) : [];
-      if (!arrays || !parameters || meta!.dtype !== "f32" || arrays[0]!.length === 0) return undefined;
-      const arena = sharedArena();
+      const count = countOf(y);
+      if (!allFloat([x, y]) || !parameters || count === 0) return undefined;
       const { map } = instantiate(name, () => [emitMap(row)], arena);
-      return [new Tensor(meta!.shape, "f32", mapAll(arena, map!, arrays[0]!, parameters))];
+      const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = parameters;
+      const [from, to] = [x.address, y.address];
+      return () => map(from, to, count, p0, p1, p2, p3);
     },
+    elementwise: () => true,
     bound: (_: readonly Meta[]) => row.bound,
   };
 }

@@ -83,6 +83,14 @@ function firstMaxima(
   return { maxima, found };
 }
 
+/** Whether some window of a pooling from `size` to `count` positions along one axis holds padding only. */
+function missesAxis({ kernel, stride, padding, dilation }: MaxPool2dAttrs, axis: 0 | 1, size: number, count: number): boolean {
+  return Array.from({ length: count }, (_, i) => {
+    const [first, past] = inside(i * stride[axis] - padding[2 * axis], dilation[axis], kernel[axis], size);
+    return first >= past;
+  }).includes(true);
+}
+
 /** Indices with those of padding moved to 0, and the cotangent with zeros in their place. */
 const insideOnly = (indices: Tensor, g: Tensor): { at: Tensor; u: Tensor } => ({
   at: maximum(indices, 0),
@@ -118,7 +126,8 @@ export const maxPool2d: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2dOptions
       if (!g || x.size === 0) return [undefined];
       const [n, c, h, w] = x.shape;
       const indices = maxPool2dIndices(x, attrs);
-      const { at, u } = indices.data.includes(-1) ? insideOnly(indices, g) : { at: indices, u: g };
+      const padded = missesAxis(attrs, 0, h, g.shape[2]) || missesAxis(attrs, 1, w, g.shape[3]);
+      const { at, u } = padded ? insideOnly(indices, g) : { at: indices, u: g };
       const rows = reshape(at, { shape: [n, c, g.shape[2] * g.shape[3]] });
       const spread = scatterAdd(zeros([n, c, h * w], g.dtype), rows, reshape(u, { shape: rows.shape }), { dim: 2 });
       return [reshape(spread, { shape: x.shape })];

@@ -39,6 +39,7 @@ export const reshape: Op<ReshapeAttrs, (x: Tensor, options: ReshapeAttrs) => Ten
     reference([x], _, [y]) {
       y.data.set(x.data);
     },
+    view: true,
     vjp: ([g], { inputs: [x] }) => [g && reshape(g, { shape: x.shape })],
     sample(draw) {
       const shape = drawShape(draw, 1, 3);

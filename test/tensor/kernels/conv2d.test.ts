@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Rng, randn, type Tensor } from "../../../src/tensor/index.ts";
 import { kernels } from "../../../src/tensor/kernels/index.ts";
+import { runOnce } from "../../../src/tensor/kernels/placement.ts";
 import { type Conv2dAttrs, conv2d, conv2dInputGrad, conv2dWeightGrad } from "../../../src/tensor/ops/conv2d.ts";
 import { convTranspose2d } from "../../../src/tensor/ops/convTranspose2d.ts";
 import { runs } from "../../runs.ts";
@@ -98,15 +99,20 @@ describe("convolution kernels", () => {
     const rng = new Rng(3);
     const inputs = [randn([1, 8, 13, 13], rng), randn([8, 8, 3, 3], rng)];
     const attrs = { ...plain, padding: [1, 1, 1, 1] as const };
-    const once = () => kernels.conv2d!.run(inputs, attrs, conv2d.def.infer(inputs, attrs)) as Tensor[];
+    const once = () => runOnce(kernels.conv2d!, inputs, attrs, conv2d.def.infer(inputs, attrs)) as Tensor[];
     const first = once();
-    kernels.conv2d!.run([randn([1, 8, 40, 40], rng), inputs[1]!], attrs, conv2d.def.infer([randn([1, 8, 40, 40], rng), inputs[1]!], attrs));
+    runOnce(
+      kernels.conv2d!,
+      [randn([1, 8, 40, 40], rng), inputs[1]!],
+      attrs,
+      conv2d.def.infer([randn([1, 8, 40, 40], rng), inputs[1]!], attrs),
+    );
     expect(once()[0]!.data).toEqual(first[0]!.data);
   });
 
   test("f64 calls run the reference", () => {
     const rng = new Rng(3);
     const inputs = [randn([1, 1, 4, 4], rng, 1, "f64"), randn([1, 1, 3, 3], rng, 1, "f64")];
-    expect(kernels.conv2d!.run(inputs, plain, conv2d.def.infer(inputs, plain))).toBeUndefined();
+    expect(runOnce(kernels.conv2d!, inputs, plain, conv2d.def.infer(inputs, plain))).toBeUndefined();
   });
 });

@@ -1,0 +1,115 @@
+import { type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
+import type { Lifetime } from "./layout.ts";
+import { record } from "./tape.ts";
+
+/** A pure function as the list of its op calls. */
+export interface Recording {
+  readonly inputs: readonly Placeholder[];
+  /** In execution order; calls whose results nobody needs are left out. */
+  readonly steps: readonly OpEvent[];
+  readonly outputs: readonly Tensor[];
+}
+
+/** Records `f` on placeholders: nothing is computed but what depends on no input. `f` must not read values. */
+export function recordFunction(f: (...inputs: Tensor[]) => readonly Tensor[], metas: readonly Meta[]): Recording {
+  const inputs = metas.map((meta) => new Placeholder(meta));
+  const { value: outputs, tape } = record(() => f(...inputs));
+  const needed = new Set(outputs);
+  const steps: OpEvent[] = [];
+  for (let i = tape.entries.length - 1; i >= 0; i--) {
+    const step = tape.entries[i];
+    if (!step.outputs.some((y) => needed.has(y) && y instanceof Placeholder)) continue;
+    for (const x of step.inputs) needed.add(x);
+    steps.unshift(step);
+  }
+  return { inputs, steps, outputs };
+}
+
+/** A buffer shared by tensors that never need different values at the same time. */
+export interface Storage extends Lifetime {
+  /** What the buffer is for, as error messages name it. */
+  readonly name: string;
+  readonly constant: boolean;
+}
+
+/** Which buffer each tensor of a recording uses. */
+export interface Assignment {
+  readonly storages: readonly Storage[];
+  readonly storageOf: ReadonlyMap<Tensor, number>;
+}
+
+const ITEM_BYTES = { f32: 4, f64: 8, i32: 4, i8: 1, u8: 1 } as const;
+const ALIGN = 64;
+/** Kept free behind every buffer: kernels read and write whole vectors. */
+const MARGIN = 64;
+
+/** Bytes reserved for the values of a tensor. */
+export const bytesOf = ({ shape, dtype }: Meta): number => Math.ceil((sizeOf(shape) * ITEM_BYTES[dtype]) / ALIGN) * ALIGN + MARGIN;
+
+const ALWAYS = Number.POSITIVE_INFINITY;
+
+type Draft = { -readonly [K in keyof Storage]: Storage[K] };
+
+/**
+ * Gives every tensor a buffer: inputs, constants and outputs one that lasts; views that of what they view; a map from
+ * element to element that of an input it reads last; anything else one of its own.
+ */
+export function assignStorage({ inputs, steps, outputs }: Recording): Assignment {
+  const storages: Draft[] = [];
+  const storageOf = new Map<Tensor, number>();
+  const constants = new Map<unknown, number>();
+  const open = (x: Tensor, name: string, from: number, to: number, constant = false): void => {
+    storageOf.set(x, storages.length);
+    storages.push({ name: `${name} ${x.toString().split(" ")[0]}`, bytes: bytesOf(x), from, to, constant });
+  };
+  const needConstant = (x: Tensor): void => {
+    if (storageOf.has(x)) return;
+    const known = constants.get(x.data);
+    if (known !== undefined) return void storageOf.set(x, known);
+    constants.set(x.data, storages.length);
+    open(x, "constant", -1, ALWAYS, true);
+  };
+  for (const x of inputs) open(x, "input", -1, ALWAYS);
+  const last = lastReads(steps, outputs);
+  steps.forEach((step, i) => {
+    for (const x of step.inputs) if (!(x instanceof Placeholder)) needConstant(x);
+    const over = overwritten(step, i, storages, storageOf);
+    for (const y of step.outputs) {
+      if (over === undefined) open(y, step.def.name, i, last.get(y) ?? i);
+      else {
+        storageOf.set(y, over);
+        storages[over].to = Math.max(storages[over].to, last.get(y) ?? i);
+      }
+    }
+  });
+  for (const y of outputs) if (!(y instanceof Placeholder)) needConstant(y);
+  return { storages, storageOf };
+}
+
+/** The last step that reads each tensor; outputs are read for ever. A view passes its reads on to what it views. */
+function lastReads(steps: readonly OpEvent[], outputs: readonly Tensor[]): Map<Tensor, number> {
+  const last = new Map<Tensor, number>(outputs.map((y) => [y, ALWAYS]));
+  for (let i = steps.length - 1; i >= 0; i--) {
+    const { def, inputs, outputs: ys } = steps[i];
+    const read = def.view ? Math.max(i, last.get(ys[0]) ?? i) : i;
+    inputs.forEach((x, k) => {
+      const reads = k === 0 ? read : i;
+      last.set(x, Math.max(last.get(x) ?? -1, reads));
+    });
+  }
+  return last;
+}
+
+/** The buffer of an input that the step's output may take over, if there is one. */
+function overwritten(
+  { def, inputs, attrs, outputs }: OpEvent,
+  index: number,
+  storages: readonly Storage[],
+  storageOf: ReadonlyMap<Tensor, number>,
+): number | undefined {
+  if (def.view) return storageOf.get(inputs[0]);
+  if (!runsInPlace(def.name, inputs, attrs, outputs)) return undefined;
+  const [y] = outputs;
+  const found = inputs.find((x) => x.size === y.size && storages[storageOf.get(x) as number].to === index);
+  return found && storageOf.get(found);
+}

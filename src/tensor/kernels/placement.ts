@@ -1,0 +1,176 @@
+import { type Arena, ArenaFull, sharedArena } from "../../wasm/index.ts";
+import { sizeOf } from "../shape.ts";
+import { allocate, type Data, dataAt, type Meta, Tensor } from "../tensor.ts";
+import type { FastKernel } from "./index.ts";
+
+/** One tensor of a placed call. Its values lie at both places a kernel may ask for; a kernel uses one of them. */
+export interface Block extends Meta {
+  readonly data: Data;
+  /** Byte address in the arena; 64 bytes behind the last value may be read, and overwritten where the block is an output. */
+  readonly address: number;
+  /** Whether the values stay the same for as long as the call is placed. */
+  readonly constant: boolean;
+}
+
+/** Where a kernel may put what it needs besides inputs and outputs. */
+export interface Room {
+  readonly arena: Arena;
+  /** Bytes that keep their contents for as long as the call is placed: offset tables, packed constants. */
+  table(bytes: number): number;
+  /** Bytes that hold nothing from one run to the next. */
+  scratch(bytes: number): number;
+}
+
+/** A call before its values are known: where they will lie when it runs. */
+export interface Placement extends Room {
+  readonly inputs: readonly Block[];
+  readonly outputs: readonly Block[];
+  readonly attrs: unknown;
+}
+
+/** Number of elements of a block. */
+export const countOf = (block: Meta): number => sizeOf(block.shape);
+
+/** Whether every block holds f32 values: other dtypes run the reference. */
+export const allFloat = (blocks: readonly Meta[]): boolean => blocks.every(({ dtype }) => dtype === "f32");
+
+/** The values of an f32 block. */
+export const floatsOf = (block: Block): Float32Array => block.data as Float32Array;
+
+/** A tensor of a call that runs once: it is brought into the arena when a kernel first asks for its address. */
+class StagedInput implements Block {
+  readonly shape: readonly number[];
+  readonly dtype: Meta["dtype"];
+  readonly data: Data;
+  readonly constant = true;
+  readonly #arena: Arena;
+  #address: number | undefined;
+
+  constructor(arena: Arena, { shape, dtype, data }: Tensor) {
+    this.#arena = arena;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.data = data;
+  }
+
+  get address(): number {
+    if (this.#address === undefined) {
+      this.#address = this.#arena.allocate(4 * this.data.length);
+      this.#arena.write(this.#address, this.data as Float32Array);
+    }
+    return this.#address;
+  }
+}
+
+/** The output of a call that runs once: a fresh array, or read out of the arena where the kernel wrote it there. */
+class StagedOutput implements Block {
+  readonly shape: readonly number[];
+  readonly dtype: Meta["dtype"];
+  readonly constant = false;
+  readonly #arena: Arena;
+  #address: number | undefined;
+  #data: Data | undefined;
+
+  constructor(arena: Arena, { shape, dtype }: Meta) {
+    this.#arena = arena;
+    this.shape = shape;
+    this.dtype = dtype;
+  }
+
+  get address(): number {
+    this.#address ??= this.#arena.allocate(4 * countOf(this));
+    return this.#address;
+  }
+
+  get data(): Data {
+    this.#data ??= allocate(this.dtype, countOf(this));
+    return this.#data;
+  }
+
+  take(): Tensor {
+    const data = this.#address === undefined ? this.data : this.#arena.read(this.#address, countOf(this));
+    return new Tensor(this.shape, this.dtype, data);
+  }
+}
+
+/**
+ * Runs one call through the shared arena: inputs are copied in, outputs read out. Undefined where the kernel does not
+ * support the call or its blocks do not fit, so that the reference runs.
+ */
+export function runOnce(kernel: FastKernel, inputs: readonly Tensor[], attrs: unknown, metas: readonly Meta[]): Tensor[] | undefined {
+  if (kernel.accepts && !kernel.accepts(inputs, attrs)) return undefined;
+  const arena = sharedArena();
+  arena.reset();
+  try {
+    if (isFlat(kernel, inputs, attrs, metas) && countOf(metas[0]) > CHUNK) return runChunked(arena, kernel, inputs, attrs, metas);
+    const outputs = metas.map((meta) => new StagedOutput(arena, meta));
+    const blocks = inputs.map((x) => new StagedInput(arena, x));
+    const run = kernel.place({ ...roomIn(arena), inputs: blocks, outputs, attrs });
+    if (!run) return undefined;
+    run();
+    return outputs.map((y) => y.take());
+  } catch (error) {
+    if (error instanceof ArenaFull) return undefined;
+    throw error;
+  }
+}
+
+const roomIn = (arena: Arena): Room => ({
+  arena,
+  table: (bytes) => arena.allocate(bytes),
+  scratch: (bytes) => arena.allocate(bytes),
+});
+
+/** Floats that pass through the arena at once: they stay in the second-level cache. */
+const CHUNK = 32768;
+
+/** Whether each element of the output depends on one element of every long input: all have its size, or one element. */
+export function isFlat(kernel: FastKernel, inputs: readonly Meta[], attrs: unknown, [y]: readonly Meta[]): boolean {
+  if (y === undefined || !kernel.elementwise?.(attrs) || !allFloat([...inputs, y])) return false;
+  return inputs.every((x) => countOf(x) === countOf(y) || countOf(x) === 1);
+}
+
+/** An elementwise call piece by piece, each in the place of the one before. */
+function runChunked(
+  arena: Arena,
+  kernel: FastKernel,
+  inputs: readonly Tensor[],
+  attrs: unknown,
+  [meta]: readonly Meta[],
+): Tensor[] | undefined {
+  const size = sizeOf(meta.shape);
+  const long = inputs.filter((x) => x.size === size);
+  const piece = Math.floor(CHUNK / long.length);
+  const addresses = inputs.map((x) => arena.allocate(4 * Math.min(x.size, piece)));
+  inputs.forEach((x, i) => {
+    if (x.size === 1) arena.write(addresses[i], x.data as Float32Array);
+  });
+  const target = addresses[inputs.indexOf(long[0])];
+  const placed = (count: number) => {
+    const blocks = inputs.map((x, i) => residentBlock(arena, { shape: [x.size === 1 ? 1 : count], dtype: "f32" }, addresses[i], true));
+    return kernel.place({
+      ...roomIn(arena),
+      inputs: blocks,
+      outputs: [residentBlock(arena, { shape: [count], dtype: "f32" }, target, false)],
+      attrs,
+    });
+  };
+  const runPiece = placed(piece);
+  const runRest = size % piece === 0 ? runPiece : placed(size % piece);
+  if (!runPiece || !runRest) return undefined;
+  const y = new Float32Array(size);
+  for (let from = 0; from < size; from += piece) {
+    const to = Math.min(from + piece, size);
+    inputs.forEach((x, i) => {
+      if (x.size === size) arena.write(addresses[i], (x.data as Float32Array).subarray(from, to));
+    });
+    (to - from === piece ? runPiece : runRest)();
+    y.set(arena.f32.subarray(target >> 2, (target >> 2) + to - from), from);
+  }
+  return [new Tensor(meta.shape, "f32", y)];
+}
+
+/** A block that lies in the arena. */
+export function residentBlock(arena: Arena, { shape, dtype }: Meta, address: number, constant: boolean): Block {
+  return { shape, dtype, address, constant, data: dataAt(arena.memory.buffer, dtype, address, sizeOf(shape)) };
+}
