@@ -76,19 +76,43 @@ export function multiply(
 }
 
 const kernel = (arena: Arena, signed: boolean): Readonly<Record<string, Entry>> =>
-  instantiate(`integer gemm ${signed}`, () => [emitTile(), emitMacro(), emitPack(signed)], arena);
+  instantiate(`integer gemm ${signed}`, () => [emitMacro(), emitPack(signed)], arena);
 
 const PITCH = 4 * BLOCK_COLUMNS;
 
-/** tile(pairs, a, b, c, fresh): one tile of 4 x 8 sums; unless `fresh`, what C holds is added. */
-function emitTile(): FunctionBuilder {
-  const f = new FunctionBuilder("tile", ["i32", "i32", "i32", "i32", "i32"]);
-  const [pairs, a, b, c, fresh] = f.pointers;
+/** macro(rows, columns, pairs, a, b, c, fresh): all 4x8 tiles of one packed block; unless `fresh`, what C holds is added. */
+function emitMacro(): FunctionBuilder {
+  const f = new FunctionBuilder(
+    "macro",
+    Array.from({ length: 7 }, () => "i32" as const),
+  );
+  const [rows, columns, pairs, a, b, c, fresh] = f.pointers;
+  const [n, m, left, right, end, target] = f.locals("i32", 6);
+  const aStep = f.let(op("i32.mul", pairs, i32(4 * ROWS)));
+  const bStep = f.let(op("i32.mul", pairs, i32(4 * COLUMNS)));
   const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
+  f.for(n, columns, COLUMNS, () => {
+    f.set(left, a);
+    f.set(target, op("i32.add", c, op("i32.mul", n, i32(4))));
+    f.for(m, rows, ROWS, () => {
+      f.set(right, b);
+      f.set(end, op("i32.add", left, aStep));
+      sumTile(f, sums, left, right, end);
+      f.if(op("i32.eqz", fresh), () =>
+        sums.forEach((r, i) => r.forEach((s, j) => f.set(s, op("i32x4.add", load("v128.load", target, PITCH * i + 16 * j), s)))),
+      );
+      sums.forEach((r, i) => r.forEach((s, j) => f.store("v128.store", target, s, PITCH * i + 16 * j)));
+      f.bump(target, PITCH * ROWS);
+    });
+    f.bump(b, bStep);
+  });
+  return f;
+}
+
+/** Sums of the products from `a` to `end`; both panels are left behind their last pair. */
+function sumTile(f: FunctionBuilder, sums: readonly Local<"v128">[][], a: Local<"i32">, b: Local<"i32">, end: Local<"i32">): void {
   const columns = f.locals("v128", COLUMNS / 4);
   const value = f.local("v128");
-  const end = f.let(op("i32.add", a, op("i32.mul", pairs, i32(4 * ROWS))));
-  for (const r of sums) for (const s of r) f.set(s, i32x4(0));
   const more = op("i32.lt_u", a, end);
   const step = () => {
     columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
@@ -99,6 +123,7 @@ function emitTile(): FunctionBuilder {
     f.bump(b, 4 * COLUMNS);
     f.bump(a, 4 * ROWS);
   };
+  for (const r of sums) for (const s of r) f.set(s, i32x4(0));
   // A branch after every pair keeps each a basic block of its own: all loads of a block are lifted to its top, and
   // those of four pairs together spill the sums.
   f.block((done) => {
@@ -111,34 +136,6 @@ function emitTile(): FunctionBuilder {
       step();
     }, more);
   });
-  f.if(op("i32.eqz", fresh), () =>
-    sums.forEach((r, i) => r.forEach((s, j) => f.set(s, op("i32x4.add", load("v128.load", c, PITCH * i + 16 * j), s)))),
-  );
-  sums.forEach((r, i) => r.forEach((s, j) => f.store("v128.store", c, s, PITCH * i + 16 * j)));
-  return f;
-}
-
-/** macro(rows, columns, pairs, a, b, c, fresh): all tiles of one packed block. */
-function emitMacro(): FunctionBuilder {
-  const f = new FunctionBuilder(
-    "macro",
-    Array.from({ length: 7 }, () => "i32" as const),
-  );
-  const [rows, columns, pairs, a, b, c, fresh] = f.pointers;
-  const [n, m, panel, target] = f.locals("i32", 4);
-  const aStep = f.let(op("i32.mul", pairs, i32(4 * ROWS)));
-  const bStep = f.let(op("i32.mul", pairs, i32(4 * COLUMNS)));
-  f.for(n, columns, COLUMNS, () => {
-    f.set(panel, a);
-    f.set(target, op("i32.add", c, op("i32.mul", n, i32(4))));
-    f.for(m, rows, ROWS, () => {
-      f.call(0, pairs, panel, b, target, fresh);
-      f.bump(panel, aStep);
-      f.bump(target, PITCH * ROWS);
-    });
-    f.bump(b, bStep);
-  });
-  return f;
 }
 
 /** pack(codes, pixelTable, pairTable, columns, pairs, zeroPoint, target): panels [pair][8 pixels][2], zero point taken off. */
