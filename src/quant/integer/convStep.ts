@@ -1,8 +1,8 @@
 import { Tensor } from "../../tensor/index.ts";
 import type { Arena } from "../../wasm/index.ts";
-import { type Filter, filterBytes, filterPlane, isDirect, packFilters, planeBytes, widenPlane } from "./depthwise.ts";
-import { type Finish, finishSums, formBytes, recordBytes, type Sums, TAIL_BYTES, type Target, writeRecords } from "./epilogue.ts";
-import { BLOCK_COLUMNS, multiply, type Product, packRows, roundUp, scratchBytes, sumBytes } from "./gemm.ts";
+import { type Filter, filterBytes, filterOf, isDirect, packFilters, planeBytes, widenOf } from "./depthwise.ts";
+import { type Finish, finishOf, formBytes, recordBytes, TAIL_BYTES, type Target, writeRecords } from "./epilogue.ts";
+import { BLOCK_COLUMNS, multiplyOf, type Product, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "./gemm.ts";
 import { entryOf, isSigned } from "./grid.ts";
 import type { IntegerLayer } from "./integerLayer.ts";
 import { borderOf, hasBorder, padPlanes } from "./pad.ts";
@@ -68,10 +68,6 @@ function targetsOf({ writes }: Ends, memory: Memory, g: Geometry, floats: number
   return writes.map((value) => ({ address: value.form === "float" ? floats : memory.at(value), pitch: formBytes(value.form) * g.pixels }));
 }
 
-/** The same targets from a channel and a pixel on. */
-const moved = (targets: readonly Target[], { finish }: Ends, channel: number, pixel: number): Target[] =>
-  targets.map(({ address, pitch }, i) => ({ address: address + channel * pitch + pixel * formBytes(finish.forms[i]), pitch }));
-
 /** Hands the float outputs over as a tensor. */
 function releaseFloats(arena: Arena, { writes }: Ends, address: number, floats: Floats): void {
   for (const { form, tensor, shape } of writes) {
@@ -107,19 +103,19 @@ function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
       const [weights, records] = constants;
       const [plane, sums, tail, floatOut] = blocks(memory.scratch, sizes).addresses;
       writeRecords(arena, records, finish, layer.channels);
-      const targets = targetsOf(ends, memory, g, floatOut);
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut) });
+      const widen = widenOf(arena, isSigned(input));
+      const sum = filterOf(arena, filter);
       const source = memory.at(read);
       const first = plane + border.top * filter.row + 2 * border.left;
       return (floats) => {
         u8.fill(0, plane, plane + sizes[0]);
-        for (let c = 0; c < g.outChannels; c++) {
-          const from = Math.floor(c / perInput);
-          const zeroPoint = entryOf(input.zeroPoint, from);
-          if (c % perInput === 0)
-            widenPlane(arena, source + from * g.height * g.width, g.height, g.width, zeroPoint, isSigned(input), first, filter.row);
-          filterPlane(arena, filter, plane, weights + c * filterBytes(filter), g.out[0], g.out[1], sums);
-          const done: Sums = { address: sums, pitch: 0, rows: 1, columns: g.pixels, records: records + c * recordBytes(finish), tail };
-          finishSums(arena, finish, done, moved(targets, ends, c, 0));
+        for (let channel = 0; channel < g.outChannels; channel++) {
+          const from = Math.floor(channel / perInput);
+          if (channel % perInput === 0)
+            widen(source + from * g.height * g.width, g.height, g.width, entryOf(input.zeroPoint, from), first, filter.row);
+          sum(plane, weights + channel * filterBytes(filter), g.out[0], g.out[1], sums);
+          done({ address: sums, pitch: 0, rows: 1, columns: g.pixels, channel, pixel: 0 });
         }
         releaseFloats(arena, ends, floatOut, floats);
       };
@@ -181,22 +177,22 @@ function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables
       const [weights, offsets, table, records] = constants;
       const [planes, scratch, sums, tail, floatOut] = blocks(memory.scratch, sizes).addresses;
       writeRecords(arena, records, finish, layer.channels);
-      const targets = targetsOf(ends, memory, g, floatOut);
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut) });
+      const multiply = multiplyOf(arena, isSigned(input));
       const source = memory.at(read);
       const groupBytes = packed.byteLength / attrs.groups;
+      const places = { rows, blocks: pairBlocks(pairs), pairTable: offsets, scratch, sums };
       return (floats) => {
         if (padded) padPlanes(arena, u8, source, g.inChannels, border, (c) => entryOf(input.zeroPoint, c), planes);
         const codes = padded ? planes : source;
         for (let group = 0; group < attrs.groups; group++) {
           // Channel scales occur where every group has one input channel.
           const zeroPoint = entryOf(input.zeroPoint, group);
-          const product: Product = { rows, pairs, packed: weights + group * groupBytes, pairTable: offsets, scratch, sums };
-          for (let n = 0; n < g.pixels; n += BLOCK_COLUMNS) {
-            const columns = Math.min(BLOCK_COLUMNS, g.pixels - n);
-            multiply(arena, product, codes + group * inputs * border.plane, table + 4 * n, columns, zeroPoint, isSigned(input));
-            const first = records + group * rows * recordBytes(finish);
-            const done: Sums = { address: sums, pitch: 4 * BLOCK_COLUMNS, rows, columns, records: first, tail };
-            finishSums(arena, finish, done, moved(targets, ends, group * rows, n));
+          const product: Product = { ...places, packed: weights + group * groupBytes };
+          for (let pixel = 0; pixel < g.pixels; pixel += BLOCK_COLUMNS) {
+            const columns = Math.min(BLOCK_COLUMNS, g.pixels - pixel);
+            multiply(product, codes + group * inputs * border.plane, table + 4 * pixel, columns, zeroPoint);
+            done({ address: sums, pitch: 4 * BLOCK_COLUMNS, rows, columns, channel: group * rows, pixel });
           }
         }
         releaseFloats(arena, ends, floatOut, floats);

@@ -48,21 +48,13 @@ export function packFilters(weight: Int16Array, channels: number, filter: Filter
 export const filterBytes = (filter: Filter): number => 4 * tapPairs(filter).length;
 
 /**
- * sums[y, x] = sum over taps of weight * plane[y * stride + ky * dilation, …], exact in int32. The plane holds i16; rows of
- * sums are dense and written in whole eights, so up to 7 sums behind the last are overwritten.
+ * The function (plane, weights, rows, columns, sums), addresses in bytes, that filters one plane of i16:
+ * sums[y, x] = sum over taps of weight * plane[y * stride + ky * dilation, …], exact in int32. Rows of sums are dense and
+ * written in whole eights, so up to 7 sums behind the last are overwritten.
  */
-export function filterPlane(
-  arena: Arena,
-  filter: Filter,
-  plane: number,
-  weights: number,
-  rows: number,
-  columns: number,
-  sums: number,
-): void {
+export function filterOf(arena: Arena, filter: Filter): Entry {
   const { kernel, stride, dilation, row } = filter;
-  const key = `integer depthwise ${kernel} ${stride} ${dilation} ${row}`;
-  instantiate(key, () => [emitFilter(filter)], arena).filter(plane, weights, rows, columns, sums);
+  return instantiate(`integer depthwise ${kernel} ${stride} ${dilation} ${row}`, () => [emitFilter(filter)], arena).filter;
 }
 
 /** Weights held in registers: with two sums and two loads they fit the 15 there are. */
@@ -112,24 +104,11 @@ function emitFilter(filter: Filter): FunctionBuilder {
 export const planeBytes = (rows: number, row: number): number => rows * row + 64;
 
 /**
- * Widens a dense plane of codes [height, width] to i16, its zero point taken off, into rows `row` bytes apart. Writes
- * nothing around it: the border stays what it was.
+ * The function (codes, height, width, zeroPoint, target, row) that widens a dense plane of codes to i16, its zero point taken
+ * off, into rows `row` bytes apart. It writes nothing around it: the border stays what it was.
  */
-export function widenPlane(
-  arena: Arena,
-  codes: number,
-  height: number,
-  width: number,
-  zeroPoint: number,
-  signed: boolean,
-  target: number,
-  row: number,
-): void {
-  kernel(arena, signed).widen(codes, height, width, zeroPoint, target, row);
-}
-
-const kernel = (arena: Arena, signed: boolean): Readonly<Record<string, Entry>> =>
-  instantiate(`integer widen ${signed}`, () => [emitWiden(signed)], arena);
+export const widenOf = (arena: Arena, signed: boolean): Entry =>
+  instantiate(`integer widen ${signed}`, () => [emitWiden(signed)], arena).widen;
 
 /** widen(codes, height, width, zeroPoint, target, row). */
 function emitWiden(signed: boolean): FunctionBuilder {

@@ -1,17 +1,5 @@
-import {
-  type Arena,
-  type Entry,
-  type Expr,
-  FunctionBuilder,
-  f32x4,
-  i32,
-  i32x4,
-  instantiate,
-  type Local,
-  load,
-  op,
-} from "../../wasm/index.ts";
-import type { Activation } from "./activation.ts";
+import { type Arena, type Expr, FunctionBuilder, f32x4, i32, i32x4, instantiate, type Local, load, op } from "../../wasm/index.ts";
+import { type Activation, linear } from "./activation.ts";
 import { entryOf, type Grid, isSigned } from "./grid.ts";
 
 /** What becomes of finished sums: codes on a grid, or floats. */
@@ -64,44 +52,54 @@ export function writeRecords(arena: Arena, address: number, finish: Finish, chan
   });
 }
 
-/** A block of sums: rows `pitch` bytes apart, one channel each, with the records of those channels. */
-export interface Sums {
-  readonly address: number;
-  readonly pitch: number;
-  readonly rows: number;
-  readonly columns: number;
-  readonly records: number;
-  readonly tail: number;
-}
-
 /** Where the values of one form go: byte address of the first, bytes from channel to channel. */
 export interface Target {
   readonly address: number;
   readonly pitch: number;
 }
 
+/** A block of values: rows `pitch` bytes apart, one channel each. */
+export interface Block {
+  readonly address: number;
+  readonly pitch: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** The first row's channel and the first column's pixel in the targets. */
+  readonly channel: number;
+  readonly pixel: number;
+}
+
+/** What a finish works with: records of all channels, scratch of TAIL_BYTES per form, where each form goes. */
+export interface FinishPlaces {
+  readonly records: number;
+  readonly tail: number;
+  readonly targets: readonly Target[];
+}
+
 /**
  * One pass from sums to every form a reader wants: real value, activation, and per grid division by the scale, rounding
  * half to even, zero point and clipping, each in f32 exactly as `fakeQuant` does it.
  */
-export function finishSums(arena: Arena, finish: Finish, sums: Sums, targets: readonly Target[]): void {
-  const where = targets.flatMap(({ address, pitch }) => [address, pitch]);
-  kernelOf(arena, finish, true).finish(sums.address, sums.pitch, sums.rows, sums.columns, sums.records, sums.tail, ...where);
-}
+export const finishOf = (arena: Arena, finish: Finish, places: FinishPlaces): ((block: Block) => void) =>
+  finisher(arena, finish, places, true);
 
-/** The same for floats that are known already: no bias, no activation. `rows` of `columns` floats, one channel each. */
-export function quantizeFloats(arena: Arena, grid: Grid, floats: Sums, target: Target): void {
-  const { address, pitch, rows, columns, records, tail } = floats;
-  const finish = kernelOf(arena, { activation: PASS, forms: [grid] }, false).finish;
-  finish(address, pitch, rows, columns, records, tail, target.address, target.pitch);
-}
+/** The same for floats that are known already: no bias, no activation. */
+export const quantizeOf = (arena: Arena, grid: Grid, places: FinishPlaces): ((block: Block) => void) =>
+  finisher(arena, { activation: linear, forms: [grid] }, places, false);
 
-const PASS: Activation = { key: "pass", apply: (_, x) => x };
-
-function kernelOf(arena: Arena, finish: Finish, fromSums: boolean): Readonly<Record<string, Entry>> {
+function finisher(arena: Arena, finish: Finish, { records, tail, targets }: FinishPlaces, fromSums: boolean): (block: Block) => void {
   const kinds = finish.forms.map((form) => (form === "float" ? "f" : isSigned(form) ? "s" : "u"));
   const key = `integer finish ${fromSums} ${finish.activation.key} ${kinds.join("")}`;
-  return instantiate(key, () => [emitFinish(finish, fromSums)], arena);
+  const run = instantiate(key, () => [emitFinish(finish, fromSums)], arena).finish;
+  const bytes = finish.forms.map(formBytes);
+  const record = recordBytes(finish);
+  const where = targets.flatMap(({ address, pitch }) => [address, pitch]);
+  return ({ address, pitch, rows, columns, channel, pixel }) => {
+    targets.forEach((target, i) => {
+      where[2 * i] = target.address + channel * target.pitch + pixel * bytes[i];
+    });
+    run(address, pitch, rows, columns, records + channel * record, tail, ...where);
+  };
 }
 
 type Writer = (values: readonly Expr<"v128">[]) => void;

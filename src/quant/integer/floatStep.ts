@@ -1,7 +1,7 @@
 import { type Graph, type Node, runNode } from "../../graph/index.ts";
 import type { Tap } from "../../nn/index.ts";
 import { linear } from "./activation.ts";
-import { quantizeFloats, recordBytes, TAIL_BYTES, writeRecords } from "./epilogue.ts";
+import { quantizeOf, recordBytes, TAIL_BYTES, writeRecords } from "./epilogue.ts";
 import { type Grid, isPerChannel } from "./grid.ts";
 import { blocks, type Draft, type Value } from "./step.ts";
 
@@ -40,15 +40,15 @@ export function quantizeStep(read: Value, write: Value, grid: Grid): Draft {
         finish,
         Array.from({ length: rows }, () => none),
       );
-      const target = memory.at(write);
+      const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: memory.at(write), pitch: inner }] });
       return (floats) => {
         const data = floats.get(read.tensor)!.data as Float32Array;
-        for (let row = 0; row < rows; row++) {
-          for (let i = 0; i < inner; i += CHUNK) {
-            const columns = Math.min(CHUNK, inner - i);
-            arena.write(chunk, data.subarray(row * inner + i, row * inner + i + columns));
-            const values = { address: chunk, pitch: 0, rows: 1, columns, records: records + row * bytes, tail };
-            quantizeFloats(arena, grid, values, { address: target + row * inner + i, pitch: 0 });
+        for (let channel = 0; channel < rows; channel++) {
+          for (let pixel = 0; pixel < inner; pixel += CHUNK) {
+            const columns = Math.min(CHUNK, inner - pixel);
+            const from = channel * inner + pixel;
+            arena.write(chunk, data.subarray(from, from + columns));
+            quantize({ address: chunk, pitch: 0, rows: 1, columns, channel, pixel });
           }
         }
       };

@@ -1,4 +1,4 @@
-import { type Arena, type Entry, FunctionBuilder, i32, i32x4, instantiate, interleave16, type Local, load, op } from "../../wasm/index.ts";
+import { type Arena, FunctionBuilder, i32, i32x4, instantiate, interleave16, type Local, load, op } from "../../wasm/index.ts";
 
 /** Register tile: 4 output channels of 8 pixels; sums, two loads and a splat fit the 15 registers of the engine. */
 export const ROWS = 4;
@@ -43,7 +43,8 @@ export function packRows(weight: Int16Array, rows: number, terms: number): Int16
 /** A product: byte addresses of the packed rows, of the table of two byte offsets per pair, of scratch and of the sums. */
 export interface Product {
   readonly rows: number;
-  readonly pairs: number;
+  /** The blocks of its pairs, from `pairBlocks`. */
+  readonly blocks: readonly (readonly [number, number])[];
   readonly packed: number;
   readonly pairTable: number;
   readonly scratch: number;
@@ -54,29 +55,23 @@ export interface Product {
 export const scratchBytes = (pairs: number): number => 4 * Math.min(pairs, MOST_PAIRS) * BLOCK_COLUMNS;
 export const sumBytes = (rows: number): number => 4 * roundUp(rows, ROWS) * BLOCK_COLUMNS;
 
-/**
- * Sums of `columns` <= 128 pixels: sums[r][n] = sum over terms of weight * (code - zeroPoint), rows 512 bytes apart, exact
- * in int32. `pixelTable` addresses the byte offset of each pixel's first code from `codes`, continued to a multiple of 8.
- */
-export function multiply(
-  arena: Arena,
-  p: Product,
-  codes: number,
-  pixelTable: number,
-  columns: number,
-  zeroPoint: number,
-  signed: boolean,
-): void {
-  const { pack, macro } = kernel(arena, signed);
-  const rows = roundUp(p.rows, ROWS);
-  for (const [start, end] of pairBlocks(p.pairs)) {
-    pack(codes, pixelTable, p.pairTable + 8 * start, columns, end - start, zeroPoint, p.scratch);
-    macro(rows, columns, end - start, p.packed + 4 * start * rows, p.scratch, p.sums, start === 0 ? 1 : 0);
-  }
-}
+/** Runs products of codes of one signedness; `columns` <= 128 pixels from an address in the pixel table on. */
+export type Multiply = (p: Product, codes: number, pixelTable: number, columns: number, zeroPoint: number) => void;
 
-const kernel = (arena: Arena, signed: boolean): Readonly<Record<string, Entry>> =>
-  instantiate(`integer gemm ${signed}`, () => [emitMacro(), emitPack(signed)], arena);
+/**
+ * Sums of a block of pixels: sums[r][n] = sum over terms of weight * (code - zeroPoint), rows 512 bytes apart, exact in
+ * int32. The pixel table holds the byte offset of each pixel's first code from `codes`, continued to a multiple of 8.
+ */
+export function multiplyOf(arena: Arena, signed: boolean): Multiply {
+  const { pack, macro } = instantiate(`integer gemm ${signed}`, () => [emitMacro(), emitPack(signed)], arena);
+  return (p, codes, pixelTable, columns, zeroPoint) => {
+    const rows = roundUp(p.rows, ROWS);
+    for (const [start, end] of p.blocks) {
+      pack(codes, pixelTable, p.pairTable + 8 * start, columns, end - start, zeroPoint, p.scratch);
+      macro(rows, columns, end - start, p.packed + 4 * start * rows, p.scratch, p.sums, start === 0 ? 1 : 0);
+    }
+  };
+}
 
 const PITCH = 4 * BLOCK_COLUMNS;
 

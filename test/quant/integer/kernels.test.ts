@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { linear } from "../../../src/quant/integer/activation.ts";
-import { type Filter, filterPlane, packFilters, planeBytes, widenPlane } from "../../../src/quant/integer/depthwise.ts";
-import { finishSums, quantizeFloats, writeRecords } from "../../../src/quant/integer/epilogue.ts";
-import { BLOCK_COLUMNS, multiply, packRows, roundUp, scratchBytes, sumBytes } from "../../../src/quant/integer/gemm.ts";
+import { type Filter, filterOf, packFilters, planeBytes, widenOf } from "../../../src/quant/integer/depthwise.ts";
+import { finishOf, quantizeOf, writeRecords } from "../../../src/quant/integer/epilogue.ts";
+import { BLOCK_COLUMNS, multiplyOf, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "../../../src/quant/integer/gemm.ts";
 import { codesOf, type Grid } from "../../../src/quant/integer/grid.ts";
 import { Rng, roundHalfEven, tensor } from "../../../src/tensor/index.ts";
 import { Arena } from "../../../src/wasm/index.ts";
@@ -42,13 +42,13 @@ describe("the packed product", () => {
         const zeroPoint = signed ? -5 : 7;
         const pairs = Math.ceil(terms / 2);
         const product = {
-          ...{ rows, pairs, packed: put(packRows(weight, rows, terms)) },
+          ...{ rows, blocks: pairBlocks(pairs), packed: put(packRows(weight, rows, terms)) },
           pairTable: put(Int32Array.from({ length: 2 * pairs }, (_, i) => Math.min(i, terms - 1) * width)),
           scratch: arena.allocate(scratchBytes(pairs)),
           sums: arena.allocate(sumBytes(rows)),
         };
         const pixels = put(Int32Array.from({ length: roundUp(columns, 8) }, (_, n) => n * step));
-        multiply(arena, product, put(signed ? Int8Array.from(codes) : Uint8Array.from(codes)), pixels, columns, zeroPoint, signed);
+        multiplyOf(arena, signed)(product, put(signed ? Int8Array.from(codes) : Uint8Array.from(codes)), pixels, columns, zeroPoint);
         for (let r = 0; r < rows; r++) {
           for (let n = 0; n < columns; n++) {
             let sum = 0;
@@ -81,9 +81,9 @@ describe("the depthwise filter", () => {
         const taps = Int16Array.from(whole(rng, kernel[0] * kernel[1], -255, 255));
         const plane = arena.allocate(planeBytes(height, filter.row));
         const source = put(signed ? Int8Array.from(codes) : Uint8Array.from(codes));
-        widenPlane(arena, source, height, width, 9, signed, plane, filter.row);
+        widenOf(arena, signed)(source, height, width, 9, plane, filter.row);
         const sums = arena.allocate(4 * out[0] * out[1] + 32);
-        filterPlane(arena, filter, plane, put(packFilters(taps, 1, filter)), out[0], out[1], sums);
+        filterOf(arena, filter)(plane, put(packFilters(taps, 1, filter)), out[0], out[1], sums);
         for (let y = 0; y < out[0]; y++) {
           for (let x = 0; x < out[1]; x++) {
             let sum = 0;
@@ -133,8 +133,8 @@ describe("the finish", () => {
         writeRecords(arena, records, finish, [{ codes: 0, multiplier: 0, real: 0 }]);
         const [target, tail] = [arena.allocate(x.size + 1), arena.allocate(64)];
         u8[target + x.size] = 99;
-        const floats = { address: put(x.data as Float32Array), pitch: 0, rows: 1, columns: x.size, records, tail };
-        quantizeFloats(arena, grid, floats, { address: target, pitch: 0 });
+        const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: target, pitch: 0 }] });
+        quantize({ address: put(x.data as Float32Array), pitch: 0, rows: 1, columns: x.size, channel: 0, pixel: 0 });
         const bytes = u8.slice(target, target + x.size);
         expect(grid.qmin < 0 ? new Int8Array(bytes.buffer) : bytes).toEqual(codesOf(x, grid));
         expect(u8[target + x.size]).toBe(99);
@@ -162,7 +162,8 @@ describe("the finish", () => {
           const pitch = (form === "float" ? 4 : 1) * columns;
           return { address: arena.allocate(rows * pitch), pitch };
         });
-        finishSums(arena, finish, { address: put(sums), pitch: 4 * columns, rows, columns, records, tail: arena.allocate(256) }, targets);
+        const done = finishOf(arena, finish, { records, tail: arena.allocate(256), targets });
+        done({ address: put(sums), pitch: 4 * columns, rows, columns, channel: 0, pixel: 0 });
         const real = Float32Array.from(sums, (v, i) => {
           const { codes, multiplier, real: added } = channels[Math.floor(i / columns)];
           return Math.fround(Math.fround(v + codes) * multiplier) + added;
