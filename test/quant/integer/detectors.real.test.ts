@@ -16,7 +16,11 @@ const photos = (count: number) =>
     .slice(0, count)
     .map((name) => ({ name, picture: decodePicture(load("coco-calib64", name)) }));
 
-/** A code that a float sum and an exact one put on two sides of a boundary moves detections behind it a little. */
+/**
+ * A code that a float sum and an exact one put on two sides of a boundary moves the scores behind it a little, as another
+ * order of float sums does: scores may move by 0.05, and then 1 detection in 20 is allowed for (98 % was the lowest met).
+ */
+const SCORE_DRIFT = 0.05;
 const MATCHED = 0.95;
 
 describe.skipIf(!present)("real detectors in integers (needs INLIERQ_DATA/models and INLIERQ_DATA/coco-calib64)", () => {
@@ -41,13 +45,14 @@ describe.skipIf(!present)("real detectors in integers (needs INLIERQ_DATA/models
     const found = list.map((_, i) => detectInteger(detector, samples, i));
     expect(list.map((_, i) => detectInteger(exported, samples, i))).toEqual(found);
     const simulated = result.after.map((d) => d.predictions);
-    const minScore = detector.model.card.visibleThreshold;
+    const visible = detector.model.card.visibleThreshold;
+    const clear = (lists: typeof found) => lists.map((list) => list.filter((p) => p.score >= visible + SCORE_DRIFT));
     for (const [a, b] of [
       [simulated, found],
       [found, simulated],
     ]) {
-      const { kept, total } = detectionsKept(a, b, { minScore });
-      expect(kept).toBeGreaterThanOrEqual(Math.floor(MATCHED * total));
+      const { kept, total } = detectionsKept(clear(a as typeof found), b, { minScore: visible - SCORE_DRIFT });
+      expect(kept).toBeGreaterThanOrEqual(MATCHED * total);
     }
     expect(file.length).toBeLessThan(result.onnx.length);
   });
