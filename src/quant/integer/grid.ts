@@ -24,13 +24,13 @@ function makeGrid(scale: Float32Array, zeroPoint: Int32Array, qmin: number, qmax
   return { scale, zeroPoint, qmin, qmax, key: `${qmin}:${qmax}:${scale.join()}:${zeroPoint.join()}` };
 }
 
-/** The grid of an activation site, or undefined where its codes do not fit a byte, or its channels do not lie on axis 1. */
+/** The grid of an activation site, or undefined where codes or zero point do not fit a byte, or channels do not lie on axis 1. */
 export function gridOf({ params, scheme }: SitePlan): Grid | undefined {
   const { qmin, qmax, axis } = scheme;
   const zeroPoint = Int32Array.from(params.zeroPoint.data, roundHalfEven);
-  const fits = qmin < 0 ? qmin >= -128 && qmax <= 127 : qmax <= 255;
-  const inside = zeroPoint.every((z) => Math.abs(z) < 2 ** 15);
-  if (!fits || !inside || (axis !== null && axis !== 1)) return undefined;
+  const [low, high] = qmin < 0 ? [-128, 127] : [0, 255];
+  const fits = qmin >= low && qmax <= high && zeroPoint.every((z) => z >= low && z <= high);
+  if (!fits || (axis !== null && axis !== 1)) return undefined;
   return makeGrid(Float32Array.from(params.scale.data), zeroPoint, qmin, qmax);
 }
 

@@ -81,6 +81,14 @@ describe("a layer no integer kernel takes", () => {
     expect(inferInteger(prepareInteger(graph, plan), x)).toEqual(graph.forward(x, tapOf(graph, plan)));
   });
 
+  it("is simulated: a zero point that is no byte", () => {
+    const { graph, x } = convStack({ layers: 1, channels: 4, size: 6, batch: 1 });
+    const plan = planOf(graph, x);
+    const site = plan.activations.get("x0")!;
+    const activations = new Map([["x0", { ...site, params: { ...site.params, zeroPoint: full([1], -3) } }]]);
+    expect(kinds(graph, { ...plan, activations })).toEqual(["simulated", "float"]);
+  });
+
   it("is simulated: a fixed batch of several images", () => {
     const { graph: free, x } = convStack({ layers: 1, channels: 4, size: 6, batch: 2 });
     const fixed = (ports: Graph["inputs"]): Graph["inputs"] => ports.map((p) => ({ ...p, shape: [2, ...p.shape.slice(1)] }));
