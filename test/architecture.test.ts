@@ -53,6 +53,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const ALSO: readonly (readonly [prefix: string, folder: string])[] = [
   ["tensor/kernels/", "wasm"],
   ["quant/integer/", "wasm"],
+  ["autograd/compile.ts", "wasm"],
   ["autograd/program.ts", "wasm"],
   ["nn/minimize.ts", "autograd"],
 ];

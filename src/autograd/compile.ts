@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.ts";
 import { formatShape, isListened, kernelPolicy, Placeholder, Tensor } from "../tensor/index.ts";
+import { ArenaRefused } from "../wasm/index.ts";
 import { Program } from "./program.ts";
 
 /** What a compiled function may return: tensors, in lists and records of any depth. */
@@ -17,7 +18,7 @@ type TensorFunction<T> = (...inputs: Tensor[]) => T;
  * A function with the values and bits of `f`, recorded once for each shape of its inputs and then replayed in a memory
  * of its own. `f` must be pure and synchronous, and compute with ops only: what it reads besides its inputs is a
  * constant of the recording. Inside `record` or `listen`, and on placeholders, `f` itself runs, so that its steps are
- * seen.
+ * seen; and where the runtime refuses the memory.
  *
  * Errors: StateError where `f` reads values while it is recorded, or needs more memory than there can be.
  */
@@ -37,11 +38,13 @@ function programmed<T extends Tensors>(
   take: (program: Program, output: number) => Tensor,
 ): TensorFunction<T> {
   if (!Number.isInteger(limit) || limit < 1) throw new ArgumentError("compile", `limit must be a whole number >= 1, got ${limit}`);
-  const known = new Map<string, Compiled<T>>();
+  const known = new Map<string, Compiled<T> | "refused">();
   return (...inputs) => {
     if (isListened() || inputs.some((x) => x instanceof Placeholder)) return f(...inputs);
     const key = [kernelPolicy(), ...inputs.map(({ shape, dtype }) => `${dtype}${formatShape(shape)}`)].join(" ");
-    const { program, rebuild } = recalled(known, key, limit, () => compileFor(f, inputs));
+    const compiled = recalled(known, key, limit, () => compileFor(f, inputs));
+    if (compiled === "refused") return f(...inputs);
+    const { program, rebuild } = compiled;
     inputs.forEach((x, i) => program.write(i, x));
     program.run();
     return rebuild(program.outputs.map((_, i) => take(program, i)));
@@ -63,15 +66,22 @@ interface Compiled<T> {
   rebuild(outputs: readonly Tensor[]): T;
 }
 
-function compileFor<T extends Tensors>(f: TensorFunction<T>, inputs: readonly Tensor[]): Compiled<T> {
+/** "refused" where the runtime does not give a program its memory: then the function itself runs. */
+function compileFor<T extends Tensors>(f: TensorFunction<T>, inputs: readonly Tensor[]): Compiled<T> | "refused" {
   let result: T | undefined;
-  const program = new Program((...xs) => {
+  const flat = (...xs: Tensor[]): Tensor[] => {
     result = f(...xs);
     const found: Tensor[] = [];
     visit(result, (x) => found.push(x));
     return found;
-  }, inputs);
-  return { program, rebuild: (outputs) => rebuilt(result as T, [...outputs].reverse()) as T };
+  };
+  try {
+    const program = new Program(flat, inputs);
+    return { program, rebuild: (outputs) => rebuilt(result as T, [...outputs].reverse()) as T };
+  } catch (error) {
+    if (error instanceof ArenaRefused) return "refused";
+    throw error;
+  }
 }
 
 function visit(value: Tensors, see: (x: Tensor) => void): void {

@@ -28,7 +28,8 @@ export class Program {
   /**
    * Records `f` for inputs of these shapes and dtypes.
    *
-   * Errors: StateError where `f` reads values, is asynchronous, or needs more memory than there can be.
+   * Errors: StateError where `f` reads values or needs more memory than there can be; ArenaRefused, a StateError, where
+   * the runtime does not give that much.
    */
   constructor(f: (...inputs: Tensor[]) => readonly Tensor[], inputs: readonly Meta[]) {
     const recording = recordFunction(f, inputs);

@@ -10,6 +10,9 @@ const SIZES = [1024, 512, 256, 128, 64];
 /** A block that does not fit into what is left of an arena. */
 export class ArenaFull extends StateError {}
 
+/** A memory the runtime would not reserve. */
+export class ArenaRefused extends StateError {}
+
 /**
  * One WebAssembly memory, reserved once and never grown, so that views of it stay valid. Blocks are
  * bump allocated and all freed together by `reset`.
@@ -68,7 +71,7 @@ function reserve(megabytes: readonly number[]): WebAssembly.Memory {
       refusal = error;
     }
   }
-  throw new StateError("arena", `must reserve at least ${megabytes[megabytes.length - 1]} MiB of memory, got ${String(refusal)}`);
+  throw new ArenaRefused("arena", `must reserve at least ${megabytes[megabytes.length - 1]} MiB of memory, got ${String(refusal)}`);
 }
 
 let shared: Arena | undefined;

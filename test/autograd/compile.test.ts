@@ -149,6 +149,24 @@ describe("compile", () => {
     expect(compile(f)(x, w)).toEqual(f(x, w));
   });
 
+  test("runs the function itself where the runtime gives no memory", () => {
+    const { Memory } = WebAssembly;
+    const x = tensor([-1, 2]);
+    try {
+      WebAssembly.Memory = class {
+        constructor() {
+          throw new RangeError("no memory");
+        }
+      } as never;
+      const compiled = compile((y) => relu(y));
+      expect(compiled(x)).toEqual(relu(x));
+      expect(compiled(x)).toEqual(relu(x));
+      expect(() => new Program((y) => [relu(y)], [x])).toThrow("arena: must reserve at least");
+    } finally {
+      WebAssembly.Memory = Memory;
+    }
+  });
+
   test("refuses functions that read values, wait, or return something else", () => {
     expect(() => compile((x) => scalar(item(x)))(scalar(2))).toThrow(StateError);
     expect(() => compile((x) => scalar(item(relu(x))))(scalar(2))).toThrow(
