@@ -5,14 +5,21 @@ import { quantizeOf, recordBytes, TAIL_BYTES, writeRecords } from "./epilogue.ts
 import { type Grid, isPerChannel } from "./grid.ts";
 import { blocks, type Draft, type Value } from "./step.ts";
 
-/** A node that stays in float, run by its op; under a tap that quantizes it is a simulated layer. */
-export function floatStep(graph: Graph, node: Node, reads: readonly Value[], writes: readonly Value[], simulating?: Tap): Draft {
-  const kind = simulating ? "simulated" : "float";
-  return {
-    ...{ name: node.name, kind, reads, writes, constants: [], scratch: 0 },
-    bind: () => (floats) => runNode(graph, node, floats, simulating),
-  };
+/** The step of a node that stays in float, run by its op. */
+export interface FloatDraft extends Draft {
+  readonly node: Node;
 }
+
+export const floatStep = (graph: Graph, node: Node, reads: readonly Value[], writes: readonly Value[]): FloatDraft => ({
+  ...{ node, name: node.name, kind: "float", reads, writes, constants: [], scratch: 0 },
+  bind: () => (floats) => runNode(graph, node, floats),
+});
+
+/** A quantized layer that no integer kernel takes: its op runs under the tap of the simulation. */
+export const simulatedStep = (graph: Graph, node: Node, reads: readonly Value[], writes: readonly Value[], tap: Tap): Draft => ({
+  ...{ name: node.name, kind: "simulated", reads, writes, constants: [], scratch: 0 },
+  bind: () => (floats) => runNode(graph, node, floats, tap),
+});
 
 /** Floats that pass through memory at once: they stay in the second-level cache. */
 const CHUNK = 16384;

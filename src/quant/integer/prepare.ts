@@ -4,7 +4,8 @@ import { formatShape, Tensor } from "../../tensor/index.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import { convStep, type Tables } from "./convStep.ts";
 import type { Form } from "./epilogue.ts";
-import { floatStep, quantizeStep } from "./floatStep.ts";
+import { groupFloats } from "./floatGroup.ts";
+import { floatStep, quantizeStep, simulatedStep } from "./floatStep.ts";
 import { type Placed, place } from "./layout.ts";
 import { MOVES } from "./moves.ts";
 import type { Draft, Floats, Step, Value } from "./step.ts";
@@ -36,7 +37,7 @@ export function prepareInteger(graph: Graph, plan: Plan): IntegerModel {
       `the graph must have exactly 1 input, got ${graph.inputs.length} (${graph.inputs.map((p) => p.name).join(", ")})`,
     );
   }
-  const { steps, ...memory } = place(draftsOf(graph, plan, programOf(graph, plan)));
+  const { steps, ...memory } = place(groupFloats(graph, draftsOf(graph, plan, programOf(graph, plan))));
   return { graph, plan, steps, dropped: droppedAfter(graph, steps), memory };
 }
 
@@ -46,7 +47,7 @@ function draftsOf(graph: Graph, plan: Plan, { roles, forms }: Program): Draft[] 
   const drafts: Draft[] = [];
   const tables: Tables = new Map();
   const simulated = new Set([...roles].filter(([, role]) => role.kind === "simulated").map(([name]) => name));
-  const tap = simulated.size > 0 ? tapOf(graph, { ...plan, layers: simulated }) : undefined;
+  const tap = tapOf(graph, { ...plan, layers: simulated });
   /** Codes of a tensor that exists as floats. */
   const quantized = (tensor: string): void => {
     for (const form of forms.get(tensor) ?? []) {
@@ -66,7 +67,7 @@ function draftsOf(graph: Graph, plan: Plan, { roles, forms }: Program): Draft[] 
     } else {
       const reads = [...new Set(node.inputs)].filter((name) => !graph.parameters.has(name)).map((name) => asValue(name, "float"));
       const writes = node.outputs.map((name) => asValue(name, "float"));
-      drafts.push(floatStep(graph, node, reads, writes, role.kind === "simulated" ? tap : undefined));
+      drafts.push(role.kind === "simulated" ? simulatedStep(graph, node, reads, writes, tap) : floatStep(graph, node, reads, writes));
       node.outputs.forEach(quantized);
     }
   };

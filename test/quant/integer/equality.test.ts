@@ -117,6 +117,25 @@ describe("a layer no integer kernel takes", () => {
   });
 });
 
+describe("float nodes", () => {
+  it("run in one group where nothing in integers stands between, and leave results that stay", () => {
+    const { graph, x } = convStack({ layers: 4, channels: 4, size: 6, batch: 1 });
+    const plan = planOf(graph, x, {}, (layer) => layer.name === "conv0");
+    const model = prepareInteger(graph, plan);
+    expect(model.steps.map((s) => [s.kind, s.name])).toEqual([
+      ["quantize", "x0"],
+      ["conv", "conv0"],
+      ["float", "conv1 to relu3"],
+    ]);
+    const first = inferInteger(model, x).x4;
+    const copy = first.data.slice();
+    const other = inferInteger(model, tensor(x.data.map((v: number) => 1 - v) as Float32Array, x.shape)).x4;
+    expect(first.data).toEqual(copy);
+    expect(other.data).not.toEqual(copy);
+    expect(proveEquality(model, x)).toMatchObject({ violations: 0, boundary: 0 });
+  });
+});
+
 describe("proveEquality", () => {
   it("finds a single weight that is off", () => {
     const { graph, x } = convStack({ layers: 2, channels: 4, size: 6, batch: 1 });
