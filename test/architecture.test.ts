@@ -52,6 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Exceptions by path prefix. */
 const ALSO: readonly (readonly [prefix: string, folder: string])[] = [
   ["tensor/kernels/", "wasm"],
+  ["quant/integer/", "wasm"],
   ["autograd/compile.ts", "wasm"],
   ["autograd/program.ts", "wasm"],
   ["nn/minimize.ts", "autograd"],

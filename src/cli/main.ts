@@ -2,15 +2,17 @@ import { AbortError, InlierqError } from "../errors.ts";
 import { UsageError } from "../node/index.ts";
 import { nearest } from "../suggest.ts";
 import { VERSION } from "../version.ts";
+import { benchCommand } from "./bench.ts";
 import { type Command, helpOf, parseInvocation } from "./command.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
+import { inferCommand } from "./infer.ts";
 import { inspectCommand } from "./inspect.ts";
 import { EXIT, type Io, processIo } from "./io.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { columns } from "./text.ts";
 
-const COMMANDS: readonly Command[] = [inspectCommand, quantizeCommand, evalCommand, demoCommand];
+const COMMANDS: readonly Command[] = [inspectCommand, quantizeCommand, evalCommand, inferCommand, benchCommand, demoCommand];
 
 /** The words of a process and its surroundings in, its exit code out; nothing is thrown. */
 export async function main(argv: readonly string[], io: Io = processIo): Promise<number> {

@@ -1,7 +1,7 @@
 import { cardFor } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
-import { loadModel, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
+import { integerFileOf, loadModel, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
 import {
   type Agreement,
   checkOutput,
@@ -53,12 +53,14 @@ export const quantizeCommand: Command = {
     "reduce-range": { type: "boolean", about: "7-bit weight codes, for CPUs whose int8 kernels saturate" },
     fusible: { type: "boolean", about: "let runtimes merge layers into integer kernels: faster, a code may differ from the simulation" },
     check: { type: "boolean", about: "run the export in onnxruntime-web too; --no-check skips it", fallback: "on where it is installed" },
+    integer: { type: "boolean", about: "also write the compact integer model (.inlierq) that infer and bench run" },
     force: { type: "boolean", about: "replace files of an earlier run" },
     json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
   },
   examples: [
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W8A8 --out out",
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W4A8 --gate kept=0.9 --out out",
+    "inlierq quantize yolox-nano.onnx --calibrate photos --integer --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
   ],
   run: runQuantize,
@@ -73,7 +75,12 @@ async function runQuantize({ operands, values, io, signal }: Invocation): Promis
   cardFor(loaded.graph, loaded.card);
   const out = textOf(values, "out") as string;
   const scheme = (config.scheme ?? "W8A8").toLowerCase();
-  checkOutput(out, [`${model.name}.${scheme}.onnx`, "record.json", "timing.json", "report.md"], values.force === true);
+  const integer = values.integer === true ? `${model.name}.${scheme}.inlierq` : undefined;
+  checkOutput(
+    out,
+    [`${model.name}.${scheme}.onnx`, ...(integer ? [integer] : []), "record.json", "timing.json", "report.md"],
+    values.force === true,
+  );
   const samples = samplesOf(values, sampleCount, config, loaded.card.classes);
   const view = progressView(io, json);
   const result = await quantize(loaded.graph, {
@@ -87,8 +94,11 @@ async function runQuantize({ operands, values, io, signal }: Invocation): Promis
     onEstimate: (e) => (json ? view.note(estimateText(e)) : io.out(`${estimateText(e)}\n`)),
   }).finally(view.end);
   const agreement = values.check === false ? undefined : await checked(result, samples, view, values.check === true, signal);
-  writeOutput(out, resultFiles(result, samples), values.force === true);
+  const files = resultFiles(result, samples);
+  if (integer) files.set(integer, integerFileOf(result));
+  writeOutput(out, files, values.force === true);
   io.out(json ? jsonText(summaryOf(result, out, agreement)) : summaryText(result, out, agreement));
+  if (integer && !json) io.out(`wrote ${out}/${integer} (${short((files.get(integer) as Uint8Array).length)}B)\n`);
   if (!result.gate.passed) io.err(`${result.gate.message}\n`);
   return result.gate.passed ? EXIT.done : EXIT.belowGate;
 }

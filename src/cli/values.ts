@@ -24,6 +24,15 @@ export function wholeOf(values: Values, name: string, least: number): number | u
   return value;
 }
 
+/** A flag's number in [least, most]. Errors: UsageError for anything else. */
+export function numberOf(values: Values, name: string, least: number, most: number): number | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(value >= least && value <= most)) throw new UsageError(`--${name}`, `must be a number in [${least}, ${most}], got "${text}"`);
+  return value;
+}
+
 /** The JSON value in a file. Errors: UsageError when it cannot be read or is not JSON. */
 export function readJson(path: string): unknown {
   const text = new TextDecoder().decode(readBytes(path, "readJson"));

@@ -2,3 +2,4 @@ export { type ExportOptions, exportOnnx } from "./export/exportOnnx.ts";
 export { exposeTensors } from "./exposeTensors.ts";
 export { type ImportOptions, importOnnx } from "./import/importOnnx.ts";
 export { parseTensor, type StoredTensor } from "./tensors.ts";
+export { type StoredGrid, weightGrids } from "./weightGrids.ts";

@@ -4,6 +4,22 @@ export type { BiasCorrection } from "./biasCorrection.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
 export { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
+export {
+  type Equality,
+  type FloatCloseness,
+  type IntegerModel,
+  inferInteger,
+  isIntegerFile,
+  planFromGraph,
+  prepareInteger,
+  proveEquality,
+  type QuantizedModel,
+  type ReadModel,
+  readIntegerFile,
+  type SiteEquality,
+  type WeightGrid,
+  writeIntegerFile,
+} from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
 export type { Method, Refinement, Selection } from "./method.ts";
 export { type InlierqOptions, inlierq, type MseOptions, minmax, mse } from "./methods/index.ts";

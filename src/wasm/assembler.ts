@@ -47,6 +47,13 @@ export function shuffle(a: Expr<"v128">, b: Expr<"v128">, lanes: readonly [numbe
   return { type: "v128", bytes: [...a.bytes, ...b.bytes, ...opcode(SHUFFLE), ...picks] };
 }
 
+/** Deals the eight 16-bit lanes of two vectors alternately: lanes 0-3 of `a` and `b`, or 4-7 where `high` is set. */
+export function interleave16(a: Expr<"v128">, b: Expr<"v128">, high: boolean): Expr<"v128"> {
+  const lanes = (high ? [4, 5, 6, 7] : [0, 1, 2, 3]).flatMap((lane) => [lane, 8 + lane]);
+  const picks = lanes.flatMap((lane) => [2 * lane, 2 * lane + 1]);
+  return { type: "v128", bytes: [...a.bytes, ...b.bytes, ...opcode(SHUFFLE), ...picks] };
+}
+
 /** One f32 lane of a vector. */
 export const lane = (vector: Expr<"v128">, index: 0 | 1 | 2 | 3): Expr<"f32"> => ({
   type: "f32",

@@ -19,9 +19,19 @@ export const OPERATORS = {
   "i32.sub": { code: 0x6b, takes: i32x2, gives: "i32" },
   "i32.mul": { code: 0x6c, takes: i32x2, gives: "i32" },
   "i32.and": { code: 0x71, takes: i32x2, gives: "i32" },
+  "i32.or": { code: 0x72, takes: i32x2, gives: "i32" },
+  "i32.shl": { code: 0x74, takes: i32x2, gives: "i32" },
   "f32.add": { code: 0x92, takes: ["f32", "f32"], gives: "f32" },
   "f32.mul": { code: 0x94, takes: ["f32", "f32"], gives: "f32" },
   "f32x4.splat": { code: SIMD + 0x13, takes: ["f32"], gives: "v128" },
+  "i16x8.splat": { code: SIMD + 0x10, takes: ["i32"], gives: "v128" },
+  "i8x16.narrow_i16x8_s": { code: SIMD + 0x65, takes: v2, gives: "v128" },
+  "i8x16.narrow_i16x8_u": { code: SIMD + 0x66, takes: v2, gives: "v128" },
+  "i8x16.max_s": { code: SIMD + 0x78, takes: v2, gives: "v128" },
+  "i8x16.max_u": { code: SIMD + 0x79, takes: v2, gives: "v128" },
+  "i16x8.narrow_i32x4_s": { code: SIMD + 0x85, takes: v2, gives: "v128" },
+  "i16x8.sub": { code: SIMD + 0x91, takes: v2, gives: "v128" },
+  "i32x4.dot_i16x8_s": { code: SIMD + 0xba, takes: v2, gives: "v128" },
   "f32x4.eq": { code: SIMD + 0x41, takes: v2, gives: "v128" },
   "f32x4.lt": { code: SIMD + 0x43, takes: v2, gives: "v128" },
   "f32x4.gt": { code: SIMD + 0x44, takes: v2, gives: "v128" },
@@ -50,13 +60,19 @@ export const OPERATORS = {
 /** Loads and stores with the alignment they declare, as log2 (2 is 4 bytes: vectors start at any float), and the type that moves. */
 export const LOADS = {
   "i32.load": { code: 0x28, align: 2, moves: "i32" },
+  "i32.load8_s": { code: 0x2c, align: 0, moves: "i32" },
+  "i32.load8_u": { code: 0x2d, align: 0, moves: "i32" },
   "f32.load": { code: 0x2a, align: 2, moves: "f32" },
   "v128.load": { code: SIMD + 0x00, align: 2, moves: "v128" },
+  "v128.load8x8_s": { code: SIMD + 0x01, align: 0, moves: "v128" },
+  "v128.load8x8_u": { code: SIMD + 0x02, align: 0, moves: "v128" },
   "v128.load32_splat": { code: SIMD + 0x09, align: 2, moves: "v128" },
 } as const;
 
 export const STORES = {
   "i32.store": { code: 0x36, align: 2, moves: "i32" },
+  "i32.store8": { code: 0x3a, align: 0, moves: "i32" },
+  "i32.store16": { code: 0x3b, align: 1, moves: "i32" },
   "f32.store": { code: 0x38, align: 2, moves: "f32" },
   "v128.store": { code: SIMD + 0x0b, align: 2, moves: "v128" },
 } as const;

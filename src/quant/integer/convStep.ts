@@ -1,0 +1,202 @@
+import { Tensor } from "../../tensor/index.ts";
+import type { Arena } from "../../wasm/index.ts";
+import { type Filter, filterBytes, filterOf, isDirect, packFilters, planeBytes, widenOf } from "./depthwise.ts";
+import { type Finish, finishOf, formBytes, recordBytes, TAIL_BYTES, type Target, writeRecords } from "./epilogue.ts";
+import { BLOCK_COLUMNS, multiplyOf, type Product, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "./gemm.ts";
+import { entryOf, isSigned } from "./grid.ts";
+import type { IntegerLayer } from "./integerLayer.ts";
+import { borderOf, hasBorder, padPlanes } from "./pad.ts";
+import { blocks, type Draft, type Floats, type Memory, type Value } from "./step.ts";
+
+/** Sizes of one image's convolution. */
+interface Geometry {
+  readonly inChannels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly outChannels: number;
+  readonly kernel: readonly [number, number];
+  readonly out: readonly [number, number];
+  readonly pixels: number;
+}
+
+function geometryOf({ weightShape }: IntegerLayer, input: Value, output: readonly number[]): Geometry {
+  const [, inChannels, height, width] = input.shape;
+  const out = [output[2], output[3]] as const;
+  return { inChannels, height, width, outChannels: weightShape[0], kernel: [weightShape[2], weightShape[3]], out, pixels: out[0] * out[1] };
+}
+
+/** The tables of a model by what they hold: layers of equal geometry share theirs. */
+export type Tables = Map<string, Int32Array>;
+
+function tableOf(tables: Tables, key: string, make: () => Int32Array): Int32Array {
+  const found = tables.get(key) ?? make();
+  tables.set(key, found);
+  return found;
+}
+
+/**
+ * The step of an integer convolution: codes in, every form the readers of `writes` want out, in one pass behind the sums.
+ * Depthwise layers of horizontal stride 1 and 2 filter their planes directly, everything else is a packed product.
+ */
+export function convStep(
+  layer: IntegerLayer,
+  finish: Finish,
+  read: Value,
+  writes: readonly Value[],
+  outShape: readonly number[],
+  tables: Tables,
+): Draft {
+  const geometry = geometryOf(layer, read, outShape);
+  const direct = layer.layer.depthwise && isDirect(layer.attrs);
+  return (direct ? depthwiseDraft : denseDraft)(layer, geometry, { finish, read, writes }, tables);
+}
+
+/** What a layer reads and what it leaves. */
+interface Ends {
+  readonly finish: Finish;
+  readonly read: Value;
+  readonly writes: readonly Value[];
+}
+
+const ending = (layer: IntegerLayer, { finish }: Ends): Uint8Array => new Uint8Array(recordBytes(finish) * layer.channels.length);
+
+/** Bytes of the float outputs, which leave memory as tensors. */
+const floatBytes = ({ finish }: Ends, g: Geometry): number => (finish.forms.includes("float") ? 4 * g.outChannels * g.pixels : 0);
+
+/** Where the forms of output channel 0 go. */
+function targetsOf({ writes }: Ends, memory: Memory, g: Geometry, floats: number): Target[] {
+  return writes.map((value) => ({ address: value.form === "float" ? floats : memory.at(value), pitch: formBytes(value.form) * g.pixels }));
+}
+
+/** Hands the float outputs over as a tensor. */
+function releaseFloats(arena: Arena, { writes }: Ends, address: number, floats: Floats): void {
+  for (const { form, tensor, shape } of writes) {
+    if (form === "float")
+      floats.set(
+        tensor,
+        new Tensor(
+          shape,
+          "f32",
+          arena.read(
+            address,
+            shape.reduce((a, d) => a * d, 1),
+          ),
+        ),
+      );
+  }
+}
+
+function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
+  const { attrs, input } = layer;
+  const { finish, read, writes } = ends;
+  const border = borderOf(g.height, g.width, attrs.padding);
+  const filter: Filter = { kernel: g.kernel, stride: attrs.stride, dilation: attrs.dilation, row: 2 * border.row };
+  const rows = border.plane / border.row;
+  const sizes = [planeBytes(rows, filter.row), 4 * g.pixels + 32, TAIL_BYTES * finish.forms.length, floatBytes(ends, g)];
+  const perInput = g.outChannels / g.inChannels;
+  return {
+    ...{ name: layer.layer.name, kind: "depthwise", reads: [read], writes },
+    constants: [packFilters(layer.weight, g.outChannels, filter), ending(layer, ends)],
+    scratch: blocks(0, sizes).bytes,
+    bind(memory) {
+      const { arena, u8, constants } = memory;
+      const [weights, records] = constants;
+      const [plane, sums, tail, floatOut] = blocks(memory.scratch, sizes).addresses;
+      writeRecords(arena, records, finish, layer.channels);
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut) });
+      const widen = widenOf(arena, isSigned(input));
+      const sum = filterOf(arena, filter);
+      const source = memory.at(read);
+      const first = plane + border.top * filter.row + 2 * border.left;
+      return (floats) => {
+        u8.fill(0, plane, plane + sizes[0]);
+        for (let channel = 0; channel < g.outChannels; channel++) {
+          const from = Math.floor(channel / perInput);
+          if (channel % perInput === 0)
+            widen(source + from * g.height * g.width, g.height, g.width, entryOf(input.zeroPoint, from), first, filter.row);
+          sum(plane, weights + channel * filterBytes(filter), g.out[0], g.out[1], sums);
+          done({ address: sums, pitch: 0, rows: 1, columns: g.pixels, channel, pixel: 0 });
+        }
+        releaseFloats(arena, ends, floatOut, floats);
+      };
+    },
+  };
+}
+
+/** Packed weights of every group, side by side. */
+function packGroups(layer: IntegerLayer, groups: number, rows: number, terms: number): Int16Array {
+  const parts = Array.from({ length: groups }, (_, i) =>
+    packRows(layer.weight.subarray(i * rows * terms, (i + 1) * rows * terms), rows, terms),
+  );
+  const packed = new Int16Array(parts.reduce((sum, p) => sum + p.length, 0));
+  parts.forEach((part, i) => packed.set(part, i * part.length));
+  return packed;
+}
+
+/** Two byte offsets per pair of terms: where the codes under the pixel's window lie, from that under its first tap. */
+function pairTable(g: Geometry, { attrs }: IntegerLayer, row: number, plane: number, terms: number): Int32Array {
+  const taps = g.kernel[0] * g.kernel[1];
+  const offset = (term: number): number => {
+    const tap = term % taps;
+    const [ky, kx] = [Math.floor(tap / g.kernel[1]), tap % g.kernel[1]];
+    return Math.floor(term / taps) * plane + ky * attrs.dilation[0] * row + kx * attrs.dilation[1];
+  };
+  // The partner of an odd last term meets a weight of 0: any readable code will do.
+  return Int32Array.from({ length: 2 * Math.ceil(terms / 2) }, (_, i) => offset(Math.min(i, terms - 1)));
+}
+
+/** Byte offset of each output pixel's first tap, continued to whole blocks of eight. */
+function pixelTable(g: Geometry, { attrs }: IntegerLayer, row: number): Int32Array {
+  return Int32Array.from({ length: roundUp(g.pixels, 8) }, (_, i) => {
+    const pixel = Math.min(i, g.pixels - 1);
+    const past = i - pixel;
+    return Math.floor(pixel / g.out[1]) * attrs.stride[0] * row + (pixel % g.out[1]) * attrs.stride[1] + past;
+  });
+}
+
+function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables): Draft {
+  const { attrs, input } = layer;
+  const { finish, read, writes } = ends;
+  const border = borderOf(g.height, g.width, attrs.padding);
+  const padded = hasBorder(border);
+  const [rows, inputs] = [g.outChannels / attrs.groups, g.inChannels / attrs.groups];
+  const terms = inputs * g.kernel[0] * g.kernel[1];
+  const pairs = Math.ceil(terms / 2);
+  const shape = `${border.row} ${border.plane} ${attrs.dilation}`;
+  const pixels = tableOf(tables, `pixels ${border.row} ${attrs.stride} ${g.out}`, () => pixelTable(g, layer, border.row));
+  const pairOffsets = tableOf(tables, `pairs ${shape} ${g.kernel} ${terms}`, () => pairTable(g, layer, border.row, border.plane, terms));
+  const paddedBytes = padded ? g.inChannels * border.plane : 0;
+  const sizes = [paddedBytes, scratchBytes(pairs), sumBytes(rows), TAIL_BYTES * finish.forms.length, floatBytes(ends, g)];
+  const packed = packGroups(layer, attrs.groups, rows, terms);
+  return {
+    ...{ name: layer.layer.name, kind: "conv", reads: [read], writes },
+    constants: [packed, pairOffsets, pixels, ending(layer, ends)],
+    scratch: blocks(0, sizes).bytes,
+    bind(memory) {
+      const { arena, u8, constants } = memory;
+      const [weights, offsets, table, records] = constants;
+      const [planes, scratch, sums, tail, floatOut] = blocks(memory.scratch, sizes).addresses;
+      writeRecords(arena, records, finish, layer.channels);
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut) });
+      const multiply = multiplyOf(arena, isSigned(input));
+      const source = memory.at(read);
+      const groupBytes = packed.byteLength / attrs.groups;
+      const places = { rows, blocks: pairBlocks(pairs), pairTable: offsets, scratch, sums };
+      return (floats) => {
+        if (padded) padPlanes(arena, u8, source, g.inChannels, border, (c) => entryOf(input.zeroPoint, c), planes);
+        const codes = padded ? planes : source;
+        for (let group = 0; group < attrs.groups; group++) {
+          // Channel scales occur where every group has one input channel.
+          const zeroPoint = entryOf(input.zeroPoint, group);
+          const product: Product = { ...places, packed: weights + group * groupBytes };
+          for (let pixel = 0; pixel < g.pixels; pixel += BLOCK_COLUMNS) {
+            const columns = Math.min(BLOCK_COLUMNS, g.pixels - pixel);
+            multiply(product, codes + group * inputs * border.plane, table + 4 * pixel, columns, zeroPoint);
+            done({ address: sums, pitch: 4 * BLOCK_COLUMNS, rows, columns, channel: group * rows, pixel });
+          }
+        }
+        releaseFloats(arena, ends, floatOut, floats);
+      };
+    },
+  };
+}
