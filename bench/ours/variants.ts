@@ -3,6 +3,7 @@ import type { Kind } from "../problems.ts";
 import type { Solver } from "../solver.ts";
 import { compiled } from "./compiled.ts";
 import { eager } from "./eager.ts";
+import { integer } from "./integer.ts";
 
 /** One way our engine solves problems. */
 export interface Variant {
@@ -30,4 +31,5 @@ export const VARIANTS: readonly Variant[] = [
   { name: "", solver: only(eager, KINDS), threads: 1, peak: "f32" },
   { name: "compiled", solver: compiled, threads: 1, peak: "f32", exact: true },
   { name: "simulated", solver: only(eager, ["stackInt8"]), threads: 1, peak: "f32" },
+  { name: "integer", solver: integer, threads: 1, peak: "i16" },
 ];
