@@ -21,6 +21,8 @@ export class Arena {
   readonly memory: WebAssembly.Memory;
   readonly f32: Float32Array;
   readonly i32: Int32Array;
+  /** Threads that may run on this memory at once. */
+  readonly threads = 1;
   #top = ALIGN;
 
   constructor(megabytes: readonly number[] = SIZES) {

@@ -21,6 +21,18 @@ export interface Room {
   scratch(bytes: number): number;
 }
 
+/** Scratch that every thread has for itself: that of thread t lies at `address + t * step`. */
+export interface PerThread {
+  readonly address: number;
+  readonly step: number;
+}
+
+/** Scratch of this many bytes for each thread that may run at once. */
+export function perThread(room: Room, bytes: number): PerThread {
+  const step = Math.ceil(bytes / 64) * 64;
+  return { address: room.scratch(step * room.arena.threads), step };
+}
+
 /** A call before its values are known: where they will lie when it runs. */
 export interface Placement extends Room {
   readonly inputs: readonly Block[];
