@@ -1,5 +1,5 @@
 import { unsigned } from "../src/wasm/encode.ts";
-import { assemble, type Expr, FunctionBuilder, f32x4, i32, i32x4, instantiate, load, op, sharedArena } from "../src/wasm/index.ts";
+import { assemble, type Expr, FunctionBuilder, f32x4, i32, i32x4, instantiate, load, op, stagingArena } from "../src/wasm/index.ts";
 import { medianOf } from "./statistics.ts";
 
 /** The limits of this runtime that a kernel's rate is held against. */
@@ -52,7 +52,7 @@ const available = NAMES.filter((name) => WebAssembly.validate(assemble([emit(nam
 
 /** The rates reached now by instructions alone, without memory: some 20 ms a limit. */
 export function peaks(names: readonly PeakName[] = NAMES): Peaks {
-  const arena = sharedArena();
+  const arena = stagingArena();
   const found: Partial<Record<PeakName, number>> = {};
   for (const name of names) {
     if (!available.includes(name)) continue;

@@ -1,7 +1,9 @@
 import fc from "fast-check";
+import { startThreads } from "../src/node/index.ts";
 import { type KernelPolicy, setKernelPolicy } from "../src/tensor/index.ts";
 
 setKernelPolicy((process.env.INLIERQ_KERNELS ?? "auto") as KernelPolicy);
+startThreads(Number(process.env.INLIERQ_THREADS ?? 1));
 
 /**
  * `npm test` draws the same 25 calls a property every time; `npm run test:deep` draws 1000 fresh ones.

@@ -124,18 +124,19 @@ function placeIn(arena: Arena, { steps }: Recording, { storages, storageOf }: As
     blocks.set(x, block);
     return block;
   };
-  const { room, reset } = roomBehind(arena);
+  const { room, reset, check } = roomBehind(arena);
   const runs = steps
     .filter(({ def }) => !def.view)
     .map(({ def, inputs, attrs, outputs }) => {
       reset();
       return placeCall(def, { ...room, inputs: inputs.map(blockOf), outputs: outputs.map(blockOf), attrs });
     });
+  check();
   return { runs, blockOf };
 }
 
 /** Tables grow from the front; scratch, which all steps share, from the back. */
-function roomBehind(arena: Arena): { room: Room; reset(): void } {
+function roomBehind(arena: Arena): { room: Room; reset(): void; check(): void } {
   const end = arena.memory.buffer.byteLength - SLACK;
   let lowest = end;
   let cursor = end;
@@ -157,7 +158,7 @@ function roomBehind(arena: Arena): { room: Room; reset(): void } {
       return cursor;
     },
   };
-  return { room, reset: () => (cursor = end) };
+  return { room, check, reset: () => (cursor = end) };
 }
 
 function tooLarge(storages: readonly Storage[], bytes: number): StateError {

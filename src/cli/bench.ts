@@ -3,7 +3,7 @@ import { readQuantized } from "../job/index.ts";
 import { readModel } from "../node/index.ts";
 import { inferInteger, prepareInteger } from "../quant/index.ts";
 import { Rng, type Tensor, uniform } from "../tensor/index.ts";
-import type { Command, Invocation } from "./command.ts";
+import { type Command, type Invocation, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { columns, jsonText } from "./text.ts";
 import { wholeOf } from "./values.ts";
@@ -15,6 +15,7 @@ export const benchCommand: Command = {
   operands: ["MODEL"],
   flags: {
     runs: { type: "string", value: "N", about: "timed runs of each contender, in turn", fallback: "15" },
+    threads: THREADS,
     json: { type: "boolean", about: "print JSON" },
   },
   examples: ["inlierq bench yolox-nano.onnx", "inlierq bench out/yolox-nano.w8a8.inlierq --runs 31"],

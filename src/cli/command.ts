@@ -37,6 +37,14 @@ export interface Command {
   run(invocation: Invocation): Promise<number>;
 }
 
+/** How many threads a command computes on; `main` starts them. */
+export const THREADS: Flag = {
+  type: "string",
+  value: "N",
+  about: "threads to compute on; the results are the same",
+  fallback: "all cores",
+};
+
 const HELP: Flag = { type: "boolean", about: "show this help" };
 
 /**

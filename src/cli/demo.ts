@@ -2,7 +2,7 @@ import { type EvaluateResult, evaluate, quantize, type Sample } from "../job/ind
 import { demoModel, demoScenes, encodedPicture, readableBoxes, resultFiles, writeOutput } from "../node/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
 import { drawDetections } from "../report/index.ts";
-import type { Command, Invocation } from "./command.ts";
+import { type Command, type Invocation, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
 import { columns, percent, points, short } from "./text.ts";
@@ -20,6 +20,7 @@ export const demoCommand: Command = {
   flags: {
     out: { type: "string", value: "DIR", about: "where the results go; earlier ones are replaced", fallback: "out/demo" },
     scheme: { type: "string", value: "WnAm", about: "bits of weights and activations", fallback: "W8A8" },
+    threads: THREADS,
   },
   examples: ["inlierq demo", "inlierq demo --scheme W4A8 --out out/w4a8"],
   run: runDemo,

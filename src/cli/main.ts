@@ -1,5 +1,5 @@
 import { AbortError, InlierqError } from "../errors.ts";
-import { UsageError } from "../node/index.ts";
+import { startThreads, UsageError } from "../node/index.ts";
 import { nearest } from "../suggest.ts";
 import { VERSION } from "../version.ts";
 import { benchCommand } from "./bench.ts";
@@ -11,6 +11,7 @@ import { inspectCommand } from "./inspect.ts";
 import { EXIT, type Io, processIo } from "./io.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { columns } from "./text.ts";
+import { wholeOf } from "./values.ts";
 
 const COMMANDS: readonly Command[] = [inspectCommand, quantizeCommand, evalCommand, inferCommand, benchCommand, demoCommand];
 
@@ -50,7 +51,8 @@ async function dispatch(argv: readonly string[], io: Io, signal: AbortSignal): P
     io.out(helpOf(command));
     return EXIT.done;
   }
-  return command.run({ operands, values, io, signal });
+  const pool = command.flags.threads ? startThreads(wholeOf(values, "threads", 1, 256)) : undefined;
+  return command.run({ operands, values, io, signal }).finally(() => pool?.close());
 }
 
 function overview(): string {

@@ -18,7 +18,7 @@ import {
 } from "../node/index.ts";
 import { parseScheme } from "../quant/index.ts";
 import { nearest } from "../suggest.ts";
-import type { Command, Invocation, Values } from "./command.ts";
+import { type Command, type Invocation, THREADS, type Values } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { clock, type ProgressView, progressView } from "./progress.ts";
 import { jsonText, percent, short } from "./text.ts";
@@ -55,6 +55,7 @@ export const quantizeCommand: Command = {
     check: { type: "boolean", about: "run the export in onnxruntime-web too; --no-check skips it", fallback: "on where it is installed" },
     integer: { type: "boolean", about: "also write the compact integer model (.inlierq) that infer and bench run" },
     force: { type: "boolean", about: "replace files of an earlier run" },
+    threads: THREADS,
     json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
   },
   examples: [

@@ -13,14 +13,15 @@ export const textsOf = (values: Values, name: string): readonly string[] => {
   return Array.isArray(value) ? (value as readonly string[]) : [];
 };
 
-/** A flag's whole number. Errors: UsageError for anything else, or a number below `least`. */
-export function wholeOf(values: Values, name: string, least: number): number | undefined {
+/** A flag's whole number in [least, most]. Errors: UsageError for anything else. */
+export function wholeOf(values: Values, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
   const text = textOf(values, name);
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
     throw new UsageError(`--${name}`, `must be a whole number of at least ${least}, got "${text}"`);
   }
+  if (value > most) throw new UsageError(`--${name}`, `must be a whole number of at most ${most}, got "${text}"`);
   return value;
 }
 

@@ -13,4 +13,5 @@ export {
   openInRuntime,
   RuntimeError,
 } from "./runtimeCheck.ts";
+export { spawnThread, startThreads } from "./threads.ts";
 export { reasonOf, UsageError } from "./usageError.ts";

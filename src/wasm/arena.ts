@@ -1,4 +1,5 @@
 import { StateError } from "../errors.ts";
+import { activeThreads, type ThreadPool } from "./threads.ts";
 
 const PAGE = 65536;
 const ALIGN = 64;
@@ -15,18 +16,22 @@ export class ArenaRefused extends StateError {}
 
 /**
  * One WebAssembly memory, reserved once and never grown, so that views of it stay valid. Blocks are
- * bump allocated and all freed together by `reset`.
+ * bump allocated and all freed together by `reset`. Where threads are active when it is made, they share it.
  */
 export class Arena {
   readonly memory: WebAssembly.Memory;
   readonly f32: Float32Array;
   readonly i32: Int32Array;
+  /** The threads that share this memory; undefined where it is this thread's alone. */
+  readonly pool: ThreadPool | undefined;
   /** Threads that may run on this memory at once. */
-  readonly threads = 1;
+  readonly threads: number;
   #top = ALIGN;
 
   constructor(megabytes: readonly number[] = SIZES) {
-    this.memory = reserve(megabytes);
+    this.pool = activeThreads();
+    this.threads = this.pool?.threads ?? 1;
+    this.memory = reserve(megabytes, this.pool !== undefined);
     this.f32 = new Float32Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);
   }
@@ -58,16 +63,16 @@ export class Arena {
 
   /** A new array with `length` floats from a byte address on. */
   read(address: number, length: number): Float32Array<ArrayBuffer> {
-    return new Float32Array(this.memory.buffer.slice(address, address + 4 * length));
+    return this.f32.slice(address >> 2, (address >> 2) + length);
   }
 }
 
-function reserve(megabytes: readonly number[]): WebAssembly.Memory {
+function reserve(megabytes: readonly number[], shared: boolean): WebAssembly.Memory {
   let refusal: unknown;
   for (const size of megabytes) {
     const pages = (size * 1024 * 1024) / PAGE;
     try {
-      return new WebAssembly.Memory({ initial: pages, maximum: pages });
+      return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       refusal = error;
@@ -76,10 +81,11 @@ function reserve(megabytes: readonly number[]): WebAssembly.Memory {
   throw new ArenaRefused("arena", `must reserve at least ${megabytes[megabytes.length - 1]} MiB of memory, got ${String(refusal)}`);
 }
 
-let shared: Arena | undefined;
+let staging: Arena | undefined;
 
-/** The arena all kernels of this thread stage through; reserved at the first call. */
-export function sharedArena(): Arena {
-  shared ??= new Arena();
-  return shared;
+/** The arena all eager kernels stage through; reserved at the first call, and anew when the threads change. */
+export function stagingArena(): Arena {
+  if (staging?.pool !== activeThreads()) staging = undefined;
+  staging ??= new Arena();
+  return staging;
 }

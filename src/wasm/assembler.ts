@@ -200,10 +200,10 @@ function localOf<T extends ValueType>(type: T, index: number): Local<T> {
 
 const PAGES_64K = 65536;
 
-/** The bytes of a module that imports memory `env.memory` and exports every function by name. */
-export function assemble(functions: readonly FunctionBuilder[]): Uint8Array<ArrayBuffer> {
+/** The bytes of a module that imports memory `env.memory`, shared between threads or not, and exports every function by name. */
+export function assemble(functions: readonly FunctionBuilder[], shared = false): Uint8Array<ArrayBuffer> {
   const encoded = functions.map((f) => f.encode());
-  const memory = [...text("env"), ...text("memory"), 0x02, 0x01, ...unsigned(1), ...unsigned(PAGES_64K)];
+  const memory = [...text("env"), ...text("memory"), 0x02, shared ? 0x03 : 0x01, ...unsigned(1), ...unsigned(PAGES_64K)];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, vector(encoded.map((f) => f.type))),

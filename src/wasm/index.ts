@@ -1,7 +1,17 @@
-export { Arena, ArenaFull, ArenaRefused, sharedArena } from "./arena.ts";
+export { Arena, ArenaFull, ArenaRefused, stagingArena } from "./arena.ts";
 export type { Expr, Label, Local } from "./assembler.ts";
 export { assemble, FunctionBuilder, f32, f32x4, i32, i32x4, interleave16, lane, load, op, shuffle } from "./assembler.ts";
 export type { Entry } from "./cache.ts";
 export { instantiate } from "./cache.ts";
 export type { ValueType } from "./encode.ts";
 export { placeTasks, type Step, type Task } from "./tasks.ts";
+export {
+  activeThreads,
+  type SpawnWorker,
+  setThreads,
+  type TaskList,
+  ThreadPool,
+  type ThreadPoolOptions,
+  type WorkerHandle,
+} from "./threads.ts";
+export { spawnWebWorker, startWebThreads } from "./webThreads.ts";

@@ -1,4 +1,4 @@
-import { type Arena, ArenaFull, sharedArena } from "../../wasm/index.ts";
+import { type Arena, ArenaFull, stagingArena } from "../../wasm/index.ts";
 import { sizeOf } from "../shape.ts";
 import { allocate, type Data, dataAt, type Meta, Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
@@ -111,7 +111,7 @@ class StagedOutput implements Block {
  */
 export function runOnce(kernel: FastKernel, inputs: readonly Tensor[], attrs: unknown, metas: readonly Meta[]): Tensor[] | undefined {
   if (kernel.accepts && !kernel.accepts(inputs, attrs)) return undefined;
-  const arena = sharedArena();
+  const arena = stagingArena();
   arena.reset();
   try {
     if (isFlat(kernel, inputs, attrs, metas) && countOf(metas[0]) > CHUNK) return runChunked(arena, kernel, inputs, attrs, metas);
