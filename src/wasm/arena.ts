@@ -81,11 +81,17 @@ function reserve(megabytes: readonly number[], shared: boolean): WebAssembly.Mem
   throw new ArenaRefused("arena", `must reserve at least ${megabytes[megabytes.length - 1]} MiB of memory, got ${String(refusal)}`);
 }
 
-let staging: Arena | undefined;
+const staging = new WeakMap<ThreadPool, Arena>();
+let unshared: Arena | undefined;
 
-/** The arena all eager kernels stage through; reserved at the first call, and anew when the threads change. */
+/** The arena all eager kernels stage through, one for each pool and one for none; reserved at the first call. */
 export function stagingArena(): Arena {
-  if (staging?.pool !== activeThreads()) staging = undefined;
-  staging ??= new Arena();
-  return staging;
+  const pool = activeThreads();
+  if (!pool) {
+    unshared ??= new Arena();
+    return unshared;
+  }
+  const arena = staging.get(pool) ?? new Arena();
+  staging.set(pool, arena);
+  return arena;
 }

@@ -1,5 +1,5 @@
 import { Tensor } from "../../tensor/index.ts";
-import type { Arena } from "../../wasm/index.ts";
+import { type Arena, placeTasks, type Task } from "../../wasm/index.ts";
 import { type Filter, filterBytes, filterOf, isDirect, packFilters, planeBytes, widenOf } from "./depthwise.ts";
 import { type Finish, finishOf, formBytes, recordBytes, TAIL_BYTES, type Target, writeRecords } from "./epilogue.ts";
 import { BLOCK_COLUMNS, multiplyOf, type Product, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "./gemm.ts";
@@ -92,31 +92,48 @@ function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
   const border = borderOf(g.height, g.width, attrs.padding);
   const filter: Filter = { kernel: g.kernel, stride: attrs.stride, dilation: attrs.dilation, row: 2 * border.row };
   const rows = border.plane / border.row;
-  const sizes = [planeBytes(rows, filter.row), 4 * g.pixels + 32, TAIL_BYTES * finish.forms.length, floatBytes(ends, g)];
+  const sizes = [planeBytes(rows, filter.row), 4 * g.pixels + 32, TAIL_BYTES * finish.forms.length];
   const perInput = g.outChannels / g.inChannels;
   return {
     ...{ name: layer.layer.name, kind: "depthwise", reads: [read], writes },
     constants: [packFilters(layer.weight, g.outChannels, filter), ending(layer, ends)],
-    scratch: blocks(0, sizes).bytes,
+    scratch: floatBytes(ends, g),
+    own: blocks(0, sizes).bytes,
     bind(memory) {
-      const { arena, u8, constants } = memory;
+      const { arena, u8, constants, own, scratch: floatOut } = memory;
       const [weights, records] = constants;
-      const [plane, sums, tail, floatOut] = blocks(memory.scratch, sizes).addresses;
+      const [plane, sums, tail] = blocks(own.address, sizes).addresses;
       writeRecords(arena, records, finish, layer.channels);
-      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut) });
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut), threadStep: own.step });
       const widen = widenOf(arena, isSigned(input));
       const sum = filterOf(arena, filter);
       const source = memory.at(read);
       const first = plane + border.top * filter.row + 2 * border.left;
+      const taskOf = (from: number): Task => [
+        {
+          entry: widen,
+          args: [source + from * g.height * g.width, g.height, g.width, entryOf(input.zeroPoint, from), first, filter.row],
+          perThread: [0, 0, 0, 0, own.step, 0],
+        },
+        ...Array.from({ length: perInput }, (_, i) => from * perInput + i).flatMap((channel) => [
+          {
+            entry: sum,
+            args: [plane, weights + channel * filterBytes(filter), g.out[0], g.out[1], sums],
+            perThread: [own.step, 0, 0, 0, own.step],
+          },
+          done({ address: sums, pitch: 0, rows: 1, columns: g.pixels, channel, pixel: 0 }),
+        ]),
+      ];
+      const cost = g.outChannels * g.pixels * g.kernel[0] * g.kernel[1];
+      const run = placeTasks(
+        arena,
+        Array.from({ length: g.inChannels }, (_, from) => taskOf(from)),
+        cost,
+      );
       return (floats) => {
-        u8.fill(0, plane, plane + sizes[0]);
-        for (let channel = 0; channel < g.outChannels; channel++) {
-          const from = Math.floor(channel / perInput);
-          if (channel % perInput === 0)
-            widen(source + from * g.height * g.width, g.height, g.width, entryOf(input.zeroPoint, from), first, filter.row);
-          sum(plane, weights + channel * filterBytes(filter), g.out[0], g.out[1], sums);
-          done({ address: sums, pitch: 0, rows: 1, columns: g.pixels, channel, pixel: 0 });
-        }
+        // Only the border must be zero, but all steps share this scratch.
+        for (let thread = 0; thread < arena.threads; thread++) u8.fill(0, plane + thread * own.step, plane + thread * own.step + sizes[0]);
+        run();
         releaseFloats(arena, ends, floatOut, floats);
       };
     },
@@ -166,35 +183,43 @@ function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables
   const pixels = tableOf(tables, `pixels ${border.row} ${attrs.stride} ${g.out}`, () => pixelTable(g, layer, border.row));
   const pairOffsets = tableOf(tables, `pairs ${shape} ${g.kernel} ${terms}`, () => pairTable(g, layer, border.row, border.plane, terms));
   const paddedBytes = padded ? g.inChannels * border.plane : 0;
-  const sizes = [paddedBytes, scratchBytes(pairs), sumBytes(rows), TAIL_BYTES * finish.forms.length, floatBytes(ends, g)];
+  const sizes = [paddedBytes, floatBytes(ends, g)];
+  const ownSizes = [scratchBytes(pairs), sumBytes(rows), TAIL_BYTES * finish.forms.length];
   const packed = packGroups(layer, attrs.groups, rows, terms);
   return {
     ...{ name: layer.layer.name, kind: "conv", reads: [read], writes },
     constants: [packed, pairOffsets, pixels, ending(layer, ends)],
     scratch: blocks(0, sizes).bytes,
+    own: blocks(0, ownSizes).bytes,
     bind(memory) {
-      const { arena, u8, constants } = memory;
+      const { arena, u8, constants, own } = memory;
       const [weights, offsets, table, records] = constants;
-      const [planes, scratch, sums, tail, floatOut] = blocks(memory.scratch, sizes).addresses;
+      const [planes, floatOut] = blocks(memory.scratch, sizes).addresses;
+      const [scratch, sums, tail] = blocks(own.address, ownSizes).addresses;
       writeRecords(arena, records, finish, layer.channels);
-      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut) });
-      const multiply = multiplyOf(arena, isSigned(input));
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut), threadStep: own.step });
+      const multiply = multiplyOf(arena, isSigned(input), own.step);
       const source = memory.at(read);
       const groupBytes = packed.byteLength / attrs.groups;
       const places = { rows, blocks: pairBlocks(pairs), pairTable: offsets, scratch, sums };
+      const codes = padded ? planes : source;
+      const tasks: Task[] = [];
+      for (let group = 0; group < attrs.groups; group++) {
+        // Channel scales occur where every group has one input channel.
+        const zeroPoint = entryOf(input.zeroPoint, group);
+        const product: Product = { ...places, packed: weights + group * groupBytes };
+        for (let pixel = 0; pixel < g.pixels; pixel += BLOCK_COLUMNS) {
+          const columns = Math.min(BLOCK_COLUMNS, g.pixels - pixel);
+          tasks.push([
+            ...multiply(product, codes + group * inputs * border.plane, table + 4 * pixel, columns, zeroPoint),
+            done({ address: sums, pitch: 4 * BLOCK_COLUMNS, rows, columns, channel: group * rows, pixel }),
+          ]);
+        }
+      }
+      const run = placeTasks(arena, tasks, g.outChannels * g.pixels * terms);
       return (floats) => {
         if (padded) padPlanes(arena, u8, source, g.inChannels, border, (c) => entryOf(input.zeroPoint, c), planes);
-        const codes = padded ? planes : source;
-        for (let group = 0; group < attrs.groups; group++) {
-          // Channel scales occur where every group has one input channel.
-          const zeroPoint = entryOf(input.zeroPoint, group);
-          const product: Product = { ...places, packed: weights + group * groupBytes };
-          for (let pixel = 0; pixel < g.pixels; pixel += BLOCK_COLUMNS) {
-            const columns = Math.min(BLOCK_COLUMNS, g.pixels - pixel);
-            multiply(product, codes + group * inputs * border.plane, table + 4 * pixel, columns, zeroPoint);
-            done({ address: sums, pitch: 4 * BLOCK_COLUMNS, rows, columns, channel: group * rows, pixel });
-          }
-        }
+        run();
         releaseFloats(arena, ends, floatOut, floats);
       };
     },

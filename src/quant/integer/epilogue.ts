@@ -1,4 +1,16 @@
-import { type Arena, type Expr, FunctionBuilder, f32x4, i32, i32x4, instantiate, type Local, load, op } from "../../wasm/index.ts";
+import {
+  type Arena,
+  type Expr,
+  FunctionBuilder,
+  f32x4,
+  i32,
+  i32x4,
+  instantiate,
+  type Local,
+  load,
+  op,
+  type Step,
+} from "../../wasm/index.ts";
 import { type Activation, linear } from "./activation.ts";
 import { entryOf, type Grid, isSigned } from "./grid.ts";
 
@@ -74,31 +86,33 @@ export interface FinishPlaces {
   readonly records: number;
   readonly tail: number;
   readonly targets: readonly Target[];
+  /** Bytes from the values and scratch of one thread to those of the next. */
+  readonly threadStep: number;
 }
+
+/** The call that finishes one block. */
+export type Finisher = (block: Block) => Step;
 
 /**
  * One pass from sums to every form a reader wants: real value, activation, and per grid division by the scale, rounding
  * half to even, zero point and clipping, each in f32 exactly as `fakeQuant` does it.
  */
-export const finishOf = (arena: Arena, finish: Finish, places: FinishPlaces): ((block: Block) => void) =>
-  finisher(arena, finish, places, true);
+export const finishOf = (arena: Arena, finish: Finish, places: FinishPlaces): Finisher => finisher(arena, finish, places, true);
 
 /** The same for floats that are known already: no bias, no activation. */
-export const quantizeOf = (arena: Arena, grid: Grid, places: FinishPlaces): ((block: Block) => void) =>
+export const quantizeOf = (arena: Arena, grid: Grid, places: FinishPlaces): Finisher =>
   finisher(arena, { activation: linear, forms: [grid] }, places, false);
 
-function finisher(arena: Arena, finish: Finish, { records, tail, targets }: FinishPlaces, fromSums: boolean): (block: Block) => void {
+function finisher(arena: Arena, finish: Finish, { records, tail, targets, threadStep }: FinishPlaces, fromSums: boolean): Finisher {
   const kinds = finish.forms.map((form) => (form === "float" ? "f" : isSigned(form) ? "s" : "u"));
   const key = `integer finish ${fromSums} ${finish.activation.key} ${kinds.join("")}`;
-  const run = instantiate(key, () => [emitFinish(finish, fromSums)], arena).finish;
+  const entry = instantiate(key, () => [emitFinish(finish, fromSums)], arena).finish;
   const bytes = finish.forms.map(formBytes);
   const record = recordBytes(finish);
-  const where = targets.flatMap(({ address, pitch }) => [address, pitch]);
+  const perThread = [threadStep, 0, 0, 0, 0, threadStep, ...targets.flatMap(() => [0, 0])];
   return ({ address, pitch, rows, columns, channel, pixel }) => {
-    targets.forEach((target, i) => {
-      where[2 * i] = target.address + channel * target.pitch + pixel * bytes[i];
-    });
-    run(address, pitch, rows, columns, records + channel * record, tail, ...where);
+    const where = targets.flatMap((t, i) => [t.address + channel * t.pitch + pixel * bytes[i], t.pitch]);
+    return { entry, args: [address, pitch, rows, columns, records + channel * record, tail, ...where], perThread };
   };
 }
 

@@ -47,16 +47,19 @@ export function quantizeStep(read: Value, write: Value, grid: Grid): Draft {
         finish,
         Array.from({ length: rows }, () => none),
       );
-      const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: memory.at(write), pitch: inner }] });
+      const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: memory.at(write), pitch: inner }], threadStep: 0 });
+      const pieces = Array.from({ length: rows * Math.ceil(inner / CHUNK) }, (_, i) => {
+        const channel = Math.floor(i / Math.ceil(inner / CHUNK));
+        const pixel = CHUNK * (i - channel * Math.ceil(inner / CHUNK));
+        const columns = Math.min(CHUNK, inner - pixel);
+        const { entry, args } = quantize({ address: chunk, pitch: 0, rows: 1, columns, channel, pixel });
+        return { from: channel * inner + pixel, columns, entry, args };
+      });
       return (floats) => {
         const data = floats.get(read.tensor)!.data as Float32Array;
-        for (let channel = 0; channel < rows; channel++) {
-          for (let pixel = 0; pixel < inner; pixel += CHUNK) {
-            const columns = Math.min(CHUNK, inner - pixel);
-            const from = channel * inner + pixel;
-            arena.write(chunk, data.subarray(from, from + columns));
-            quantize({ address: chunk, pitch: 0, rows: 1, columns, channel, pixel });
-          }
+        for (const { from, columns, entry, args } of pieces) {
+          arena.write(chunk, data.subarray(from, from + columns));
+          entry(...args);
         }
       };
     },

@@ -1,4 +1,4 @@
-import { type Arena, FunctionBuilder, i32, i32x4, instantiate, interleave16, type Local, load, op } from "../../wasm/index.ts";
+import { type Arena, FunctionBuilder, i32, i32x4, instantiate, interleave16, type Local, load, op, type Step } from "../../wasm/index.ts";
 
 /** Register tile: 4 output channels of 8 pixels; sums, two loads and a splat fit the 15 registers of the engine. */
 export const ROWS = 4;
@@ -55,21 +55,30 @@ export interface Product {
 export const scratchBytes = (pairs: number): number => 4 * Math.min(pairs, MOST_PAIRS) * BLOCK_COLUMNS;
 export const sumBytes = (rows: number): number => 4 * roundUp(rows, ROWS) * BLOCK_COLUMNS;
 
-/** Runs products of codes of one signedness; `columns` <= 128 pixels from an address in the pixel table on. */
-export type Multiply = (p: Product, codes: number, pixelTable: number, columns: number, zeroPoint: number) => void;
+/** The calls of one product of codes of one signedness; `columns` <= 128 pixels from an address in the pixel table on. */
+export type Multiply = (p: Product, codes: number, pixelTable: number, columns: number, zeroPoint: number) => Step[];
 
 /**
  * Sums of a block of pixels: sums[r][n] = sum over terms of weight * (code - zeroPoint), rows 512 bytes apart, exact in
  * int32. The pixel table holds the byte offset of each pixel's first code from `codes`, continued to a multiple of 8.
+ * Scratch and sums of a thread lie `threadStep` bytes from those of the one before.
  */
-export function multiplyOf(arena: Arena, signed: boolean): Multiply {
+export function multiplyOf(arena: Arena, signed: boolean, threadStep: number): Multiply {
   const { pack, macro } = instantiate(`integer gemm ${signed}`, () => [emitMacro(), emitPack(signed)], arena);
+  const [packing, multiplying] = [
+    [0, 0, 0, 0, 0, 0, threadStep],
+    [0, 0, 0, 0, threadStep, threadStep, 0],
+  ];
   return (p, codes, pixelTable, columns, zeroPoint) => {
     const rows = roundUp(p.rows, ROWS);
-    for (const [start, end] of p.blocks) {
-      pack(codes, pixelTable, p.pairTable + 8 * start, columns, end - start, zeroPoint, p.scratch);
-      macro(rows, columns, end - start, p.packed + 4 * start * rows, p.scratch, p.sums, start === 0 ? 1 : 0);
-    }
+    return p.blocks.flatMap(([start, end]): Step[] => {
+      const pairs = end - start;
+      const [offsets, panel, fresh] = [p.pairTable + 8 * start, p.packed + 4 * start * rows, start === 0 ? 1 : 0];
+      return [
+        { entry: pack, args: [codes, pixelTable, offsets, columns, pairs, zeroPoint, p.scratch], perThread: packing },
+        { entry: macro, args: [rows, columns, pairs, panel, p.scratch, p.sums, fresh], perThread: multiplying },
+      ];
+    });
   };
 }
 

@@ -1,10 +1,12 @@
-import { Arena } from "../../wasm/index.ts";
+import { Arena, activeThreads } from "../../wasm/index.ts";
 import { formBytes } from "./epilogue.ts";
 import { aligned, type Draft, keyOf, type Memory, type Step, type Value } from "./step.ts";
 
 const START = 64;
 const SLACK = 8192;
 const MEGABYTE = 1024 * 1024;
+/** Room for the lists of tasks that threads share. */
+const TASKS = 8 * MEGABYTE;
 
 /** Codes of one value; floats live outside the memory. */
 const bytesOf = ({ form, shape }: Value): number => (form === "float" ? 0 : formBytes(form) * shape.reduce((a, d) => a * d, 1));
@@ -90,8 +92,11 @@ export function place(drafts: readonly Draft[]): Placed {
   }
   const pool = new Pool(top);
   const addresses = placeValues(drafts, pool);
-  const scratch = Math.max(0, ...drafts.map((d) => d.scratch));
-  const arena = new Arena([Math.ceil((pool.top + scratch + SLACK) / MEGABYTE)]);
+  const threads = activeThreads()?.threads ?? 1;
+  const scratch = Math.max(0, ...drafts.map((d) => aligned(d.scratch) + threads * aligned(d.own ?? 0)));
+  const arena = new Arena([Math.ceil((pool.top + scratch + TASKS + SLACK) / MEGABYTE)]);
+  // The arena's own blocks, which hold the tasks of threads, begin behind everything else.
+  arena.allocate(pool.top + scratch);
   const u8 = new Uint8Array(arena.memory.buffer);
   for (const [array, address] of constants) u8.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), address);
   const steps = drafts.map((draft): Step => {
@@ -100,6 +105,7 @@ export function place(drafts: readonly Draft[]): Placed {
       u8,
       constants: draft.constants.map((array) => constants.get(array)!),
       scratch: pool.top,
+      own: { address: pool.top + aligned(draft.scratch), step: aligned(draft.own ?? 0) },
       at: (value) => addresses.get(keyOf(value))!,
     };
     const { name, kind, reads, writes } = draft;

@@ -34,6 +34,8 @@ export interface Memory {
   readonly constants: readonly number[];
   /** Start of the scratch that all steps share. */
   readonly scratch: number;
+  /** Start of the scratch the first thread has for itself, and the bytes from thread to thread. */
+  readonly own: { readonly address: number; readonly step: number };
   /** Address of a value's codes. */
   at(value: Value): number;
 }
@@ -44,6 +46,8 @@ export interface Draft extends Omit<Step, "run"> {
   readonly constants: readonly (Int16Array | Int32Array | Uint8Array)[];
   /** Bytes it needs while it runs. */
   readonly scratch: number;
+  /** Bytes each thread needs besides; 0 if left out. */
+  readonly own?: number;
   bind(memory: Memory): (floats: Floats) => void;
 }
 

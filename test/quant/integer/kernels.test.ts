@@ -6,7 +6,7 @@ import { finishOf, quantizeOf, writeRecords } from "../../../src/quant/integer/e
 import { BLOCK_COLUMNS, multiplyOf, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "../../../src/quant/integer/gemm.ts";
 import { codesOf, type Grid } from "../../../src/quant/integer/grid.ts";
 import { Rng, roundHalfEven, tensor } from "../../../src/tensor/index.ts";
-import { Arena } from "../../../src/wasm/index.ts";
+import { Arena, type Step } from "../../../src/wasm/index.ts";
 
 const arena = new Arena([64]);
 const u8 = new Uint8Array(arena.memory.buffer);
@@ -17,6 +17,8 @@ function put(array: Int16Array | Int32Array | Uint8Array | Int8Array | Float32Ar
   u8.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), address);
   return address;
 }
+
+const run = (steps: readonly Step[]): void => steps.forEach(({ entry, args }) => entry(...args));
 
 const whole = (rng: Rng, length: number, low: number, high: number): number[] => Array.from({ length }, () => rng.int(low, high));
 
@@ -48,7 +50,8 @@ describe("the packed product", () => {
           sums: arena.allocate(sumBytes(rows)),
         };
         const pixels = put(Int32Array.from({ length: roundUp(columns, 8) }, (_, n) => n * step));
-        multiplyOf(arena, signed)(product, put(signed ? Int8Array.from(codes) : Uint8Array.from(codes)), pixels, columns, zeroPoint);
+        const address = put(signed ? Int8Array.from(codes) : Uint8Array.from(codes));
+        run(multiplyOf(arena, signed, 0)(product, address, pixels, columns, zeroPoint));
         for (let r = 0; r < rows; r++) {
           for (let n = 0; n < columns; n++) {
             let sum = 0;
@@ -133,8 +136,8 @@ describe("the finish", () => {
         writeRecords(arena, records, finish, [{ codes: 0, multiplier: 0, real: 0 }]);
         const [target, tail] = [arena.allocate(x.size + 1), arena.allocate(64)];
         u8[target + x.size] = 99;
-        const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: target, pitch: 0 }] });
-        quantize({ address: put(x.data as Float32Array), pitch: 0, rows: 1, columns: x.size, channel: 0, pixel: 0 });
+        const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: target, pitch: 0 }], threadStep: 0 });
+        run([quantize({ address: put(x.data as Float32Array), pitch: 0, rows: 1, columns: x.size, channel: 0, pixel: 0 })]);
         const bytes = u8.slice(target, target + x.size);
         expect(grid.qmin < 0 ? new Int8Array(bytes.buffer) : bytes).toEqual(codesOf(x, grid));
         expect(u8[target + x.size]).toBe(99);
@@ -162,8 +165,8 @@ describe("the finish", () => {
           const pitch = (form === "float" ? 4 : 1) * columns;
           return { address: arena.allocate(rows * pitch), pitch };
         });
-        const done = finishOf(arena, finish, { records, tail: arena.allocate(256), targets });
-        done({ address: put(sums), pitch: 4 * columns, rows, columns, channel: 0, pixel: 0 });
+        const done = finishOf(arena, finish, { records, tail: arena.allocate(256), targets, threadStep: 0 });
+        run([done({ address: put(sums), pitch: 4 * columns, rows, columns, channel: 0, pixel: 0 })]);
         const real = Float32Array.from(sums, (v, i) => {
           const { codes, multiplier, real: added } = channels[Math.floor(i / columns)];
           return Math.fround(Math.fround(v + codes) * multiplier) + added;
