@@ -39,7 +39,9 @@ export type Spec =
   /** The same in u8 activations and symmetric weights; `ranges` are the largest |activations| before each layer and at the end */
   | ({ readonly kind: "stackInt8"; readonly layers: number; readonly weightBits: number; readonly ranges: readonly number[] } & ConvSizes)
   /** x → outputs of an ONNX file in INLIERQ_DATA/models */
-  | { readonly kind: "model"; readonly file: string };
+  | { readonly kind: "model"; readonly file: string }
+  /** The same, quantized to 8 bits after seeing so many pictures of INLIERQ_DATA/coco-calib64 */
+  | { readonly kind: "modelInt8"; readonly file: string; readonly pictures: number };
 
 /** A fake-quantizer of the whole tensor, zero point 0. */
 interface Codes {
@@ -191,6 +193,17 @@ const yolox: Problem = {
   inputs: () => ({ x: uniform([1, 3, SIDE, SIDE], new Rng("bench/yolox"), 0, 255) }),
 };
 
+/**
+ * A code that falls the other way moves what is behind it, by up to its scale, which is large against the mean of outputs
+ * that are nearly all small. So the outputs only tell a network from another; equal codes are proved before that.
+ */
+const yoloxInt8: Problem = {
+  ...yolox,
+  id: "yolox-nano-416, W8A8",
+  spec: { kind: "modelInt8", file: "yolox-nano-416.onnx", pictures: 4 },
+  tolerance: 2,
+};
+
 /** Every problem. One more is one more entry here; `ours/variants.ts` and the peers solve it where they know its kind. */
 export const PROBLEMS: readonly Problem[] = [
   ...[64, 256, 512, 1024].map(matmul),
@@ -202,4 +215,5 @@ export const PROBLEMS: readonly Problem[] = [
   gmm,
   ...stacks,
   yolox,
+  yoloxInt8,
 ];

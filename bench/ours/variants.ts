@@ -4,6 +4,8 @@ import type { Solver } from "../solver.ts";
 import { compiled } from "./compiled.ts";
 import { eager } from "./eager.ts";
 import { integer } from "./integer.ts";
+import { integerModel, simulatedModel } from "./quantizedModel.ts";
+import { onThreads } from "./threaded.ts";
 
 /** One way our engine solves problems. */
 export interface Variant {
@@ -22,6 +24,8 @@ export interface Variant {
 
 const only = (solver: Solver, kinds: readonly Kind[]): Solver => Object.fromEntries(kinds.map((kind) => [kind, solver[kind]])) as Solver;
 const KINDS = (Object.keys(eager) as Kind[]).filter((kind) => kind !== "stackInt8");
+/** What is measured on two threads: the default functions, but the detector replayed. */
+const shared: Solver = { ...only(eager, ["matmul", "conv", "stack"]), ...only(compiled, ["model"]) };
 
 /**
  * Every way our engine is measured. One more (another kernel policy, threads, a compiled replay, integer arithmetic) is one
@@ -30,6 +34,8 @@ const KINDS = (Object.keys(eager) as Kind[]).filter((kind) => kind !== "stackInt
 export const VARIANTS: readonly Variant[] = [
   { name: "", solver: only(eager, KINDS), threads: 1, peak: "f32" },
   { name: "compiled", solver: compiled, threads: 1, peak: "f32", exact: true },
-  { name: "simulated", solver: only(eager, ["stackInt8"]), threads: 1, peak: "f32" },
-  { name: "integer", solver: integer, threads: 1, peak: "i16" },
+  { name: "simulated", solver: { ...only(eager, ["stackInt8"]), ...simulatedModel }, threads: 1, peak: "f32" },
+  { name: "integer", solver: { ...integer, ...integerModel }, threads: 1, peak: "i16" },
+  { name: "2 threads", solver: onThreads(2, shared), threads: 2, exact: true },
+  { name: "integer, 2 threads", solver: onThreads(2, { ...integer, ...integerModel }), threads: 2 },
 ];
