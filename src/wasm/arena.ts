@@ -68,6 +68,7 @@ export class Arena {
 }
 
 function reserve(megabytes: readonly number[], shared: boolean): WebAssembly.Memory {
+  if (typeof WebAssembly === "undefined") throw new ArenaRefused("arena", "the runtime must have WebAssembly, got none");
   let refusal: unknown;
   for (const size of megabytes) {
     const pages = (size * 1024 * 1024) / PAGE;

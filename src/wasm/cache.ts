@@ -1,6 +1,7 @@
 import { StateError } from "../errors.ts";
 import { type Arena, stagingArena } from "./arena.ts";
 import { assemble, type FunctionBuilder } from "./assembler.ts";
+import { kernelProblem } from "./support.ts";
 
 /** An exported function; numbers in, nothing out: results lie in memory. */
 export type Entry = (...args: number[]) => void;
@@ -56,6 +57,8 @@ function moduleOf(
   const key = shared ? `${name} (shared)` : name;
   let compiled = modules.get(key);
   if (!compiled) {
+    const problem = kernelProblem();
+    if (problem !== undefined) throw new StateError("instantiate", `the runtime must run WebAssembly with SIMD, got ${problem}`);
     const functions = emit();
     compiled = { module: new WebAssembly.Module(assemble(functions, shared)), names: functions.map((f) => f.name) };
     modules.set(key, compiled);

@@ -4,6 +4,7 @@ export { assemble, FunctionBuilder, f32, f32x4, i32, i32x4, interleave16, lane, 
 export type { Entry } from "./cache.ts";
 export { instantiate } from "./cache.ts";
 export type { ValueType } from "./encode.ts";
+export { findKernelProblem, kernelProblem } from "./support.ts";
 export { placeTasks, type Step, type Task } from "./tasks.ts";
 export {
   activeThreads,

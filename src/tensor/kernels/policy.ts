@@ -1,3 +1,4 @@
+import { kernelProblem } from "../../wasm/index.ts";
 import { type Meta, Tensor } from "../tensor.ts";
 import { kernels, type Run } from "./index.ts";
 import { isFlat, type Placement, runOnce } from "./placement.ts";
@@ -7,8 +8,8 @@ export type KernelPolicy = "auto" | "reference";
 
 let policy: KernelPolicy = "auto";
 
-/** The policy in force. */
-export const kernelPolicy = (): KernelPolicy => policy;
+/** The policy in force: "reference" wherever the runtime has no WebAssembly with SIMD, or a page forbids it. */
+export const kernelPolicy = (): KernelPolicy => (kernelProblem() === undefined ? policy : "reference");
 
 /** Runs `f` under another policy and restores the old one, also when `f` throws. */
 export function withKernels<T>(next: KernelPolicy, f: () => T): T {
@@ -26,7 +27,7 @@ export function setKernelPolicy(next: KernelPolicy): void {
   policy = next;
 }
 
-const kernelOf = (op: string) => (policy !== "reference" && Object.hasOwn(kernels, op) ? kernels[op] : undefined);
+const kernelOf = (op: string) => (kernelPolicy() !== "reference" && Object.hasOwn(kernels, op) ? kernels[op] : undefined);
 
 /** The outputs of a fast kernel, or undefined where the reference must run. */
 export function accelerate(op: string, inputs: readonly Tensor[], attrs: unknown, outputs: readonly Meta[]): Tensor[] | undefined {
