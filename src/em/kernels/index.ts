@@ -4,8 +4,8 @@ import { accumulate, type Components, logPeak, type Pass, SLOT } from "../statis
 import { compensatedSum } from "../sum.ts";
 import { BLOCK_SCORES, RECORD, STEP_SCORES, statisticsFunction, TABLE } from "./statistics.ts";
 
-/** Blocks of a task: about 50 microseconds of work. */
-const TASK_BLOCKS = 16;
+/** Blocks of a task: about 15 microseconds of work. */
+const TASK_BLOCKS = 4;
 /** Multiply-adds a score is worth, for the cost of the tasks. */
 const SCORE_COST = 40;
 /** Doubles of a record. */
