@@ -4,8 +4,9 @@ import { expectationMaximization, fitGmm } from "../../src/em/index.ts";
 import { exp2Constants, exp2Quotient } from "../../src/em/kernels/exp2.ts";
 import { passOver } from "../../src/em/kernels/index.ts";
 import { type Components, logPeak, SLOT } from "../../src/em/statistics.ts";
+import { spawnThread } from "../../src/node/index.ts";
 import { type KernelPolicy, Rng, withKernels } from "../../src/tensor/index.ts";
-import { FunctionBuilder, i32, instantiate, load, op, sharedArena } from "../../src/wasm/index.ts";
+import { activeThreads, FunctionBuilder, i32, instantiate, load, op, setThreads, stagingArena, ThreadPool } from "../../src/wasm/index.ts";
 
 /** 2^y of the numbers at the first address, in pairs, written from the second on. */
 function exp2Function(): FunctionBuilder {
@@ -22,7 +23,7 @@ function exp2Function(): FunctionBuilder {
 }
 
 function exp2Of(values: readonly number[]): number[] {
-  const arena = sharedArena();
+  const arena = stagingArena();
   arena.reset();
   const even = values.length + (values.length % 2);
   const [from, to] = [arena.allocate(8 * even), arena.allocate(8 * even)];
@@ -102,6 +103,25 @@ describe("a pass", () => {
         });
       }),
     );
+  });
+
+  test("has the same bits on any number of threads", async () => {
+    const scores = normals(40_003, 1);
+    const at = { weights: [0.4, 0.6], means: [-1, 2], variances: [1, 3] } as const;
+    const before = activeThreads();
+    const on = async (threads: number): Promise<Float64Array> => {
+      const pool = new ThreadPool(threads, spawnThread);
+      setThreads(pool);
+      try {
+        await expect.poll(() => pool.ready, { timeout: 30_000 }).toBe(threads - 1);
+        return statisticsOf("auto", scores, at);
+      } finally {
+        pool.close();
+        setThreads(before);
+      }
+    };
+    const alone = await on(1);
+    for (const threads of [2, 3]) expect(await on(threads)).toEqual(alone);
   });
 
   test.each([0, 1] as const)("component %i, far from every score, answers for nothing", (far) => {

@@ -1,5 +1,5 @@
 import { kernelPolicy } from "../../tensor/index.ts";
-import { ArenaFull, instantiate, placeTasks, sharedArena, type Task } from "../../wasm/index.ts";
+import { ArenaFull, instantiate, placeTasks, stagingArena, type Task } from "../../wasm/index.ts";
 import { accumulate, type Components, logPeak, type Pass, SLOT } from "../statistics.ts";
 import { compensatedSum } from "../sum.ts";
 import { BLOCK_SCORES, RECORD, STEP_SCORES, statisticsFunction, TABLE } from "./statistics.ts";
@@ -7,7 +7,7 @@ import { BLOCK_SCORES, RECORD, STEP_SCORES, statisticsFunction, TABLE } from "./
 /** Blocks of a task: about 15 microseconds of work. */
 const TASK_BLOCKS = 4;
 /** Multiply-adds a score is worth, for the cost of the tasks. */
-const SCORE_COST = 40;
+const SCORE_COST = 50;
 /** Doubles of a record. */
 const RECORD_SIZE = 2 * RECORD.size;
 
@@ -27,7 +27,7 @@ export function passOver(scores: Float64Array): Pass {
 }
 
 function placePass(scores: Float64Array): Pass {
-  const arena = sharedArena();
+  const arena = stagingArena();
   arena.reset();
   const whole = scores.length - (scores.length % STEP_SCORES);
   const blocks = Math.ceil(whole / BLOCK_SCORES);
