@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   suggest: [],
   version: [],
   wasm: [],
-  em: [],
+  em: ["tensor"],
   tensor: [],
   autograd: ["tensor"],
   nn: ["tensor"],
@@ -52,6 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Exceptions by path prefix. */
 const ALSO: readonly (readonly [prefix: string, folder: string])[] = [
   ["tensor/kernels/", "wasm"],
+  ["em/kernels/", "wasm"],
   ["quant/integer/", "wasm"],
   ["autograd/compile.ts", "wasm"],
   ["autograd/program.ts", "wasm"],

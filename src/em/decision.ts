@@ -1,4 +1,5 @@
-import { type Components, logOdds, sigmoid } from "./expectationMaximization.ts";
+import { logOdds, sigmoid } from "./expectationMaximization.ts";
+import type { Components } from "./statistics.ts";
 
 /** How the posterior of a fitted mixture becomes a decision, all in the units of the fit. */
 export interface Decision {

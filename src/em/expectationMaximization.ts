@@ -1,12 +1,7 @@
 import { ArgumentError } from "../errors.ts";
-import { addTo, BLOCK, populationVariance } from "./sum.ts";
-
-/** Weights, means and variances of two normal components, in no particular order. */
-export interface Components {
-  readonly weights: readonly [number, number];
-  readonly means: readonly [number, number];
-  readonly variances: readonly [number, number];
-}
+import { passOver } from "./kernels/index.ts";
+import { type Components, SLOT } from "./statistics.ts";
+import { populationVariance } from "./sum.ts";
 
 /** When `expectationMaximization` stops, and how its update departs from the textbook one. */
 export interface EmOptions {
@@ -37,9 +32,6 @@ export interface EmRun {
 /** The least number whose reciprocal is finite to full precision. */
 const LEAST_NORMAL = 2 ** -1022;
 
-/** Slots of the statistics array: the log-likelihood sum, then zeroth to second moments of both components. */
-const SLOT = { logLikelihood: 0, count: 1, first: 3, second: 5, size: 7 } as const;
-
 /**
  * Expectation maximisation of a 1-D mixture of two normals from given components, in the log domain.
  *
@@ -54,13 +46,14 @@ export function expectationMaximization(scores: Float64Array, start: Components,
   if (scores.length === 0) throw new ArgumentError("expectationMaximization", "scores must hold at least 1 score, got 0");
   requireComponents("expectationMaximization", "start", start);
   const varianceFloor = Math.max(options.varianceFloor ?? 0, leastVariance(scores));
+  const pass = passOver(scores);
   const stats = new Float64Array(SLOT.size);
   const logLikelihood: number[] = [];
   const steps: Components[] = [];
   let current = start;
   let previous = -Infinity;
   for (let t = 0; t < iterations; t++) {
-    accumulate(scores, current, stats);
+    pass(current, stats);
     const mean = stats[SLOT.logLikelihood] / scores.length;
     logLikelihood.push(mean);
     current = update(current, stats, scores.length, { varianceFloor, countEpsilon, regCovar });
@@ -69,7 +62,7 @@ export function expectationMaximization(scores: Float64Array, start: Components,
     if (moved < absoluteTolerance || (tolerance > 0 && moved <= tolerance * Math.abs(mean))) break;
     previous = mean;
   }
-  accumulate(scores, current, stats);
+  pass(current, stats);
   return { final: current, logLikelihood, finalLogLikelihood: stats[SLOT.logLikelihood] / scores.length, steps };
 }
 
@@ -93,62 +86,6 @@ export function requireComponents(where: string, name: string, at: Components): 
 function leastVariance(scores: Float64Array): number {
   const total = populationVariance(scores);
   return Math.max(Number.EPSILON * (total > 0 ? total : 1), LEAST_NORMAL);
-}
-
-/**
- * Responsibilities and moments of one pass, in the closed two-component form: with d the log-odds of component 1,
- * r1 = 1 / (1 + exp(-d)) and log-sum-exp = max(a0, a1) + log(1 + exp(-|d|)). Factors 1 + exp(-|d|) lie in (1, 2], so a
- * block of 128 of them is multiplied up and costs a single logarithm.
- *
- * Moments are taken about the current means, which keeps the variance free of cancellation.
- */
-function accumulate(scores: Float64Array, at: Components, stats: Float64Array): void {
-  const [mean0, mean1] = at.means;
-  const half0 = -0.5 / at.variances[0];
-  const half1 = -0.5 / at.variances[1];
-  const log0 = Math.log(at.weights[0]) - 0.5 * Math.log(2 * Math.PI * at.variances[0]);
-  const log1 = Math.log(at.weights[1]) - 0.5 * Math.log(2 * Math.PI * at.variances[1]);
-  const lost = new Float64Array(SLOT.size);
-  stats.fill(0);
-  for (let start = 0; start < scores.length; start += BLOCK) {
-    const end = Math.min(start + BLOCK, scores.length);
-    let best = 0;
-    let product = 1;
-    let n0 = 0;
-    let n1 = 0;
-    let f0 = 0;
-    let f1 = 0;
-    let s0 = 0;
-    let s1 = 0;
-    for (let i = start; i < end; i++) {
-      const d0 = scores[i] - mean0;
-      const d1 = scores[i] - mean1;
-      const a0 = log0 + half0 * d0 * d0;
-      const a1 = log1 + half1 * d1 * d1;
-      const first = a0 >= a1;
-      const small = Math.exp(first ? a1 - a0 : a0 - a1);
-      const total = 1 + small;
-      best += first ? a0 : a1;
-      product *= total;
-      const winner = 1 / total;
-      const r0 = first ? winner : small * winner;
-      const r1 = first ? small * winner : winner;
-      n0 += r0;
-      n1 += r1;
-      f0 += r0 * d0;
-      f1 += r1 * d1;
-      s0 += r0 * d0 * d0;
-      s1 += r1 * d1 * d1;
-    }
-    addTo(stats, lost, SLOT.logLikelihood, best + Math.log(product));
-    addTo(stats, lost, SLOT.count, n0);
-    addTo(stats, lost, SLOT.count + 1, n1);
-    addTo(stats, lost, SLOT.first, f0);
-    addTo(stats, lost, SLOT.first + 1, f1);
-    addTo(stats, lost, SLOT.second, s0);
-    addTo(stats, lost, SLOT.second + 1, s1);
-  }
-  for (let i = 0; i < SLOT.size; i++) stats[i] += lost[i];
 }
 
 type Regularisation = Required<Pick<EmOptions, "varianceFloor" | "countEpsilon" | "regCovar">>;

@@ -1,9 +1,10 @@
 import { ArgumentError } from "../errors.ts";
 import { type Decision, literalDecision, monotoneDecision } from "./decision.ts";
-import { type Components, type EmRun, expectationMaximization, requireComponents } from "./expectationMaximization.ts";
+import { type EmRun, expectationMaximization, requireComponents } from "./expectationMaximization.ts";
 import { twoMeans } from "./kmeans.ts";
 import { everyFitted, everyScore, type Prepared, prepareScores, quantile, shareAtLeast } from "./scores.ts";
 import type { Mixture, Separation, SeparationFlag, Separator } from "./separator.ts";
+import type { Components } from "./statistics.ts";
 import { populationVariance } from "./sum.ts";
 
 /** What is fitted: the score over the mean score, its square root, or its logarithm (positive scores only). */

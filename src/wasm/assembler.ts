@@ -1,4 +1,4 @@
-import { float32, int32, section, signed, text, unsigned, VALUE_TYPE_CODES, type ValueType, vector } from "./encode.ts";
+import { float32, float64, int32, section, signed, text, unsigned, VALUE_TYPE_CODES, type ValueType, vector } from "./encode.ts";
 import { CONSTANTS, EXTRACT_F32, LOADS, OPERATORS, opcode, SHUFFLE, STORES } from "./opcodes.ts";
 
 /** Code that leaves one value of type T on the stack. */
@@ -35,6 +35,9 @@ export const f32 = (value: number): Expr<"f32"> => ({ type: "f32", bytes: [CONST
 
 /** A constant vector with one f32 value in every lane. */
 export const f32x4 = (value: number): Expr<"v128"> => vectorOf([0, 1, 2, 3].flatMap(() => float32(value)));
+
+/** A constant vector with one f64 value in both lanes. */
+export const f64x2 = (value: number): Expr<"v128"> => vectorOf([0, 1].flatMap(() => float64(value)));
 
 /** A constant vector with one i32 value in every lane. */
 export const i32x4 = (value: number): Expr<"v128"> => vectorOf([0, 1, 2, 3].flatMap(() => int32(value)));

@@ -35,6 +35,13 @@ export function float32(value: number): number[] {
   return [0, 1, 2, 3].map((i) => view.getUint8(i));
 }
 
+/** The eight little-endian bytes of a float. */
+export function float64(value: number): number[] {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value, true);
+  return [0, 1, 2, 3, 4, 5, 6, 7].map((i) => view.getUint8(i));
+}
+
 /** The four little-endian bytes of a 32-bit integer. */
 export function int32(value: number): number[] {
   return [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
