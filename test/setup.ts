@@ -3,7 +3,8 @@ import { startThreads } from "../src/node/index.ts";
 import { type KernelPolicy, setKernelPolicy } from "../src/tensor/index.ts";
 
 setKernelPolicy((process.env.INLIERQ_KERNELS ?? "auto") as KernelPolicy);
-startThreads(Number(process.env.INLIERQ_THREADS ?? 1));
+// However small the work: the tests' tensors are.
+startThreads(Number(process.env.INLIERQ_THREADS ?? 1), { least: 0 });
 
 /**
  * `npm test` draws the same 25 calls a property every time; `npm run test:deep` draws 1000 fresh ones.

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { type SpawnWorker, setThreads, ThreadPool } from "../wasm/index.ts";
+import { type SpawnWorker, setThreads, ThreadPool, type ThreadPoolOptions } from "../wasm/index.ts";
 
 /** A worker of node:worker_threads that does not keep the process alive. */
 export const spawnThread: SpawnWorker = (source, onFailure) => {
@@ -18,12 +18,12 @@ export const spawnThread: SpawnWorker = (source, onFailure) => {
  *
  * Errors: ArgumentError for a count that is not whole or not in [1, 256].
  */
-export function startThreads(threads = availableParallelism()): ThreadPool | undefined {
+export function startThreads(threads = availableParallelism(), options: ThreadPoolOptions = {}): ThreadPool | undefined {
   if (threads === 1 || typeof SharedArrayBuffer === "undefined") {
     setThreads(undefined);
     return undefined;
   }
-  const pool = new ThreadPool(threads, spawnThread);
+  const pool = new ThreadPool(threads, spawnThread, options);
   setThreads(pool);
   return pool;
 }

@@ -16,9 +16,6 @@ export interface Step {
  */
 export type Task = readonly Step[];
 
-/** Multiply-adds below which other threads are not worth waking. */
-const WORTH_SHARING = 2 ** 18;
-
 /** A run of all tasks. `cost` is their work together in multiply-adds, to tell whether other threads are worth waking. */
 export function placeTasks(arena: Arena, tasks: readonly Task[], cost: number): () => void {
   const steps = tasks.flat();
@@ -26,7 +23,7 @@ export function placeTasks(arena: Arena, tasks: readonly Task[], cost: number): 
     for (let i = 0; i < steps.length; i++) steps[i].entry(...steps[i].args);
   };
   const { pool } = arena;
-  if (!pool || pool.closed || tasks.length < 2 || cost < WORTH_SHARING) return alone;
+  if (!pool || pool.closed || tasks.length < 2 || cost < pool.least) return alone;
   const list = { ...writeTasks(arena, sharingOf(arena, pool), tasks), run: (i: number) => runTask(tasks[i]) };
   return () => (pool.closed ? alone() : pool.run(list));
 }

@@ -27,6 +27,8 @@ export interface TaskList {
 export interface ThreadPoolOptions {
   /** Milliseconds without an answer after which a worker counts as lost. Default 10 000. */
   readonly patience?: number;
+  /** Multiply-adds below which other threads are not worth waking. Default 2^18. */
+  readonly least?: number;
 }
 
 /** Waiting for others: first awake, then asleep in naps. */
@@ -41,6 +43,8 @@ const MOST_THREADS = 256;
  */
 export class ThreadPool {
   readonly threads: number;
+  /** Multiply-adds below which work is not shared. */
+  readonly least: number;
   readonly #control = new Int32Array(new SharedArrayBuffer(4 * (SLOT.text + TEXT_UNITS)));
   readonly #workers: WorkerHandle[] = [];
   readonly #patience: number;
@@ -49,11 +53,12 @@ export class ThreadPool {
   #closed = false;
 
   /** Errors: ArgumentError for a count that is not whole or not in [1, 256]. */
-  constructor(threads: number, spawn: SpawnWorker, { patience = 10_000 }: ThreadPoolOptions = {}) {
+  constructor(threads: number, spawn: SpawnWorker, { patience = 10_000, least = 2 ** 18 }: ThreadPoolOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
       throw new ArgumentError("threads", `the count must be a whole number in [1, ${MOST_THREADS}], got ${threads}`);
     }
     this.threads = threads;
+    this.least = least;
     this.#patience = patience;
     for (let thread = 1; thread < threads; thread++) {
       const worker = spawn(WORKER_SOURCE, (error) => this.#lost(thread, error));

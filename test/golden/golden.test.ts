@@ -52,4 +52,7 @@ test.for(Object.entries(UNCLAIMED))("golden family %s", async ([family, unclaime
   const failures = report.outcomes.filter((o) => o.verdict === "failed");
   expect(failures, formatReport(report)).toEqual([]);
   expect(opsWith(report, "unclaimed")).toEqual(unclaimed);
+  const replayed = report.outcomes.filter((o) => o.replayed).length;
+  if (family === "ops" && process.env.INLIERQ_COMPILED === "1") expect(replayed).toBeGreaterThan(0.8 * report.outcomes.length);
+  else if (process.env.INLIERQ_COMPILED !== "1") expect(replayed).toBe(0);
 });

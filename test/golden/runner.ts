@@ -1,4 +1,5 @@
-import { record } from "../../src/autograd/index.ts";
+import { compile, record } from "../../src/autograd/index.ts";
+import { StateError } from "../../src/errors.ts";
 import { add, mul, ones, sameShape, sum, type Tensor, zeros } from "../../src/tensor/index.ts";
 import { type Family, type LoadedCase, loadCase, type Precision, type RawCase, readFamily, type Tolerance, valuesOf } from "./case.ts";
 
@@ -10,6 +11,8 @@ export interface ClaimResult {
   readonly grads?: Readonly<Record<string, Tensor | undefined>>;
   /** Expected values of outputs the manifest keeps outside `outputs`, compared with the case's tolerance. */
   readonly expected?: Readonly<Record<string, readonly number[]>>;
+  /** Whether a compiled function computed it. */
+  readonly replayed?: boolean;
 }
 
 /**
@@ -26,22 +29,47 @@ export type Forward = (
   c: LoadedCase,
 ) => Tensor | Record<string, Tensor>;
 
-/** A claim with gradients: runs `f` on a tape and pulls the case's upstream back to every input with expected gradients. */
+/** What a case asks of a function: its outputs, and the gradients of the inputs it has any of. */
+interface Answer {
+  readonly outputs: Record<string, Tensor>;
+  readonly grads: Record<string, Tensor>;
+}
+
+/** Runs `f` on a tape and pulls the case's upstream back to every input with expected gradients. */
+function answer(f: Forward, c: LoadedCase, inputs: LoadedCase["inputs"]): Answer {
+  const { value, tape } = record(() => {
+    const y = f(inputs, c.attrs, c);
+    const outputs = "data" in y ? { y: y as Tensor } : (y as Record<string, Tensor>);
+    return { outputs, root: weighted(outputs, c.upstream) };
+  });
+  const seen = new Set(tape.entries.flatMap((e) => e.inputs));
+  const names = Object.keys(c.raw.grads ?? {}).filter((k) => seen.has(inputs[k]));
+  const found = tape.vjp(
+    value.root,
+    names.map((k) => inputs[k]),
+  );
+  return { outputs: value.outputs, grads: Object.fromEntries(names.flatMap((k, i) => (found[i] ? [[k, found[i]]] : []))) };
+}
+
+/** The same, recorded and replayed; undefined for a function that looks at values. */
+function replayedAnswer(f: Forward, c: LoadedCase): Answer | undefined {
+  const names = Object.keys(c.inputs);
+  const replay = compile((...xs) => ({ ...answer(f, c, Object.fromEntries(names.map((name, i) => [name, xs[i]]))) }));
+  try {
+    return replay(...Object.values(c.inputs));
+  } catch (error) {
+    if (error instanceof StateError && error.op === "compile") return undefined;
+    throw error;
+  }
+}
+
+/** A claim with gradients. With INLIERQ_COMPILED=1 it is answered by a replay wherever the function can be recorded. */
 export function differentiable(f: Forward): Claim {
   return (c) => {
-    const { value, tape } = record(() => {
-      const y = f(c.inputs, c.attrs, c);
-      const outputs = "data" in y ? { y: y as Tensor } : (y as Record<string, Tensor>);
-      return { outputs, root: weighted(outputs, c.upstream) };
-    });
-    const seen = new Set(tape.entries.flatMap((e) => e.inputs));
-    const names = Object.keys(c.raw.grads ?? {});
-    const wrt = names.filter((k) => seen.has(c.inputs[k]));
-    const found = tape.vjp(
-      value.root,
-      wrt.map((k) => c.inputs[k]),
-    );
-    return { outputs: value.outputs, grads: Object.fromEntries(names.map((k) => [k, found[wrt.indexOf(k)]])) };
+    const replayed = process.env.INLIERQ_COMPILED === "1" ? replayedAnswer(f, c) : undefined;
+    const { outputs, grads } = replayed ?? answer(f, c, c.inputs);
+    const wanted = Object.keys(c.raw.grads ?? {}).map((name) => [name, grads[name]]);
+    return { outputs, grads: Object.fromEntries(wanted), replayed: replayed !== undefined };
   };
 }
 
@@ -59,6 +87,8 @@ export interface CaseOutcome {
   readonly op: string;
   readonly verdict: "passed" | "failed" | "unclaimed";
   readonly detail: string;
+  /** Whether compiled functions computed it. */
+  readonly replayed: boolean;
 }
 
 export interface FamilyReport {
@@ -126,13 +156,15 @@ function compare(family: Family, raw: RawCase, result: ClaimResult, dtype: Preci
 
 /** Runs one case in f64 and, unless tagged f64-only, in f32. */
 async function runCase(family: Family, raw: RawCase, claim: Claim | undefined): Promise<CaseOutcome> {
-  const outcome = (verdict: CaseOutcome["verdict"], detail = "") => ({ name: raw.name, op: raw.op, verdict, detail });
+  let replayed = false;
+  const outcome = (verdict: CaseOutcome["verdict"], detail = "") => ({ name: raw.name, op: raw.op, verdict, detail, replayed });
   if (!claim) return outcome("unclaimed");
   const precisions: readonly Precision[] = raw.tags?.includes("f64-only") ? ["f64"] : ["f64", "f32"];
   for (const dtype of precisions) {
     try {
       const result = await claim(loadCase(family, raw, dtype));
       if (result === "unclaimed") return outcome("unclaimed");
+      replayed = result.replayed === true;
       const gap = compare(family, raw, result, dtype);
       if (gap) return outcome("failed", `${dtype}: ${gap}`);
     } catch (error) {
