@@ -1,6 +1,7 @@
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
+import { type Filtering, isRolling, placeFiltering } from "./depthwiseConv.ts";
 import { isWhole, multiply, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
@@ -104,6 +105,15 @@ function dense(call: Placement, g: Geometry): Run {
 
 function depthwise(call: Placement, g: Geometry): Run {
   const [x, weight, bias] = call.inputs;
+  const filtering: Filtering = {
+    ...{ kernel: g.kernel, stride: g.stride, mirrored: false, upwards: false },
+    ...{ size: [g.height, g.width], out: g.out, before: [g.padding[0], g.padding[2]] },
+    ...{ batch: g.batch, channels: g.inChannels, multiplier: g.outChannels / g.inChannels },
+  };
+  if (isRolling(filtering, g.dilation)) {
+    const start = bias ? bias.address : zeroStart(call, g.outChannels);
+    return placeFiltering(call, filtering, { input: x.address, weights: weight.address, start, output: call.outputs[0].address });
+  }
   const layout = layoutOf(g.height, g.width, g.padding, g.stride[1]);
   const images = stageImages(call, x, g.inChannels, g.height, g.width, layout);
   const weights = weight.address;
