@@ -7,114 +7,147 @@ export interface FilterCode {
   readonly stride: readonly [number, number];
   /** Whether tap kx reads column x - kx in place of x + kx. */
   readonly mirrored: boolean;
+  /** Vectors of neighbouring columns that are filtered together. */
+  readonly strips: number;
 }
+
+/** Strips of a group that are masked where they reach outside the input. */
+export type Masked = "none" | "first" | "last" | "all";
 
 /** Vector registers at hand; older compilers load all of a basic block at its top, so blocks are kept within them. */
 const REGISTERS = 15;
+/** Largest kernel whose weights are all held in registers (or on the stack) rather than read for every row. */
+const HELD = 9;
 
-/** Whether tap rows reach an output together, seen from the row it is finished with: the sum each tap row adds to. */
+/** A row of taps and the output it adds to, counted from the one that is finished next. */
 interface TapRow {
   readonly ky: number;
-  /** Outputs between the one that is finished next and the one this tap row adds to. */
   readonly age: number;
 }
 
-/** Tap rows that read input row `i` of the `stride` rows of one step, oldest output first. */
+/** The tap rows that read row `i` of the `stride` input rows of a step. */
 function tapRows({ kernel: [kh], stride: [sy] }: FilterCode, i: number): TapRow[] {
   const rows = Array.from({ length: kh }, (_, ky) => ({ ky, age: (kh + i - sy - ky) / sy }));
-  return rows.filter(({ age }) => Number.isInteger(age)).reverse();
+  return rows.filter(({ age }) => Number.isInteger(age));
 }
 
-/** Input columns under the taps kx and, where two steps share loads, kx + 1: one vector per strip each. */
-function tapColumns(f: FunctionBuilder, c: FilterCode, kx: number, strips: number, at: Expr<"i32">): Local<"v128">[][] {
-  const [step, kw] = [c.stride[1], c.kernel[1]];
-  const column = c.mirrored ? kw - 1 - kx : kx;
-  if (step === 1) return [Array.from({ length: strips }, (_, s) => f.let(load("v128.load", at, 16 * s + 4 * column)))];
-  const halves = Array.from({ length: strips }, (_, s) =>
-    [0, 16].map((half) => f.let(load("v128.load", at, 32 * s + half + 4 * column))),
-  ) as [Local<"v128">, Local<"v128">][];
-  const dealt = (
-    [
-      [0, 2, 4, 6],
-      [1, 3, 5, 7],
-    ] as const
-  ).slice(0, Math.min(2, kw - kx));
-  return dealt.map((lanes) => halves.map(([a, b]) => f.let(shuffle(a, b, lanes))));
+/** What the taps kx (and kx + 1, where columns are dealt in twos) read: a vector per strip each. */
+function readColumns(f: FunctionBuilder, c: FilterCode, kx: number, at: Expr<"i32">): Local<"v128">[][] {
+  const [kw, step] = [c.kernel[1], c.stride[1]];
+  const from = 4 * (c.mirrored ? kw - 1 - kx : kx);
+  const strips = Array.from({ length: c.strips }, (_, s) => from + 16 * step * s);
+  if (step === 1) return [strips.map((offset) => f.let(load("v128.load", at, offset)))];
+  const pairs = strips.map((offset) => [f.let(load("v128.load", at, offset)), f.let(load("v128.load", at, offset + 16))] as const);
+  const even = pairs.map(([a, b]) => f.let(shuffle(a, b, [0, 2, 4, 6])));
+  return kx + 1 === kw ? [even] : [even, pairs.map(([a, b]) => f.let(shuffle(a, b, [1, 3, 5, 7])))];
 }
 
-/** Starts a new basic block: a branch that is never taken, different each time so that none is dropped. */
-export function newBlock(f: FunctionBuilder, exit: Label, address: Expr<"i32">, serial: number): void {
-  f.breakIf(exit, op("i32.eq", address, i32(serial)));
+const isMasked = (masked: Masked, strip: number, strips: number): boolean =>
+  masked === "all" || (masked === "first" && strip === 0) || (masked === "last" && strip === strips - 1);
+
+/** Outputs that wait for further rows, the one finished next included. */
+export const waitingOf = ({ kernel, stride }: Pick<FilterCode, "kernel" | "stride">): number => Math.floor((kernel[0] - 1) / stride[0]) + 1;
+
+/** What the rows of a filter share while it is emitted. */
+interface RowCode {
+  readonly code: FilterCode;
+  readonly masked: Masked;
+  readonly at: Local<"i32">;
+  readonly masks: Expr<"i32">;
+  /** By age, then strip. */
+  readonly sums: readonly (readonly Local<"v128">[])[];
+  weight(tap: number): Local<"v128">;
+}
+
+/** Adds the products of one input row to all sums it reaches, taps of a row from left to right. */
+function addRow(f: FunctionBuilder, r: RowCode, taps: readonly TapRow[]): void {
+  const [, kw] = r.code.kernel;
+  const spare = REGISTERS - 2 - r.code.strips * (r.sums.length + 1);
+  const held = r.code.kernel[0] * kw <= HELD;
+  let blocks = 0;
+  f.block((done) => {
+    for (let first = 0; first < kw; ) {
+      newBlock(f, done, r.at, ++blocks);
+      const columns = readColumns(f, r.code, first, r.at);
+      let loads = r.code.stride[1] * r.code.strips;
+      columns.forEach((xs, i) => {
+        const kx = first + i;
+        xs.forEach((x, s) => {
+          if (isMasked(r.masked, s, xs.length)) f.set(x, op("v128.and", x, load("v128.load", r.masks, 16 * (kx * xs.length + s))));
+        });
+        for (const { ky, age } of taps) {
+          if (!held && ++loads > spare) newBlock(f, done, r.at, ++blocks);
+          if (loads > spare) loads = 1;
+          const w = r.weight(ky * kw + kx);
+          xs.forEach((x, s) => {
+            const product = op("f32x4.mul", w, x);
+            f.set(r.sums[age][s], ky === 0 && kx === 0 ? product : op("f32x4.add", product, r.sums[age][s]));
+          });
+        }
+      });
+      first += columns.length;
+    }
+  });
 }
 
 /**
- * name(input, rowStep, rows, top, weights, start, output, outputStep, count, masks): filters `strips` neighbouring columns of
- * vectors from the first row to the last. A row of the input is read once: it goes into the sums of all outputs it reaches.
- * Each sum takes its taps in row-major order, then the start. `input` is the address of row 0 under the tap of column 0;
- * row y of the output begins `top` rows above row y * stride; rows outside are left out. With `masked`, `masks` holds a
- * vector per tap column that is ANDed with what is read.
+ * Starts a new basic block with a branch that is never taken: no address is as low. It leads to where the sums are used, so
+ * that what was added so far is computed before it.
  */
-export function emitStrips(name: string, c: FilterCode, strips: number, masked: boolean): FunctionBuilder {
-  const f = new FunctionBuilder(
-    name,
-    Array.from({ length: 10 }, () => "i32" as const),
-  );
-  const [input, rowStep, rows, top, weights, start, output, outputStep, count, masks] = f.pointers;
-  const { kernel, stride } = c;
-  const [kh, kw] = kernel;
-  const [sy, sx] = stride;
-  const ages = Math.floor((kh - 1) / sy) + 1;
+function newBlock(f: FunctionBuilder, end: Label, address: Expr<"i32">, serial: number): void {
+  f.breakIf(end, op("i32.eq", address, i32(serial)));
+}
+
+/** A function that gives the weights of taps: all held, or each read where it is used. */
+function weightReader(f: FunctionBuilder, { kernel: [kh, kw] }: FilterCode, weights: Expr<"i32">): (tap: number) => Local<"v128"> {
+  const read = (tap: number) => load("v128.load32_splat", weights, 4 * tap);
+  if (kh * kw > HELD) {
+    const w = f.local("v128");
+    return (tap) => {
+      f.set(w, read(tap));
+      return w;
+    };
+  }
+  const held = Array.from({ length: kh * kw }, (_, tap) => f.let(read(tap)));
+  return (tap) => held[tap];
+}
+
+/**
+ * name(input, rowStep, rows, top, weights, start, output, outputStep, count, masks): filters neighbouring strips, four columns
+ * each, from the first row to the last. A row of the input is read once: it goes into the sums of all outputs it reaches.
+ * Each sum takes its taps in row-major order, then the start. `input` is the address of row 0 under the leftmost tap of
+ * column 0; the window of output row 0 begins `top` rows above it; rows outside are left out. `masks` holds a vector per tap
+ * column and strip, that is ANDed with what a masked strip reads.
+ */
+export function emitStrips(name: string, code: FilterCode, masked: Masked): FunctionBuilder {
+  const types = Array.from({ length: 10 }, (_, i) => (i === 5 ? ("f32" as const) : ("i32" as const)));
+  const f = new FunctionBuilder(name, types);
+  const [input, rowStep, rows, top, weights, , output, outputStep, count, masks] = f.pointers;
+  const [kh, sy] = [code.kernel[0], code.stride[0]];
+  const start = f.let(op("f32x4.splat", f.params[5] as Local<"f32">));
+  const sums = Array.from({ length: waitingOf(code) }, () => f.locals("v128", code.strips));
+  const weight = weightReader(f, code, weights);
   const before = Math.max(0, Math.ceil((kh - sy) / sy));
-  const sums = Array.from({ length: ages }, () => f.locals("v128", strips));
-  // Adding 0 turns a start of -0 into 0, which a sum that began with 0 would give.
-  const added = f.let(op("f32x4.add", load("v128.load32_splat", start!), f32x4(0)));
-  const w = f.local("v128");
-  const row = f.let(op("i32.sub", i32(kh - sy - before * sy), top!));
-  const at = f.let(op("i32.add", input!, op("i32.mul", row, rowStep!)));
+  const row = f.let(op("i32.sub", i32(kh - sy - before * sy), top));
+  const at = f.let(op("i32.add", input, op("i32.mul", row, rowStep)));
   const y = f.let(i32(-before));
-  let serial = 0;
-  const addRow = (taps: readonly TapRow[], exit: Label): void => {
-    const spare = REGISTERS - 2 - strips * (ages + 1);
-    for (let kx = 0; kx < kw; ) {
-      newBlock(f, exit, at, ++serial);
-      const columns = tapColumns(f, c, kx, strips, at);
-      let loaded = sx * strips;
-      for (const xs of columns) {
-        if (masked) for (const x of xs) f.set(x, op("v128.and", x, load("v128.load", masks!, 16 * kx)));
-        for (const { ky, age } of taps) {
-          if (++loaded > spare) {
-            newBlock(f, exit, at, ++serial);
-            loaded = 1;
-          }
-          f.set(w, load("v128.load32_splat", weights!, 4 * (ky * kw + kx)));
-          xs.forEach((x, s) => {
-            const product = op("f32x4.mul", w, x);
-            f.set(sums[age]![s]!, ky === 0 && kx === 0 ? product : op("f32x4.add", product, sums[age]![s]!));
-          });
-        }
-        kx++;
+  f.while(op("i32.lt_s", y, count), () => {
+    for (let i = 0; i < sy; i++) {
+      const taps = tapRows(code, i);
+      const fresh = taps.find(({ ky }) => ky === 0);
+      const clear = () => sums[fresh!.age].forEach((s) => f.set(s, f32x4(0)));
+      if (taps.length > 0) {
+        f.if(op("i32.lt_u", row, rows), () => addRow(f, { code, masked, at, masks, sums, weight }, taps), fresh && clear);
       }
+      f.bump(row, 1);
+      f.bump(at, rowStep);
     }
-  };
-  f.block((exit) => {
-    f.while(op("i32.lt_s", y, count!), () => {
-      for (let i = 0; i < sy; i++) {
-        const taps = tapRows(c, i);
-        const fresh = taps.find(({ ky }) => ky === 0);
-        const clear = () => {
-          for (const s of sums[fresh!.age]!) f.set(s, f32x4(0));
-        };
-        if (taps.length > 0) f.if(op("i32.lt_u", row, rows!), () => addRow(taps, exit), fresh && clear);
-        f.bump(row, 1);
-        f.bump(at, rowStep!);
-      }
-      f.if(op("i32.ge_s", y, i32(0)), () => {
-        sums[0]!.forEach((s, i) => f.store("v128.store", output!, op("f32x4.add", s, added), 16 * i));
-        f.bump(output!, outputStep!);
-      });
-      sums.slice(1).forEach((older, age) => older.forEach((s, i) => f.set(sums[age]![i]!, s)));
-      f.bump(y, 1);
+    f.if(op("i32.ge_s", y, i32(0)), () => {
+      sums[0].forEach((s, i) => f.store("v128.store", output, op("f32x4.add", s, start), 16 * i));
+      f.bump(output, outputStep);
     });
+    sums.slice(1).forEach((older, age) => older.forEach((s, i) => f.set(sums[age][i], s)));
+    f.bump(y, 1);
   });
   return f;
 }
