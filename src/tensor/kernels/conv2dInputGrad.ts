@@ -3,6 +3,7 @@ import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { type Geometry, stageImages } from "./conv2d.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
+import { type Filtering, isRolling, placeFiltering } from "./depthwiseConv.ts";
 import { isWhole, multiply, type Packs, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { Bound, FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
@@ -151,8 +152,23 @@ function pickWeights(room: Room, g: Geometry, { taps }: Phase, weight: Block): {
   return { weights, pick };
 }
 
+/**
+ * The input gradient of a depthwise convolution as a filtering of the output's gradient: input (y, x) hears tap (ky, kx) from
+ * output (y + top - ky, x + left - kx). Rows are counted from the bottom, so that taps are summed in their own order.
+ */
+const mirroredFiltering = ({ kernel: [kh, kw], stride, padding: [top, , left], ...g }: Geometry): Filtering => ({
+  ...{ kernel: [kh, kw], stride, mirrored: true, upwards: true },
+  ...{ size: g.out, out: [g.height, g.width], before: [g.height + top - g.out[0], kw - 1 - left] },
+  ...{ batch: g.batch, channels: g.inChannels, multiplier: 1 },
+});
+
 function depthwise(call: Placement, g: Geometry): Run {
   const [gradient, weight, bias] = call.inputs;
+  const filtering = mirroredFiltering(g);
+  if (g.stride[0] === 1 && g.stride[1] === 1 && isRolling(filtering, g.dilation)) {
+    const start = bias ? bias.address : zeroStart(call, g.inChannels);
+    return placeFiltering(call, filtering, { input: gradient.address, weights: weight.address, start, output: call.outputs[0].address });
+  }
   const { phases, layout } = phasesOf(g);
   const images = stageImages(call, gradient, g.outChannels, g.out[0], g.out[1], layout);
   const size = g.height * g.width;
