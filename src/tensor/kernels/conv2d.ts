@@ -103,13 +103,16 @@ function dense(call: Placement, g: Geometry): Run {
   };
 }
 
+/** A depthwise convolution as the filtering of planes. */
+export const filteringOf = (g: Geometry): Filtering => ({
+  ...{ kernel: g.kernel, stride: g.stride, mirrored: false, upwards: false },
+  ...{ size: [g.height, g.width], out: g.out, before: [g.padding[0], g.padding[2]] },
+  ...{ batch: g.batch, channels: g.inChannels, multiplier: g.outChannels / g.inChannels },
+});
+
 function depthwise(call: Placement, g: Geometry): Run {
   const [x, weight, bias] = call.inputs;
-  const filtering: Filtering = {
-    ...{ kernel: g.kernel, stride: g.stride, mirrored: false, upwards: false },
-    ...{ size: [g.height, g.width], out: g.out, before: [g.padding[0], g.padding[2]] },
-    ...{ batch: g.batch, channels: g.inChannels, multiplier: g.outChannels / g.inChannels },
-  };
+  const filtering = filteringOf(g);
   if (isRolling(filtering, g.dilation)) {
     const start = bias ? bias.address : zeroStart(call, g.outChannels);
     return placeFiltering(call, filtering, { input: x.address, weights: weight.address, start, output: call.outputs[0].address });

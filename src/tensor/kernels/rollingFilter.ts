@@ -15,7 +15,7 @@ export interface FilterCode {
 export type Masked = "none" | "first" | "last" | "all";
 
 /** Vector registers at hand; older compilers load all of a basic block at its top, so blocks are kept within them. */
-const REGISTERS = 15;
+export const REGISTERS = 15;
 /** Largest kernel whose weights are all held in registers (or on the stack) rather than read for every row. */
 const HELD = 9;
 
@@ -32,7 +32,7 @@ function tapRows({ kernel: [kh], stride: [sy] }: FilterCode, i: number): TapRow[
 }
 
 /** What the taps kx (and kx + 1, where columns are dealt in twos) read: a vector per strip each. */
-function readColumns(f: FunctionBuilder, c: FilterCode, kx: number, at: Expr<"i32">): Local<"v128">[][] {
+export function readColumns(f: FunctionBuilder, c: FilterCode, kx: number, at: Expr<"i32">): Local<"v128">[][] {
   const [kw, step] = [c.kernel[1], c.stride[1]];
   const from = 4 * (c.mirrored ? kw - 1 - kx : kx);
   const strips = Array.from({ length: c.strips }, (_, s) => from + 16 * step * s);
@@ -94,7 +94,7 @@ function addRow(f: FunctionBuilder, r: RowCode, taps: readonly TapRow[]): void {
  * Starts a new basic block with a branch that is never taken: no address is as low. It leads to where the sums are used, so
  * that what was added so far is computed before it.
  */
-function newBlock(f: FunctionBuilder, end: Label, address: Expr<"i32">, serial: number): void {
+export function newBlock(f: FunctionBuilder, end: Label, address: Expr<"i32">, serial: number): void {
   f.breakIf(end, op("i32.eq", address, i32(serial)));
 }
 
