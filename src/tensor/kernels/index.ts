@@ -1,4 +1,5 @@
 import type { Meta } from "../tensor.ts";
+import { avgPool2d, avgPool2dInputGrad } from "./avgPool2d.ts";
 import { binaryKernels } from "./binary.ts";
 import { conv2d } from "./conv2d.ts";
 import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
@@ -58,5 +59,7 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   convTranspose2d,
   maxPool2d,
   maxPool2dIndices,
+  avgPool2d,
+  avgPool2dInputGrad,
   scatterAdd,
 };
