@@ -8,10 +8,11 @@ import { fakeQuant } from "./fakeQuant.ts";
 import { maskKernels } from "./mask.ts";
 import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
+import { maxPool2dIndices } from "./maxPoolIndices.ts";
 import { moveKernels } from "./move.ts";
 import type { Block, Placement } from "./placement.ts";
 import { reduceKernels } from "./reduce.ts";
-import { maxPool2dIndices, scatterAdd } from "./scatter.ts";
+import { scatterAdd } from "./scatter.ts";
 import { unaryKernels } from "./unary.ts";
 
 /**

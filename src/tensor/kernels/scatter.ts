@@ -1,8 +1,7 @@
 import type { IndexAttrs } from "../ops/gather.ts";
-import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
 import { splitAt } from "../shape.ts";
 import type { FastKernel } from "./index.ts";
-import { allFloat, countOf, floatsOf } from "./placement.ts";
+import { allFloat, countOf } from "./placement.ts";
 
 /** Adds in double and in the order of the reference. */
 export const scatterAdd: FastKernel = {
@@ -29,56 +28,6 @@ export const scatterAdd: FastKernel = {
   accepts([x, index], attrs) {
     const length = x.shape[(attrs as IndexAttrs).dim];
     return Array.prototype.every.call(index.data, (k: number) => k >= 0 && k < length);
-  },
-  bound: () => "exact",
-};
-
-/** First maxima of one plane, windows clipped to it; the last NaN of a window counts as its maximum. */
-function firstMaxima(
-  x: Float32Array,
-  plane: number,
-  [h, w]: readonly [number, number],
-  attrs: MaxPool2dAttrs,
-  found: Int32Array,
-  at: number,
-  [oh, ow]: readonly [number, number],
-): void {
-  const { kernel, stride, padding, dilation } = attrs;
-  for (let i = 0; i < oh; i++) {
-    const top = i * stride[0] - padding[0];
-    for (let j = 0; j < ow; j++) {
-      const left = j * stride[1] - padding[2];
-      let best = -1;
-      let value = 0;
-      for (let r = 0, y = top; r < kernel[0]; r++, y += dilation[0]) {
-        if (y < 0 || y >= h) continue;
-        for (let s = 0, column = left; s < kernel[1]; s++, column += dilation[1]) {
-          if (column < 0 || column >= w) continue;
-          const v = x[plane + y * w + column]!;
-          // Nothing is greater than a NaN, so only another NaN replaces it.
-          if (best >= 0 && !(v > value) && !Number.isNaN(v)) continue;
-          best = y * w + column;
-          value = v;
-        }
-      }
-      found[at + i * ow + j] = best;
-    }
-  }
-}
-
-/** The loops of the reference over one plane at a time. */
-export const maxPool2dIndices: FastKernel = {
-  place({ inputs, outputs: [y], attrs }) {
-    if (!allFloat(inputs)) return undefined;
-    const [x] = inputs;
-    const [batch, channels, h, w] = x.shape;
-    const [oh, ow] = y.shape.slice(2);
-    const [from, found] = [floatsOf(x), y.data as Int32Array];
-    return () => {
-      for (let p = 0; p < batch * channels; p++) {
-        firstMaxima(from, p * h * w, [h, w], attrs as MaxPool2dAttrs, found, p * oh * ow, [oh, ow]);
-      }
-    };
   },
   bound: () => "exact",
 };
