@@ -3,7 +3,7 @@ import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { type Geometry, stageImages } from "./conv2d.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
-import { type Filtering, isRolling, placeFiltering } from "./depthwiseConv.ts";
+import { type Filtering, isPhased, isRolling, placeFiltering, placeSpreading, type Spreading } from "./depthwiseConv.ts";
 import { isWhole, multiply, type Packs, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { Bound, FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
@@ -162,13 +162,22 @@ const mirroredFiltering = ({ kernel: [kh, kw], stride, padding: [top, , left], .
   ...{ batch: g.batch, channels: g.inChannels, multiplier: 1 },
 });
 
-function depthwise(call: Placement, g: Geometry): Run {
+/** A depthwise convolution of stride 1 or 2 without tables; undefined where it needs them. */
+function placeDirect(call: Placement, g: Geometry): Run | undefined {
   const [gradient, weight, bias] = call.inputs;
   const filtering = mirroredFiltering(g);
-  if (g.stride[0] === 1 && g.stride[1] === 1 && isRolling(filtering, g.dilation)) {
-    const start = bias ? bias.address : zeroStart(call, g.inChannels);
-    return placeFiltering(call, filtering, { input: gradient.address, weights: weight.address, start, output: call.outputs[0].address });
-  }
+  const spreading: Spreading = { ...filtering, upwards: false, before: [g.padding[0], g.padding[2]] };
+  const single = g.stride[0] === 1 && g.stride[1] === 1;
+  if (single ? !isRolling(filtering, g.dilation) : !isPhased(spreading, g.dilation)) return undefined;
+  const start = bias ? bias.address : zeroStart(call, g.inChannels);
+  const blocks = { input: gradient.address, weights: weight.address, start, output: call.outputs[0].address };
+  return single ? placeFiltering(call, filtering, blocks) : placeSpreading(call, spreading, blocks);
+}
+
+function depthwise(call: Placement, g: Geometry): Run {
+  const [gradient, weight, bias] = call.inputs;
+  const direct = placeDirect(call, g);
+  if (direct) return direct;
   const { phases, layout } = phasesOf(g);
   const images = stageImages(call, gradient, g.outChannels, g.out[0], g.out[1], layout);
   const size = g.height * g.width;

@@ -42,7 +42,8 @@ export function readColumns(f: FunctionBuilder, c: FilterCode, kx: number, at: E
   return kx + 1 === kw ? [even] : [even, pairs.map(([a, b]) => f.let(shuffle(a, b, [1, 3, 5, 7])))];
 }
 
-const isMasked = (masked: Masked, strip: number, strips: number): boolean =>
+/** Whether a strip of a group is masked. */
+export const isMasked = (masked: Masked, strip: number, strips: number): boolean =>
   masked === "all" || (masked === "first" && strip === 0) || (masked === "last" && strip === strips - 1);
 
 /** Outputs that wait for further rows, the one finished next included. */
