@@ -1,7 +1,19 @@
 import type { IndexAttrs } from "../ops/gather.ts";
 import { splitAt } from "../shape.ts";
+import type { Data } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
-import { allFloat, countOf } from "./placement.ts";
+import { allFloat, countOf, floatsOf } from "./placement.ts";
+
+/** Adds one block of entries to the rows they name. */
+function addEntries(sums: Float64Array, inner: number, entries: number, rows: Data, from: Float32Array, first: number): void {
+  if (inner === 1) {
+    for (let i = first; i < first + entries; i++) sums[rows[i]] += from[i];
+    return;
+  }
+  for (let k = 0, i = first; k < entries; k++) {
+    for (let j = 0; j < inner; j++, i++) sums[rows[i] * inner + j] += from[i];
+  }
+}
 
 /** Adds in double and in the order of the reference. */
 export const scatterAdd: FastKernel = {
@@ -12,16 +24,14 @@ export const scatterAdd: FastKernel = {
     if (!allFloat([x, source]) || !agree || countOf(index) === 0) return undefined;
     const [outer, length, inner] = splitAt(x.shape, dim);
     const entries = index.shape[dim];
-    const sums = new Float64Array(countOf(x));
-    const [start, from, rows, to] = [x.data, source.data, index.data, y.data];
+    const sums = new Float64Array(length * inner);
+    const [start, from, rows, to] = [floatsOf(x), floatsOf(source), index.data, floatsOf(y)];
     return () => {
-      sums.set(start);
-      for (let o = 0, i = 0; o < outer; o++) {
-        for (let k = 0; k < entries; k++) {
-          for (let j = 0; j < inner; j++, i++) sums[(o * length + rows[i]) * inner + j] += from[i];
-        }
+      for (let o = 0; o < outer; o++) {
+        sums.set(start.subarray(o * sums.length, (o + 1) * sums.length));
+        addEntries(sums, inner, entries, rows, from, o * entries * inner);
+        to.set(sums, o * sums.length);
       }
-      to.set(sums);
     };
   },
   // An index outside the axis is the reference's to report.
