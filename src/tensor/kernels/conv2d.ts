@@ -1,7 +1,7 @@
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
-import { type Filtering, isRolling, placeFiltering } from "./depthwiseConv.ts";
+import { directForward } from "./depthwiseDirect.ts";
 import { isWhole, multiply, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
@@ -103,20 +103,8 @@ function dense(call: Placement, g: Geometry): Run {
   };
 }
 
-/** A depthwise convolution as the filtering of planes. */
-export const filteringOf = (g: Geometry): Filtering => ({
-  ...{ kernel: g.kernel, stride: g.stride, mirrored: false, upwards: false },
-  ...{ size: [g.height, g.width], out: g.out, before: [g.padding[0], g.padding[2]] },
-  ...{ batch: g.batch, channels: g.inChannels, multiplier: g.outChannels / g.inChannels },
-});
-
 function depthwise(call: Placement, g: Geometry): Run {
   const [x, weight, bias] = call.inputs;
-  const filtering = filteringOf(g);
-  if (isRolling(filtering, g.dilation)) {
-    const start = bias ? bias.address : zeroStart(call, g.outChannels);
-    return placeFiltering(call, filtering, { input: x.address, weights: weight.address, start, output: call.outputs[0].address });
-  }
   const layout = layoutOf(g.height, g.width, g.padding, g.stride[1]);
   const images = stageImages(call, x, g.inChannels, g.height, g.width, layout);
   const weights = weight.address;
@@ -145,7 +133,7 @@ export const conv2d: FastKernel = {
     const { inputs, outputs, attrs } = call;
     if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
     const g = geometryOf(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
-    return isDepthwise(g) ? depthwise(call, g) : dense(call, g);
+    return isDepthwise(g) ? (directForward(call, g) ?? depthwise(call, g)) : dense(call, g);
   },
   bound([, weight, bias]: readonly Meta[]) {
     const [, channels, kh, kw] = weight.shape;

@@ -3,7 +3,7 @@ import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { type Geometry, stageImages } from "./conv2d.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
-import { type Filtering, isPhased, isRolling, placeFiltering, placeSpreading, type Spreading } from "./depthwiseConv.ts";
+import { directInputGrad } from "./depthwiseDirect.ts";
 import { isWhole, multiply, type Packs, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { Bound, FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
@@ -152,32 +152,8 @@ function pickWeights(room: Room, g: Geometry, { taps }: Phase, weight: Block): {
   return { weights, pick };
 }
 
-/**
- * The input gradient of a depthwise convolution as a filtering of the output's gradient: input (y, x) hears tap (ky, kx) from
- * output (y + top - ky, x + left - kx). Rows are counted from the bottom, so that taps are summed in their own order.
- */
-const mirroredFiltering = ({ kernel: [kh, kw], stride, padding: [top, , left], ...g }: Geometry): Filtering => ({
-  ...{ kernel: [kh, kw], stride, mirrored: true, upwards: true },
-  ...{ size: g.out, out: [g.height, g.width], before: [g.height + top - g.out[0], kw - 1 - left] },
-  ...{ batch: g.batch, channels: g.inChannels, multiplier: 1 },
-});
-
-/** A depthwise convolution of stride 1 or 2 without tables; undefined where it needs them. */
-function placeDirect(call: Placement, g: Geometry): Run | undefined {
-  const [gradient, weight, bias] = call.inputs;
-  const filtering = mirroredFiltering(g);
-  const spreading: Spreading = { ...filtering, upwards: false, before: [g.padding[0], g.padding[2]] };
-  const single = g.stride[0] === 1 && g.stride[1] === 1;
-  if (single ? !isRolling(filtering, g.dilation) : !isPhased(spreading, g.dilation)) return undefined;
-  const start = bias ? bias.address : zeroStart(call, g.inChannels);
-  const blocks = { input: gradient.address, weights: weight.address, start, output: call.outputs[0].address };
-  return single ? placeFiltering(call, filtering, blocks) : placeSpreading(call, spreading, blocks);
-}
-
 function depthwise(call: Placement, g: Geometry): Run {
   const [gradient, weight, bias] = call.inputs;
-  const direct = placeDirect(call, g);
-  if (direct) return direct;
   const { phases, layout } = phasesOf(g);
   const images = stageImages(call, gradient, g.outChannels, g.out[0], g.out[1], layout);
   const size = g.height * g.width;
@@ -212,7 +188,8 @@ function placeTransposed(call: Placement): Run | undefined {
   if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
   const g = transposed(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
   const { groups, inChannels, outChannels } = g;
-  return groups > 1 && groups === inChannels && inChannels === outChannels ? depthwise(call, g) : dense(call, g);
+  const single = groups > 1 && groups === inChannels && inChannels === outChannels;
+  return single ? (directInputGrad(call, g) ?? depthwise(call, g)) : dense(call, g);
 }
 
 /** Terms of one sum: all taps of all output channels of a group. */
