@@ -92,11 +92,11 @@ function addRow(f: FunctionBuilder, r: RowCode, taps: readonly TapRow[]): void {
 }
 
 /**
- * Starts a new basic block with a branch that is never taken: no address is as low. It leads to where the sums are used, so
- * that what was added so far is computed before it.
+ * Starts a new basic block with a branch that is never taken: no float has an odd address. It leads to where the sums are used,
+ * so that what was added so far is computed before it.
  */
 export function newBlock(f: FunctionBuilder, end: Label, address: Expr<"i32">, serial: number): void {
-  f.breakIf(end, op("i32.eq", address, i32(serial)));
+  f.breakIf(end, op("i32.eq", address, i32(2 * serial + 1)));
 }
 
 /** A function that gives the weights of taps: all held, or each read where it is used. */

@@ -111,6 +111,10 @@ describe("convolution kernels", () => {
     ],
     ...wideDepthwise,
     [
+      "depthwise 6x7, read in front of the first plane of the memory",
+      { x: [1, 5, 34, 7], outChannels: 5, kernel: [6, 7], attrs: { ...plain, padding: [0, 5, 7, 6], groups: 5 } },
+    ],
+    [
       "8 columns at stride 2",
       { x: [1, 1, 1, 8], outChannels: 1, kernel: [1, 3], attrs: { ...plain, stride: [1, 2], padding: [0, 0, 1, 1] } },
     ],
