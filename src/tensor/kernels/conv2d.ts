@@ -1,6 +1,7 @@
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
+import { directForward } from "./depthwiseDirect.ts";
 import { isWhole, multiply, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
@@ -132,7 +133,7 @@ export const conv2d: FastKernel = {
     const { inputs, outputs, attrs } = call;
     if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
     const g = geometryOf(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
-    return isDepthwise(g) ? depthwise(call, g) : dense(call, g);
+    return isDepthwise(g) ? (directForward(call, g) ?? depthwise(call, g)) : dense(call, g);
   },
   bound([, weight, bias]: readonly Meta[]) {
     const [, channels, kh, kw] = weight.shape;

@@ -3,6 +3,7 @@ import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { type Geometry, stageImages } from "./conv2d.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
+import { directInputGrad } from "./depthwiseDirect.ts";
 import { isWhole, multiply, type Packs, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { Bound, FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
@@ -187,7 +188,8 @@ function placeTransposed(call: Placement): Run | undefined {
   if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
   const g = transposed(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
   const { groups, inChannels, outChannels } = g;
-  return groups > 1 && groups === inChannels && inChannels === outChannels ? depthwise(call, g) : dense(call, g);
+  const single = groups > 1 && groups === inChannels && inChannels === outChannels;
+  return single ? (directInputGrad(call, g) ?? depthwise(call, g)) : dense(call, g);
 }
 
 /** Terms of one sum: all taps of all output channels of a group. */

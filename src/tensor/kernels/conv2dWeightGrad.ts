@@ -2,6 +2,7 @@ import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
 import { type Geometry, geometryOf, isDepthwise, stageImages, termOffset, writePixels } from "./conv2d.ts";
 import { correlatePlane } from "./depthwise.ts";
+import { directWeightGrad } from "./depthwiseDirect.ts";
 import { multiply, type Product, packA, packARoom, packBRoom, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, countOf, type Placement } from "./placement.ts";
@@ -74,7 +75,7 @@ export const conv2dWeightGrad: FastKernel = {
     const [x, gradient] = inputs;
     if (!allFloat(inputs) || [...inputs, ...outputs].some((t) => countOf(t) === 0)) return undefined;
     const g = geometryOf(x.shape, outputs[0].shape, gradient.shape, attrs as Conv2dAttrs);
-    return isDepthwise(g) ? depthwise(call, g) : dense(call, g);
+    return isDepthwise(g) ? (directWeightGrad(call, g) ?? depthwise(call, g)) : dense(call, g);
   },
   bound: ([, gradient]: readonly Meta[]) => {
     const [batch, , height, width] = gradient.shape;

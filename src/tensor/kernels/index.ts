@@ -1,4 +1,5 @@
 import type { Meta } from "../tensor.ts";
+import { avgPool2d, avgPool2dInputGrad } from "./avgPool2d.ts";
 import { binaryKernels } from "./binary.ts";
 import { conv2d } from "./conv2d.ts";
 import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
@@ -7,10 +8,11 @@ import { fakeQuant } from "./fakeQuant.ts";
 import { maskKernels } from "./mask.ts";
 import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
+import { maxPool2dIndices } from "./maxPoolIndices.ts";
 import { moveKernels } from "./move.ts";
 import type { Block, Placement } from "./placement.ts";
 import { reduceKernels } from "./reduce.ts";
-import { maxPool2dIndices, scatterAdd } from "./scatter.ts";
+import { scatterAdd } from "./scatter.ts";
 import { unaryKernels } from "./unary.ts";
 
 /**
@@ -58,5 +60,7 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   convTranspose2d,
   maxPool2d,
   maxPool2dIndices,
+  avgPool2d,
+  avgPool2dInputGrad,
   scatterAdd,
 };

@@ -40,6 +40,28 @@ function expectAll({ x, outChannels, kernel, attrs }: Case, seed: number): void 
 
 const plain: Conv2dAttrs = { stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1], groups: 1 };
 
+/** Depthwise planes wide enough for groups of strips, whole and overlapping, with masked columns on one side or both. */
+const wideDepthwise = (
+  [
+    [3, 1, [1, 1, 1, 1], 48, 1],
+    [3, 1, [0, 2, 2, 0], 37, 2],
+    [5, 1, [2, 2, 2, 2], 22, 1],
+    [7, 1, [6, 0, 1, 7], 19, 1],
+    [3, 2, [1, 1, 1, 1], 48, 1],
+    [3, 2, [0, 1, 2, 1], 30, 1],
+    [5, 2, [2, 1, 1, 3], 27, 2],
+    [6, 2, [3, 3, 3, 3], 44, 1],
+  ] as const
+).map(([kernel, stride, padding, width, multiplier]): readonly [string, Case] => [
+  `depthwise ${kernel}x${kernel}, stride ${stride}, ${width} columns, padding ${padding}, ${multiplier} per channel`,
+  {
+    x: [2, 3, 17, width],
+    outChannels: 3 * multiplier,
+    kernel: [kernel, kernel],
+    attrs: { stride: [stride, stride], padding, dilation: [1, 1], groups: 3 },
+  },
+]);
+
 describe("convolution kernels", () => {
   test("hold their bound over random geometries", () => {
     const geometry = fc.record({
@@ -86,6 +108,11 @@ describe("convolution kernels", () => {
     [
       "depthwise 5x5 stride 2",
       { x: [1, 6, 26, 26], outChannels: 6, kernel: [5, 5], attrs: { stride: [2, 2], padding: [2, 2, 2, 2], dilation: [1, 1], groups: 6 } },
+    ],
+    ...wideDepthwise,
+    [
+      "depthwise 6x7, read in front of the first plane of the memory",
+      { x: [1, 5, 34, 7], outChannels: 5, kernel: [6, 7], attrs: { ...plain, padding: [0, 5, 7, 6], groups: 5 } },
     ],
     [
       "8 columns at stride 2",

@@ -4,6 +4,7 @@ import { drawFrom, Rng, randn, Tensor, tensor } from "../../../src/tensor/index.
 import { kernels } from "../../../src/tensor/kernels/index.ts";
 import { runOnce } from "../../../src/tensor/kernels/placement.ts";
 import type { AnyOp } from "../../../src/tensor/op.ts";
+import { avgPool2d, avgPool2dInputGrad } from "../../../src/tensor/ops/avgPool2d.ts";
 import * as compare from "../../../src/tensor/ops/compare.ts";
 import { expand } from "../../../src/tensor/ops/expand.ts";
 import { indexSelect, scatterAdd } from "../../../src/tensor/ops/gather.ts";
@@ -21,7 +22,7 @@ const rng = new Rng(11);
 
 describe("kernels that move, pick or fold values give the bits of the reference", () => {
   const ops: readonly { readonly def: AnyOp }[] = [
-    ...[slice, sliceInputGrad, permute, expand, scatterAdd, maxPool2d, maxPool2dIndices],
+    ...[slice, sliceInputGrad, permute, expand, scatterAdd, maxPool2d, maxPool2dIndices, avgPool2d, avgPool2dInputGrad],
     ...[sum, mean, amax, amin, where, ...Object.values(compare)],
   ];
   test.each(ops.map((op) => [op.def.name, op.def] as const))("%s on its own samples", (_, def) => {
