@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.ts";
-import { allocate, type Data, formatShape, sameShape, Tensor } from "../tensor/index.ts";
+import { adamStep, clipNorm, formatShape, item, rmspropStep, sameShape, sgdStep, type Tensor, tensor, zeros } from "../tensor/index.ts";
 
 /** Tensors by parameter name. */
 export type Parameters = ReadonlyMap<string, Tensor>;
@@ -7,15 +7,17 @@ export type Parameters = ReadonlyMap<string, Tensor>;
 /** Gradients by parameter name; a parameter without one stays as it is. */
 export type Gradients = ReadonlyMap<string, Tensor | undefined>;
 
-/**
- * One optimisation rule. It remembers `slots` numbers for every parameter element; `rule` gives, for the t-th gradient
- * of a parameter (t = 1, 2, …) and a learning rate, the new value of an element from its value, its gradient and its
- * memory (which it updates).
- */
+/** One optimisation rule. It remembers `slots` numbers for every parameter element. */
 export interface Optimizer {
   readonly name: string;
   readonly slots: number;
-  rule(t: number, lr: number): (p: number, g: number, memory: Float64Array) => number;
+  /** The numbers that change from step to step: for the t-th gradient of a parameter (t = 1, 2, …) and a learning rate. */
+  rates(t: number, lr: number): readonly number[];
+  /**
+   * The step itself, in ops: the next value and memory of a parameter from its value, its gradient, its memory
+   * f64 [...shape, slots] and the rates f64.
+   */
+  update(p: Tensor, g: Tensor, memory: Tensor, rates: Tensor): readonly [p: Tensor, memory: Tensor];
 }
 
 /** What an optimizer carries from step to step; a value, never changed. */
@@ -24,8 +26,8 @@ export interface OptimizerState {
   readonly steps: number;
   /** Gradients each parameter has had: fewer than `steps` where some steps had none for it. */
   readonly updates: ReadonlyMap<string, number>;
-  /** What the rule remembers of each parameter, `slots` numbers per element. */
-  readonly memory: ReadonlyMap<string, Float64Array>;
+  /** What the rule remembers of each parameter, f64 [...shape, slots]. */
+  readonly memory: ReadonlyMap<string, Tensor>;
 }
 
 /** The state before the first step. */
@@ -58,41 +60,27 @@ export function optimizerStep(
       );
     }
     const t = (state.updates.get(name) ?? 0) + 1;
-    const updated = updateAll(p, g, remembered(optimizer, name, p, state), optimizer.slots, optimizer.rule(t, lr));
-    next.set(name, new Tensor(p.shape, p.dtype, updated.values));
+    const rates = optimizer.rates(t, lr);
+    const [value, held] = optimizer.update(p, g, remembered(optimizer, name, p, state), tensor(rates, [rates.length], "f64"));
+    next.set(name, value);
     updates.set(name, t);
-    memory.set(name, updated.memory);
+    memory.set(name, held);
   }
   return { params: next, state: { steps: state.steps + 1, updates, memory } };
 }
 
-/** What the state holds of a parameter; zeros before its first gradient. */
-function remembered({ name: rule, slots }: Optimizer, name: string, p: Tensor, state: OptimizerState): Float64Array {
-  const count = p.size * slots;
-  const before = state.memory.get(name) ?? new Float64Array(count);
-  if (before.length === count) return before;
+/** Memory before the first gradient. */
+export const emptyMemory = ({ slots }: Optimizer, p: Tensor): Tensor => zeros([...p.shape, slots], "f64");
+
+/** What the state holds of a parameter. */
+function remembered(optimizer: Optimizer, name: string, p: Tensor, state: OptimizerState): Tensor {
+  const { name: rule, slots } = optimizer;
+  const before = state.memory.get(name) ?? emptyMemory(optimizer, p);
+  if (before.size === p.size * slots) return before;
   throw new ArgumentError(
     "optimizerStep",
-    `the state must hold ${count} numbers for ${name}, got ${before.length} (${rule}: ${slots} for each of ${p.size} elements)`,
+    `the state must hold ${p.size * slots} numbers for ${name}, got ${before.size} (${rule}: ${slots} for each of ${p.size} elements)`,
   );
-}
-
-function updateAll(
-  p: Tensor,
-  g: Tensor,
-  before: Float64Array,
-  slots: number,
-  update: (p: number, g: number, memory: Float64Array) => number,
-): { values: Data; memory: Float64Array } {
-  const values = allocate(p.dtype, p.size);
-  const memory = Float64Array.from(before);
-  const scratch = new Float64Array(slots);
-  for (let i = 0; i < values.length; i++) {
-    for (let s = 0; s < slots; s++) scratch[s] = memory[i * slots + s];
-    values[i] = update(p.data[i], g.data[i], scratch);
-    for (let s = 0; s < slots; s++) memory[i * slots + s] = scratch[s];
-  }
-  return { values, memory };
 }
 
 /** Options of `sgd`, named and defaulted as in PyTorch. */
@@ -109,12 +97,9 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   return {
     name: "sgd",
     slots: momentum === 0 ? 0 : 1,
-    rule: (t, lr) => (p, g, memory) => {
-      const d = g + weightDecay * p;
-      if (momentum === 0) return p - lr * d;
-      memory[0] = t === 1 ? d : momentum * memory[0] + (1 - dampening) * d;
-      return p - lr * (nesterov ? d + momentum * memory[0] : memory[0]);
-    },
+    // The first momentum is the gradient itself: -0 times the empty memory is -0, which no sum takes notice of.
+    rates: (t, lr) => (t === 1 ? [lr, -0, 1] : [lr, momentum, 1 - dampening]),
+    update: (p, g, memory, rates) => sgdStep(p, g, memory, rates, { momentum, nesterov, weightDecay }),
   };
 }
 
@@ -138,18 +123,8 @@ function adamFamily(name: string, options: AdamOptions, decoupled: boolean): Opt
   return {
     name,
     slots: amsgrad ? 3 : 2,
-    rule(t, lr) {
-      const step = lr / (1 - beta1 ** t);
-      const root = Math.sqrt(1 - beta2 ** t);
-      return (p, g, memory) => {
-        const start = decoupled ? p * (1 - lr * weightDecay) : p;
-        const d = decoupled ? g : g + weightDecay * p;
-        memory[0] = beta1 * memory[0] + (1 - beta1) * d;
-        memory[1] = beta2 * memory[1] + (1 - beta2) * d * d;
-        if (amsgrad) memory[2] = Math.max(memory[2], memory[1]);
-        return start - (step * memory[0]) / (Math.sqrt(memory[amsgrad ? 2 : 1]) / root + eps);
-      };
-    },
+    rates: (t, lr) => [1 - lr * weightDecay, lr / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t)],
+    update: (p, g, memory, rates) => adamStep(p, g, memory, rates, { betas, eps, weightDecay, amsgrad, decoupled }),
   };
 }
 
@@ -167,28 +142,18 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   return {
     name: "rmsprop",
     slots: momentum === 0 ? 1 : 2,
-    rule: (_, lr) => (p, g, memory) => {
-      const d = g + weightDecay * p;
-      memory[0] = alpha * memory[0] + (1 - alpha) * d * d;
-      const move = d / (Math.sqrt(memory[0]) + eps);
-      if (momentum === 0) return p - lr * move;
-      memory[1] = momentum * memory[1] + move;
-      return p - lr * memory[1];
-    },
+    rates: (_, lr) => [lr],
+    update: (p, g, memory, rates) => rmspropStep(p, g, memory, rates, { alpha, eps, momentum, weightDecay }),
   };
 }
 
 /** All gradients scaled by min(1, maxNorm / (norm + eps)), and the norm they had together. */
 export function clipGradNorm(grads: Gradients, maxNorm: number, eps = 1e-6): { grads: Map<string, Tensor | undefined>; norm: number } {
-  let sum = 0;
-  for (const g of grads.values()) for (const v of g?.data ?? []) sum += v * v;
-  const norm = Math.sqrt(sum);
-  const factor = Math.min(1, maxNorm / (norm + eps));
-  if (factor === 1) return { grads: new Map(grads), norm };
-  const scaled = (g: Tensor) => {
-    const data = allocate(g.dtype, g.size);
-    for (let i = 0; i < data.length; i++) data[i] = g.data[i] * factor;
-    return new Tensor(g.shape, g.dtype, data);
-  };
-  return { grads: new Map(Array.from(grads, ([name, g]) => [name, g && scaled(g)])), norm };
+  const given = [...grads].filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
+  const found = clipNorm(
+    given.map(([, g]) => g),
+    { maxNorm, eps },
+  );
+  const clipped = new Map(given.map(([name], i) => [name, found[i]]));
+  return { grads: new Map(Array.from(grads.keys(), (name) => [name, clipped.get(name)])), norm: item(found[given.length]) };
 }

@@ -78,6 +78,9 @@ export class Placeholder extends Tensor {
   }
 }
 
+/** Bytes of one element. */
+export const itemBytes = (dtype: DType): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
+
 /** A zero-filled typed array of the given dtype. */
 export function allocate(dtype: DType, size: number): Data {
   return new ARRAYS[dtype](size);

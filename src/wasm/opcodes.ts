@@ -58,12 +58,16 @@ export const OPERATORS = {
   "f64x2.ge": { code: SIMD + 0x4c, takes: v2, gives: "v128" },
   "v128.andnot": { code: SIMD + 0x4f, takes: v2, gives: "v128" },
   "i64x2.shl": { code: SIMD + 0xcb, takes: ["v128", "i32"], gives: "v128" },
+  "f32x4.demote_f64x2_zero": { code: SIMD + 0x5e, takes: v1, gives: "v128" },
+  "f64x2.promote_low_f32x4": { code: SIMD + 0x5f, takes: v1, gives: "v128" },
+  "f64x2.sqrt": { code: SIMD + 0xef, takes: v1, gives: "v128" },
   "f64x2.add": { code: SIMD + 0xf0, takes: v2, gives: "v128" },
   "f64x2.sub": { code: SIMD + 0xf1, takes: v2, gives: "v128" },
   "f64x2.mul": { code: SIMD + 0xf2, takes: v2, gives: "v128" },
   "f64x2.div": { code: SIMD + 0xf3, takes: v2, gives: "v128" },
   "f64x2.pmin": { code: SIMD + 0xf6, takes: v2, gives: "v128" },
   "f64x2.pmax": { code: SIMD + 0xf7, takes: v2, gives: "v128" },
+  "f64x2.max": { code: SIMD + 0xf5, takes: v2, gives: "v128" },
 } as const;
 
 /** Loads and stores with the alignment they declare, as log2 (2 is 4 bytes: vectors start at any float), and the type that moves. */
@@ -77,6 +81,7 @@ export const LOADS = {
   "v128.load8x8_u": { code: SIMD + 0x02, align: 0, moves: "v128" },
   "v128.load32_splat": { code: SIMD + 0x09, align: 2, moves: "v128" },
   "v128.load64_splat": { code: SIMD + 0x0a, align: 3, moves: "v128" },
+  "v128.load64_zero": { code: SIMD + 0x5d, align: 2, moves: "v128" },
 } as const;
 
 export const STORES = {

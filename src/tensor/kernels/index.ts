@@ -10,6 +10,7 @@ import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
 import { maxPool2dIndices } from "./maxPoolIndices.ts";
 import { moveKernels } from "./move.ts";
+import { optimizerKernels } from "./optimizer.ts";
 import type { Block, Placement } from "./placement.ts";
 import { reduceKernels } from "./reduce.ts";
 import { scatterAdd } from "./scatter.ts";
@@ -52,6 +53,7 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   ...maskKernels,
   ...moveKernels,
   ...reduceKernels,
+  ...optimizerKernels,
   fakeQuant,
   matmul,
   conv2d,

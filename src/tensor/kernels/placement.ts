@@ -1,6 +1,6 @@
 import { type Arena, ArenaFull, stagingArena } from "../../wasm/index.ts";
 import { sizeOf } from "../shape.ts";
-import { allocate, type Data, dataAt, type Meta, Tensor } from "../tensor.ts";
+import { allocate, type Data, dataAt, itemBytes, type Meta, Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
 
 /** One tensor of a placed call. Its values lie at both places a kernel may ask for; a kernel uses one of them. */
@@ -67,8 +67,8 @@ class StagedInput implements Block {
 
   get address(): number {
     if (this.#address === undefined) {
-      this.#address = this.#arena.allocate(4 * this.data.length);
-      this.#arena.write(this.#address, this.data as Float32Array);
+      this.#address = this.#arena.allocate(this.data.byteLength);
+      dataAt(this.#arena.memory.buffer, this.dtype, this.#address, this.data.length).set(this.data);
     }
     return this.#address;
   }
@@ -90,7 +90,7 @@ class StagedOutput implements Block {
   }
 
   get address(): number {
-    this.#address ??= this.#arena.allocate(4 * countOf(this));
+    this.#address ??= this.#arena.allocate(itemBytes(this.dtype) * countOf(this));
     return this.#address;
   }
 
@@ -100,8 +100,9 @@ class StagedOutput implements Block {
   }
 
   take(): Tensor {
-    const data = this.#address === undefined ? this.data : this.#arena.read(this.#address, countOf(this));
-    return new Tensor(this.shape, this.dtype, data);
+    if (this.#address === undefined) return new Tensor(this.shape, this.dtype, this.data);
+    const staged = dataAt(this.#arena.memory.buffer, this.dtype, this.#address, countOf(this));
+    return new Tensor(this.shape, this.dtype, staged.slice());
   }
 }
 

@@ -22,6 +22,7 @@ export { type InterpolateAttrs, type InterpolateOptions, interpolate, interpolat
 export { linear, matmul } from "./matmul.ts";
 export { type MaxPool2dAttrs, type MaxPool2dOptions, maxPool2d, maxPool2dIndices } from "./maxPool2d.ts";
 export { prod, std, variance } from "./moments.ts";
+export { type AdamStepAttrs, adamStep, clipNorm, type RmspropStepAttrs, rmspropStep, type SgdStepAttrs, sgdStep } from "./optimizer.ts";
 export { type PadAttrs, type PadMode, pad, padInputGrad } from "./pad.ts";
 export { permute } from "./permute.ts";
 export { amax, amin, logSumExp, mean, type ReduceAttrs, type ReduceOptions, sum, sumTo } from "./reduce.ts";
