@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { compile, record, valueAndGrad } from "../../src/autograd/index.ts";
+import { compile, record } from "../../src/autograd/index.ts";
 import { loadModel } from "../../src/job/index.ts";
-import { adam, bceWithLogits, initialState, optimizerStep, parameters, withParameters } from "../../src/nn/index.ts";
-import { conv2d, fakeQuant, item, type Tensor, tensor } from "../../src/tensor/index.ts";
+import { adam, bceWithLogits, descend, parameters, withParameters } from "../../src/nn/index.ts";
+import { conv2d, fakeQuant, type Tensor, tensor } from "../../src/tensor/index.ts";
 import type { Inputs, SpecOf } from "../problems.ts";
 import type { Solution, Solver } from "../solver.ts";
-import { networkOf, solution, stackOf } from "./eager.ts";
+import { networkOf, solution, stackOf, trainingOf } from "./eager.ts";
 
 /** A solution that replays a function of its inputs. */
 const replayed = (f: (...xs: Tensor[]) => readonly Tensor[], xs: readonly Tensor[]): Solution => {
@@ -17,26 +17,11 @@ const replayed = (f: (...xs: Tensor[]) => readonly Tensor[], xs: readonly Tensor
 function train(spec: SpecOf<"train">, inputs: Inputs): Solution {
   const net = networkOf(spec, inputs);
   const { x, y } = inputs as { x: Tensor; y: Tensor };
-  const names = [...parameters(net).keys()];
-  const named = (values: readonly Tensor[]): Map<string, Tensor> => new Map(names.map((name, i) => [name, values[i]!]));
-  const loss = (...values: Tensor[]): Tensor => bceWithLogits(withParameters(net, named(values)).forward(x), y);
-  const slopes = compile((...values: Tensor[]) => {
-    const { value, grads } = valueAndGrad(loss, values);
-    return [value, ...grads];
-  });
-  const start = (): (() => number) => {
-    let at = { params: parameters(net), state: initialState() };
-    return () => {
-      const [value, ...grads] = slopes(...names.map((name) => at.params.get(name)!));
-      at = optimizerStep(adam(), at.params, named(grads), at.state, spec.lr);
-      return item(value!);
-    };
-  };
-  const outputs = (): number[][] => {
-    const fresh = start();
-    return [Array.from({ length: spec.steps }, () => fresh())];
-  };
-  return { run: start(), outputs };
+  const start = () =>
+    descend((params, batch) => bceWithLogits(withParameters(net, params).forward(batch.x), batch.y), parameters(net), {
+      ...{ optimizer: adam(), lr: spec.lr, steps: 1e9, batch: () => ({ x, y }) },
+    });
+  return trainingOf(start, spec);
 }
 
 function model({ file }: SpecOf<"model">, { x }: Inputs): Solution | string {

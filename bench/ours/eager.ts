@@ -23,15 +23,10 @@ export const networkOf = ({ layers }: SpecOf<"train">, inputs: Inputs): Sequenti
     }),
   );
 
-function train(spec: SpecOf<"train">, inputs: Inputs): Solution {
-  const net = networkOf(spec, inputs);
-  const { x, y } = inputs as { x: Tensor; y: Tensor };
-  const start = () =>
-    descend((params) => bceWithLogits(withParameters(net, params).forward(x), y), parameters(net), {
-      ...{ optimizer: adam(), lr: spec.lr, steps: 1e9 },
-    });
-  const step = (steps: ReturnType<typeof start>): number => {
-    const { value, done } = steps.next();
+/** Losses of a descent: that of the next step, and those of the first steps from the start. */
+export function trainingOf(start: () => ReturnType<typeof descend>, { steps }: SpecOf<"train">): Solution {
+  const step = (going: ReturnType<typeof start>): number => {
+    const { value, done } = going.next();
     return done ? Number.NaN : value.loss;
   };
   const going = start();
@@ -39,9 +34,19 @@ function train(spec: SpecOf<"train">, inputs: Inputs): Solution {
     run: () => step(going),
     outputs() {
       const fresh = start();
-      return [Array.from({ length: spec.steps }, () => step(fresh))];
+      return [Array.from({ length: steps }, () => step(fresh))];
     },
   };
+}
+
+function train(spec: SpecOf<"train">, inputs: Inputs): Solution {
+  const net = networkOf(spec, inputs);
+  const { x, y } = inputs as { x: Tensor; y: Tensor };
+  const start = () =>
+    descend((params) => bceWithLogits(withParameters(net, params).forward(x), y), parameters(net), {
+      ...{ optimizer: adam(), lr: spec.lr, steps: 1e9 },
+    });
+  return trainingOf(start, spec);
 }
 
 /** Convolutions with ReLU, one after another. */

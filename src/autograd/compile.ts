@@ -1,10 +1,8 @@
 import { ArgumentError } from "../errors.ts";
-import { formatShape, isListened, kernelPolicy, Placeholder, Tensor } from "../tensor/index.ts";
+import { formatShape, isListened, kernelPolicy, type Meta, Placeholder, type Tensor } from "../tensor/index.ts";
 import { ArenaRefused } from "../wasm/index.ts";
 import { Program } from "./program.ts";
-
-/** What a compiled function may return: tensors, in lists and records of any depth. */
-export type Tensors = Tensor | readonly Tensors[] | { readonly [name: string]: Tensors };
+import { flatten, rebuild, type Tensors } from "./structure.ts";
 
 /** How a compiled function keeps its programs. */
 export interface CompileOptions {
@@ -41,18 +39,24 @@ function programmed<T extends Tensors>(
   const known = new Map<string, Compiled<T> | "refused">();
   return (...inputs) => {
     if (isListened() || inputs.some((x) => x instanceof Placeholder)) return f(...inputs);
-    const key = [kernelPolicy(), ...inputs.map(({ shape, dtype }) => `${dtype}${formatShape(shape)}`)].join(" ");
-    const compiled = recalled(known, key, limit, () => compileFor(f, inputs));
+    const compiled = recalled(known, keyOf(inputs), limit, () => compileFor(f, inputs));
     if (compiled === "refused") return f(...inputs);
-    const { program, rebuild } = compiled;
+    const { program, result } = compiled;
     inputs.forEach((x, i) => program.write(i, x));
     program.run();
-    return rebuild(program.outputs.map((_, i) => take(program, i)));
+    return rebuild(
+      result,
+      program.outputs.map((_, i) => take(program, i)),
+    );
   };
 }
 
+/** What a recording depends on. */
+export const keyOf = (inputs: readonly Meta[]): string =>
+  [kernelPolicy(), ...inputs.map(({ shape, dtype }) => `${dtype}${formatShape(shape)}`)].join(" ");
+
 /** The value of a key, made where it is missing; beyond `limit` the least recently used is forgotten. */
-function recalled<V>(known: Map<string, V>, key: string, limit: number, make: () => V): V {
+export function recalled<V>(known: Map<string, V>, key: string, limit: number, make: () => V): V {
   const value = known.get(key) ?? make();
   known.delete(key);
   known.set(key, value);
@@ -62,42 +66,26 @@ function recalled<V>(known: Map<string, V>, key: string, limit: number, make: ()
 
 interface Compiled<T> {
   readonly program: Program;
-  /** Puts the outputs back where the function had them. */
-  rebuild(outputs: readonly Tensor[]): T;
+  /** What the function returned when it was recorded: its structure is that of every result. */
+  readonly result: T;
 }
 
 /** "refused" where the runtime does not give a program its memory: then the function itself runs. */
 function compileFor<T extends Tensors>(f: TensorFunction<T>, inputs: readonly Tensor[]): Compiled<T> | "refused" {
   let result: T | undefined;
-  const flat = (...xs: Tensor[]): Tensor[] => {
+  const program = programUnlessRefused((...xs) => {
     result = f(...xs);
-    const found: Tensor[] = [];
-    visit(result, (x) => found.push(x));
-    return found;
-  };
+    return flatten("compile", "the function must return", result);
+  }, inputs);
+  return program === "refused" ? program : { program, result: result as T };
+}
+
+/** A program, or "refused" where the runtime does not give it its memory. */
+export function programUnlessRefused(f: (...inputs: Tensor[]) => readonly Tensor[], inputs: readonly Meta[]): Program | "refused" {
   try {
-    const program = new Program(flat, inputs);
-    return { program, rebuild: (outputs) => rebuilt(result as T, [...outputs].reverse()) as T };
+    return new Program(f, inputs);
   } catch (error) {
     if (error instanceof ArenaRefused) return "refused";
     throw error;
   }
-}
-
-function visit(value: Tensors, see: (x: Tensor) => void): void {
-  if (value instanceof Tensor) {
-    see(value);
-    return;
-  }
-  if (typeof value !== "object" || value === null || value instanceof Promise) {
-    throw new ArgumentError("compile", `the function must return tensors, got ${value instanceof Promise ? "a promise" : typeof value}`);
-  }
-  for (const part of Object.values(value)) visit(part, see);
-}
-
-/** The structure of `value` with its tensors taken from the end of `left`. */
-function rebuilt(value: Tensors, left: Tensor[]): Tensors {
-  if (value instanceof Tensor) return left.pop() as Tensor;
-  if (Array.isArray(value)) return value.map((part) => rebuilt(part, left));
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, rebuilt(part, left)]));
 }

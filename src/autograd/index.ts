@@ -1,5 +1,7 @@
 export { checkGradient, type GradientCheck } from "./check.ts";
-export { type CompileOptions, compile, compileViews, type Tensors } from "./compile.ts";
+export { type CompileOptions, compile, compileViews } from "./compile.ts";
 export { grad, hessianVectorProduct, valueAndGrad } from "./grad.ts";
+export { Iteration, type IterationStep } from "./iteration.ts";
 export { Program } from "./program.ts";
+export { flatten, rebuild, type Tensors } from "./structure.ts";
 export { record, Tape } from "./tape.ts";

@@ -57,6 +57,13 @@ export class Program {
     this.#written[index] = x;
   }
 
+  /** Gives input `index` plain numbers for the runs to come. */
+  fill(index: number, values: readonly number[]): void {
+    const { data } = this.#at("fill", this.#inputs, index);
+    for (let i = 0; i < data.length; i++) data[i] = values[i];
+    this.#written[index] = undefined;
+  }
+
   /** Runs every step on the inputs as they are. */
   run(): void {
     for (let i = 0; i < this.#runs.length; i++) this.#runs[i]();

@@ -30,7 +30,17 @@ export { type BoxLossOptions, diouLoss, giouLoss } from "./loss/giou.ts";
 export { type TopKMode, type TopKNllOptions, topKNll, topKNllPerImage } from "./loss/heatmapNll.ts";
 export { type Reduction, reduceLoss } from "./loss/reduction.ts";
 export { huberLoss, type LossOptions, l1Loss, mseLoss, smoothL1Loss } from "./loss/regression.ts";
-export { descend, type Loss, type MinimizeOptions, type MinimizeStep, type Minimum, minimize } from "./minimize.ts";
+export {
+  type Batches,
+  type BatchLoss,
+  descend,
+  type Loss,
+  type LossValue,
+  type MinimizeOptions,
+  type MinimizeStep,
+  type Minimum,
+  minimize,
+} from "./minimize.ts";
 export { identityTap, type Module, parameters, type Site, type Slot, submodules, type Tap, tapFrom, withParameters } from "./module.ts";
 export {
   type AdamOptions,
