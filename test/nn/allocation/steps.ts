@@ -1,6 +1,6 @@
 import type { Parameters } from "../../../src/nn/index.ts";
 
-/** Argument: "replayed" or "eager". Prints what replayed optimisation steps leave on the heap, and how many typed arrays they make. */
+/** Arguments: "replayed" or "eager", and a number of steps. Prints what replayed optimisation steps leave on the heap, and how many typed arrays they make. */
 let arrays = 0;
 for (const name of ["Float32Array", "Float64Array", "Int32Array", "Uint8Array"] as const) {
   const original = globalThis[name] as unknown as new (...args: unknown[]) => object;
@@ -39,9 +39,9 @@ const collect = (globalThis as unknown as { gc(): void }).gc;
 const advance = (count: number): void => {
   for (let i = 0; i < count; i++) steps.next();
 };
-const STEPS = 200;
+const STEPS = Number(process.argv[3]);
 // What the engine compiles and caches comes first; the list of losses grows by doubling, and does so here.
-advance(300);
+advance(2 * STEPS);
 collect();
 const [before, made] = [process.memoryUsage(), arrays];
 advance(STEPS);
