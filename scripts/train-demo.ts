@@ -31,8 +31,6 @@ const STRIDE = 4;
 const { input, classes } = DEMO_CARD;
 const GRID = { classes: classes.length, width: input.width / STRIDE, height: input.height / STRIDE, stride: STRIDE };
 
-const isStatistic = (name: string): boolean => name.endsWith(".runningMean") || name.endsWith(".runningVar");
-
 /** Trains on generated scenes; `onStep` sees each step's loss. Returns the folded weights by name. */
 export function trainDemo(config: TrainConfig, onStep: (step: number, loss: number) => void = () => {}): Map<string, Tensor> {
   const rng = new Rng(config.seed);
@@ -40,33 +38,28 @@ export function trainDemo(config: TrainConfig, onStep: (step: number, loss: numb
   const batches = shuffledBatches(pool.length, config.batchSize, rng.split("order"));
   const turns = rng.split("turns");
   const model = CenterNet.init({ ...DEMO_CONFIG, norm: true }, rng.split("weights"));
-  const all = parameters(model);
-  let statistics = new Map([...all].filter(([name]) => isStatistic(name)));
-  const loss = (params: ReadonlyMap<string, Tensor>): Tensor => {
-    const batch = batches.next().value.map((i) => turnScene(pool[i], turns.int(1, 8)));
-    const current = withParameters(model, new Map([...params, ...statistics]));
-    const x = collate(batch.map(({ picture }) => preprocess(picture, input).x));
-    const { out, statistics: next } = forwardWithStatistics(current, (tap) => current.logits(x, tap));
-    statistics = next;
-    return centernetLoss(
-      out,
-      centerTargets(
-        batch.map((s) => s.truth),
-        GRID,
-      ),
+  const batch = () => {
+    const drawn = batches.next().value.map((i) => turnScene(pool[i], turns.int(1, 8)));
+    const targets = centerTargets(
+      drawn.map((s) => s.truth),
+      GRID,
     );
+    return { x: collate(drawn.map(({ picture }) => preprocess(picture, input).x)), targets: { ...targets } };
   };
-  const start = new Map([...all].filter(([name]) => !isStatistic(name)));
+  const loss = (params: ReadonlyMap<string, Tensor>, { x, targets }: ReturnType<typeof batch>) => {
+    const current = withParameters(model, params);
+    const { out, statistics } = forwardWithStatistics(current, (tap) => current.logits(x, tap));
+    return { loss: centernetLoss(out, targets), statistics };
+  };
   const { steps, lr } = config;
-  const descent = descend(loss, start, {
+  const descent = descend(loss, parameters(model), {
     optimizer: adamW({ weightDecay: 1e-4 }),
     lr: warmup(cosine(lr, steps), 20, 0.1),
-    steps,
-    clipNorm: 10,
+    ...{ steps, clipNorm: 10, batch },
   });
   for (;;) {
     const next = descent.next();
-    if (next.done) return parameters(withParameters(model, new Map([...next.value.params, ...statistics])).folded());
+    if (next.done) return parameters(withParameters(model, next.value.params).folded());
     onStep(next.value.step, next.value.loss);
   }
 }

@@ -1,17 +1,16 @@
 import {
   add,
-  allocate,
   batchNorm,
-  type Data,
+  cast,
+  channelMoments,
   mean,
   mul,
   ones,
   reshape,
   rsqrt,
-  sizeOf,
   square,
   sub,
-  Tensor,
+  type Tensor,
   zeros,
 } from "../../tensor/index.ts";
 import { identityTap, type Module, submodules, type Tap, tapFrom } from "../module.ts";
@@ -82,38 +81,13 @@ function normalizeBatch(x: Tensor, weight: Tensor, bias: Tensor, eps: number): T
 
 /** Mean and unbiased variance per channel of x [N,C,...], computed in double. */
 export function channelStatistics(x: Tensor): { mean: Float64Array; variance: Float64Array } {
-  const [batch, channels] = x.shape;
-  const inner = sizeOf(x.shape.slice(2));
-  const count = batch * inner;
-  const perChannel = (sumOver: (c: number, from: number, to: number) => number): Float64Array => {
-    const sums = new Float64Array(channels);
-    for (let n = 0; n < batch; n++) {
-      for (let c = 0; c < channels; c++) sums[c] += sumOver(c, (n * channels + c) * inner, (n * channels + c + 1) * inner);
-    }
-    return sums;
-  };
-  const average = perChannel((_, from, to) => total(x.data, from, to)).map((sum) => sum / count);
-  const spread = perChannel((c, from, to) => totalSquare(x.data, from, to, average[c]));
-  return { mean: average, variance: spread.map((sum) => sum / Math.max(1, count - 1)) };
+  const [average, variance] = channelMoments(x);
+  return { mean: average.data as Float64Array, variance: variance.data as Float64Array };
 }
 
-function total(data: Data, from: number, to: number): number {
-  let sum = 0;
-  for (let i = from; i < to; i++) sum += data[i];
-  return sum;
-}
-
-function totalSquare(data: Data, from: number, to: number, center: number): number {
-  let sum = 0;
-  for (let i = from; i < to; i++) sum += (data[i] - center) ** 2;
-  return sum;
-}
-
-function blend(old: Tensor, batch: Float64Array, momentum: number): Tensor {
-  const data = allocate(old.dtype, old.size);
-  for (let c = 0; c < data.length; c++) data[c] = (1 - momentum) * old.data[c] + momentum * batch[c];
-  return new Tensor(old.shape, old.dtype, data);
-}
+/** (1 - momentum) old + momentum batch in double, in the dtype of the old. */
+const blend = (old: Tensor, batch: Tensor, momentum: number): Tensor =>
+  cast(add(mul(cast(old, "f64"), 1 - momentum), mul(batch, momentum)), old.dtype);
 
 /**
  * A forward pass of `module`, run by `forward` with the given tap, and the running statistics that follow from it, by
@@ -128,10 +102,10 @@ export function forwardWithStatistics<Out>(
   const watch = tapFrom((path, slot, seen) => {
     const norm = slot === "input" ? norms.get(path) : undefined;
     if (norm?.training) {
-      const batch = channelStatistics(seen);
+      const [average, variance] = channelMoments(seen);
       const name = path === "" ? "" : `${path}.`;
-      statistics.set(`${name}runningMean`, blend(norm.runningMean, batch.mean, norm.momentum));
-      statistics.set(`${name}runningVar`, blend(norm.runningVar, batch.variance, norm.momentum));
+      statistics.set(`${name}runningMean`, blend(norm.runningMean, average, norm.momentum));
+      statistics.set(`${name}runningVar`, blend(norm.runningVar, variance, norm.momentum));
     }
     return seen;
   });

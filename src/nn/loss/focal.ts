@@ -1,11 +1,14 @@
 import {
   abs,
   add,
-  allocate,
+  cast,
   clamp,
   div,
+  equal,
+  expand,
   gather,
   log,
+  maximum,
   mul,
   neg,
   permute,
@@ -15,7 +18,8 @@ import {
   square,
   sub,
   sum,
-  Tensor,
+  type Tensor,
+  where,
 } from "../../tensor/index.ts";
 import { bceWithLogits } from "./crossEntropy.ts";
 import { type Reduction, reduceLoss } from "./reduction.ts";
@@ -58,25 +62,18 @@ export function centernetFocalLoss(x: Tensor, t: Tensor, options: CenternetFocal
   const q = sub(1, p);
   const atCenters = mul(center, mul(power(q, alpha), log(p)));
   const between = mul(elsewhere, mul(power(p, alpha), log(q)));
-  return div(neg(sum(add(atCenters, between))), Math.max(1, count));
+  return div(neg(sum(add(atCenters, between))), maximum(count, 1));
 }
 
 /** The usual exponent is 2, for which a square is cheaper and just as exact. */
 const power = (x: Tensor, exponent: number): Tensor => (exponent === 2 ? square(x) : pow(x, exponent));
 
-/** Constants of the target: 1 at centres, (1 - t)^beta elsewhere, and how many centres there are. */
-function heatmapWeights(t: Tensor, beta: number): { center: Tensor; elsewhere: Tensor; count: number } {
-  const center = allocate(t.dtype, t.size);
-  const elsewhere = allocate(t.dtype, t.size);
-  let count = 0;
-  for (let i = 0; i < t.size; i++) {
-    const value = t.data[i];
-    if (value === 1) {
-      center[i] = 1;
-      count++;
-    } else elsewhere[i] = (1 - value) ** beta;
-  }
-  return { center: new Tensor(t.shape, t.dtype, center), elsewhere: new Tensor(t.shape, t.dtype, elsewhere), count };
+/** Constants of the target: 1 at centres, (1 - t)^beta elsewhere, rounded once, and how many centres there are. */
+function heatmapWeights(t: Tensor, beta: number): { center: Tensor; elsewhere: Tensor; count: Tensor } {
+  const isCenter = equal(t, 1);
+  const center = cast(isCenter, t.dtype);
+  const penalty = cast(pow(sub(1, cast(t, "f64")), beta), t.dtype);
+  return { center, elsewhere: where(isCenter, 0, penalty), count: sum(center) };
 }
 
 /**
@@ -88,21 +85,9 @@ function heatmapWeights(t: Tensor, beta: number): { center: Tensor; elsewhere: T
 export function centernetRegL1Loss(x: Tensor, ind: Tensor, mask: Tensor, t: Tensor): Tensor {
   const [batch, channels, height, width] = x.shape;
   const rows = ind.shape[1];
-  const cells = new Int32Array(batch * channels * rows);
-  const counted = allocate(x.dtype, batch * rows * channels);
-  let total = 0;
-  for (let b = 0; b < batch; b++) {
-    for (let k = 0; k < rows; k++) {
-      const used = mask.data[b * rows + k] !== 0 ? 1 : 0;
-      total += used * channels;
-      for (let c = 0; c < channels; c++) {
-        cells[(b * channels + c) * rows + k] = ind.data[b * rows + k];
-        counted[(b * rows + k) * channels + c] = used;
-      }
-    }
-  }
-  const flat = reshape(x, { shape: [batch, channels, height * width] });
-  const at = gather(flat, new Tensor([batch, channels, rows], "i32", cells), { dim: 2 });
-  const distance = abs(sub(permute(at, { perm: [0, 2, 1] }), t));
-  return div(sum(mul(distance, new Tensor([batch, rows, channels], x.dtype, counted))), total + 1e-4);
+  const used = sub(1, cast(equal(cast(mask, x.dtype), 0), x.dtype));
+  const cells = expand(reshape(ind, { shape: [batch, 1, rows] }), { shape: [batch, channels, rows] });
+  const at = gather(reshape(x, { shape: [batch, channels, height * width] }), cells, { dim: 2 });
+  const distance = mul(abs(sub(permute(at, { perm: [0, 2, 1] }), t)), reshape(used, { shape: [batch, rows, 1] }));
+  return div(sum(distance), add(mul(sum(used), channels), 1e-4));
 }

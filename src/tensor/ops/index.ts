@@ -21,7 +21,7 @@ export { gather, type IndexAttrs, indexSelect, scatterAdd } from "./gather.ts";
 export { type InterpolateAttrs, type InterpolateOptions, interpolate, interpolateInputGrad } from "./interpolate.ts";
 export { linear, matmul } from "./matmul.ts";
 export { type MaxPool2dAttrs, type MaxPool2dOptions, maxPool2d, maxPool2dIndices } from "./maxPool2d.ts";
-export { prod, std, variance } from "./moments.ts";
+export { channelMoments, prod, std, variance } from "./moments.ts";
 export { type AdamStepAttrs, adamStep, clipNorm, type RmspropStepAttrs, rmspropStep, type SgdStepAttrs, sgdStep } from "./optimizer.ts";
 export { type PadAttrs, type PadMode, pad, padInputGrad } from "./pad.ts";
 export { permute } from "./permute.ts";
