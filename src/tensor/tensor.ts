@@ -78,13 +78,13 @@ export class Placeholder extends Tensor {
   }
 }
 
-/** Bytes of one element. */
-export const itemBytes = (dtype: DType): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
-
 /** A zero-filled typed array of the given dtype. */
 export function allocate(dtype: DType, size: number): Data {
   return new ARRAYS[dtype](size);
 }
+
+/** Bytes of one element. */
+export const itemBytes = (dtype: DType): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
 
 /** A typed array of the given dtype over part of a buffer; `address` in bytes. */
 export function dataAt(buffer: ArrayBuffer, dtype: DType, address: number, size: number): Data {

@@ -68,7 +68,8 @@ class StagedInput implements Block {
   get address(): number {
     if (this.#address === undefined) {
       this.#address = this.#arena.allocate(this.data.byteLength);
-      dataAt(this.#arena.memory.buffer, this.dtype, this.#address, this.data.length).set(this.data);
+      if (this.dtype === "f32") this.#arena.write(this.#address, this.data as Float32Array);
+      else dataAt(this.#arena.memory.buffer, this.dtype, this.#address, this.data.length).set(this.data);
     }
     return this.#address;
   }
@@ -100,9 +101,12 @@ class StagedOutput implements Block {
   }
 
   take(): Tensor {
-    if (this.#address === undefined) return new Tensor(this.shape, this.dtype, this.data);
-    const staged = dataAt(this.#arena.memory.buffer, this.dtype, this.#address, countOf(this));
-    return new Tensor(this.shape, this.dtype, staged.slice());
+    return new Tensor(this.shape, this.dtype, this.#address === undefined ? this.data : this.#read(this.#address));
+  }
+
+  #read(address: number): Data {
+    if (this.dtype === "f32") return this.#arena.read(address, countOf(this));
+    return dataAt(this.#arena.memory.buffer, this.dtype, address, countOf(this)).slice();
   }
 }
 
