@@ -29,7 +29,9 @@ export const DEFAULT_TRAINING: TrainConfig = { seed: 0, steps: 1000, batchSize: 
 
 const STRIDE = 4;
 const { input, classes } = DEMO_CARD;
-const GRID = { classes: classes.length, width: input.width / STRIDE, height: input.height / STRIDE, stride: STRIDE };
+/** Scenes hold at most five objects: with as many rows always, every batch has the same shapes. */
+const ROWS = 5;
+const GRID = { classes: classes.length, width: input.width / STRIDE, height: input.height / STRIDE, stride: STRIDE, rows: ROWS };
 
 /** Trains on generated scenes; `onStep` sees each step's loss. Returns the folded weights by name. */
 export function trainDemo(config: TrainConfig, onStep: (step: number, loss: number) => void = () => {}): Map<string, Tensor> {
@@ -44,7 +46,7 @@ export function trainDemo(config: TrainConfig, onStep: (step: number, loss: numb
       drawn.map((s) => s.truth),
       GRID,
     );
-    return { x: collate(drawn.map(({ picture }) => preprocess(picture, input).x)), targets: { ...targets } };
+    return { x: collate(drawn.map(({ picture }) => preprocess(picture, input).x)), targets };
   };
   const loss = (params: ReadonlyMap<string, Tensor>, { x, targets }: ReturnType<typeof batch>) => {
     const current = withParameters(model, params);

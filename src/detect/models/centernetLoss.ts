@@ -4,8 +4,8 @@ import { add, mul, Tensor } from "../../tensor/index.ts";
 import type { GroundTruth, Heads } from "../detector.ts";
 import { drawGaussian, gaussianRadius } from "../heatmap.ts";
 
-/** What CenterNet should predict for a batch; K is the largest number of objects in a picture. */
-export interface CenterTargets {
+/** What CenterNet should predict for a batch with K rows for objects. */
+export type CenterTargets = {
   /** [N,classes,h,w], 1 at object centres. */
   readonly heatmap: Tensor;
   /** [N,K] cell of each object's centre (i32) and whether the row holds one (u8). */
@@ -14,7 +14,7 @@ export interface CenterTargets {
   /** [N,K,2]: width and height, and where in its cell the centre lies, both in cells. */
   readonly size: Tensor;
   readonly offset: Tensor;
-}
+};
 
 /** The map that targets are drawn on. */
 export interface TargetGrid {
@@ -23,6 +23,8 @@ export interface TargetGrid {
   readonly height: number;
   /** Input pixels per cell. */
   readonly stride: number;
+  /** Rows for objects, K: as many as in the fullest picture where fewer are asked for. Default 1. */
+  readonly rows?: number;
 }
 
 /** Least IoU that a box moved to the edge of its peak keeps with the truth. Source: CornerNet Sec. 3.2, as CenterNet ships it. */
@@ -34,9 +36,9 @@ const MIN_OVERLAP = 0.7;
  * Errors: ArgumentError when a centre lies outside of the map or a label is no class.
  */
 export function centerTargets(batch: readonly (readonly GroundTruth[])[], grid: TargetGrid): CenterTargets {
-  const { classes, width, height, stride } = grid;
+  const { classes, width, height, stride, rows: least = 1 } = grid;
   const cellsPerMap = width * height;
-  const rows = Math.max(1, ...batch.map((truth) => truth.length));
+  const rows = Math.max(least, ...batch.map((truth) => truth.length));
   const heatmap = new Float32Array(batch.length * classes * cellsPerMap);
   const cells = new Int32Array(batch.length * rows);
   const mask = new Uint8Array(batch.length * rows);
