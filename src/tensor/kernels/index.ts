@@ -9,6 +9,7 @@ import { maskKernels } from "./mask.ts";
 import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
 import { maxPool2dIndices } from "./maxPoolIndices.ts";
+import { channelMoments } from "./moments.ts";
 import { moveKernels } from "./move.ts";
 import { optimizerKernels } from "./optimizer.ts";
 import type { Block, Placement } from "./placement.ts";
@@ -54,6 +55,7 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   ...moveKernels,
   ...reduceKernels,
   ...optimizerKernels,
+  channelMoments,
   fakeQuant,
   matmul,
   conv2d,
