@@ -7,6 +7,7 @@ import type { Data } from "../tensor.ts";
 import { type Axis, mergeAxes, walk } from "./axes.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { type Block, countOf } from "./placement.ts";
+import { placeStretch } from "./stretch.ts";
 
 /** From here on a native copy beats a loop. */
 const LONG_RUN = 24;
@@ -84,7 +85,8 @@ const permute = mover(([x], attrs, y) => {
   );
 });
 
-const expand = mover(([x], _, y) => strided(x, y, broadcastStrides(x.shape, y.shape)));
+const repeat = mover(([x], _, y) => strided(x, y, broadcastStrides(x.shape, y.shape)));
+const expand: FastKernel = { ...repeat, place: (call) => placeStretch(call) ?? repeat.place(call) };
 
 /** Strides of a padded tensor and the offset of the first original element, for constant pads that only add. */
 function frameOf(shape: readonly number[], { pads, mode }: PadAttrs): [readonly number[], number] | undefined {

@@ -1,7 +1,8 @@
 import type { ReduceAttrs } from "../ops/reduce.ts";
 import { stridesOf } from "../shape.ts";
-import { mergeAxes, walk } from "./axes.ts";
+import { type Axis, mergeAxes, walk } from "./axes.ts";
 import type { FastKernel } from "./index.ts";
+import { placeChannelSums } from "./moments.ts";
 import { allFloat, countOf, floatsOf } from "./placement.ts";
 
 interface Fold {
@@ -11,12 +12,21 @@ interface Fold {
   /** Folds one element. */
   one(value: number, x: number): number;
   readonly mean?: boolean;
+  /** Whether it folds by addition from 0. */
+  readonly adds?: boolean;
+}
+
+/** Sizes of batch, channels and inner where only the channels stay; undefined for other reductions. */
+function channelsOf(axes: readonly Axis[]): [number, number, number] | undefined {
+  const [inner, channels, batch = [1, [0]]] = axes.toReversed() as [Axis, Axis | undefined, Axis | undefined];
+  const fits = axes.length <= 3 && inner[1][0] === 0 && channels?.[1][0] === 1 && batch[1][0] === 0;
+  return fits ? [batch[0], channels[0], inner[0]] : undefined;
 }
 
 /** Visits elements in the order of the reference and accumulates in double as it does, so the bits agree. */
 function reduction(fold: Fold): FastKernel {
   return {
-    place({ inputs, outputs: [y], attrs }) {
+    place({ arena, inputs, outputs: [y], attrs }) {
       const { shape } = inputs[0];
       const { dim } = attrs as ReduceAttrs;
       if (!allFloat(inputs) || countOf(inputs[0]) === 0) return undefined;
@@ -25,6 +35,9 @@ function reduction(fold: Fold): FastKernel {
       const [length, steps] = axes[axes.length - 1];
       const outer = axes.slice(0, -1);
       const count = fold.mean ? dim.reduce((n, d) => n * shape[d], 1) : 1;
+      const channels = fold.adds && channelsOf(axes);
+      const fast = channels && placeChannelSums(arena, inputs[0], y, channels, count);
+      if (fast) return fast;
       const sums = new Float64Array(countOf(y));
       const [x, results] = [floatsOf(inputs[0]), y.data];
       let from = 0;
@@ -46,6 +59,7 @@ function reduction(fold: Fold): FastKernel {
 
 const plus: Omit<Fold, "mean"> = {
   start: 0,
+  adds: true,
   run(value, x, from, length) {
     let sum = value;
     for (let i = from; i < from + length; i++) sum += x[i]!;
