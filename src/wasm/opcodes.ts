@@ -23,6 +23,11 @@ export const OPERATORS = {
   "i32.shl": { code: 0x74, takes: i32x2, gives: "i32" },
   "f32.add": { code: 0x92, takes: ["f32", "f32"], gives: "f32" },
   "f32.mul": { code: 0x94, takes: ["f32", "f32"], gives: "f32" },
+  "f64.gt": { code: 0x64, takes: ["f64", "f64"], gives: "i32" },
+  "f64.add": { code: 0xa0, takes: ["f64", "f64"], gives: "f64" },
+  "f64.sub": { code: 0xa1, takes: ["f64", "f64"], gives: "f64" },
+  "f64.mul": { code: 0xa2, takes: ["f64", "f64"], gives: "f64" },
+  "f64.promote_f32": { code: 0xbb, takes: ["f32"], gives: "f64" },
   "f32x4.splat": { code: SIMD + 0x13, takes: ["f32"], gives: "v128" },
   "i16x8.splat": { code: SIMD + 0x10, takes: ["i32"], gives: "v128" },
   "i8x16.narrow_i16x8_s": { code: SIMD + 0x65, takes: v2, gives: "v128" },
@@ -72,6 +77,7 @@ export const LOADS = {
   "i32.load8_s": { code: 0x2c, align: 0, moves: "i32" },
   "i32.load8_u": { code: 0x2d, align: 0, moves: "i32" },
   "f32.load": { code: 0x2a, align: 2, moves: "f32" },
+  "f64.load": { code: 0x2b, align: 3, moves: "f64" },
   "v128.load": { code: SIMD + 0x00, align: 2, moves: "v128" },
   "v128.load8x8_s": { code: SIMD + 0x01, align: 0, moves: "v128" },
   "v128.load8x8_u": { code: SIMD + 0x02, align: 0, moves: "v128" },
@@ -84,6 +90,7 @@ export const STORES = {
   "i32.store8": { code: 0x3a, align: 0, moves: "i32" },
   "i32.store16": { code: 0x3b, align: 1, moves: "i32" },
   "f32.store": { code: 0x38, align: 2, moves: "f32" },
+  "f64.store": { code: 0x39, align: 3, moves: "f64" },
   "v128.store": { code: SIMD + 0x0b, align: 2, moves: "v128" },
 } as const;
 
