@@ -20,13 +20,12 @@ export class RankedError {
   readonly #run: (patches: Tensor, scale: Tensor, zeroPoint: Tensor) => Tensor;
   /** Patches [inputs, taps, rows] of each piece. */
   readonly #patches: readonly Tensor[];
-  /** Pieces one after the other, each [outputs, rows of the piece]. */
+  /** Pieces one after the other, each [outputs, length]; what is behind the last row weighs nothing. */
   readonly #outputs: Float32Array;
   readonly #targets: Float32Array;
   readonly #weights: Float64Array;
-  /** Where row r of output c lies in these: `first[r] + c * step[r]`. */
+  /** Where row r of output c lies in these: `first[r] + c * length`. */
   readonly #first: Int32Array;
-  readonly #step: Int32Array;
   readonly #count: number;
   readonly #length: number;
 
@@ -38,8 +37,8 @@ export class RankedError {
       order.subarray(i * this.#length, (i + 1) * this.#length),
     );
     this.pieces = pieces.length;
-    [this.#first, this.#step] = placesOf(pieces, this.#length * view.outputs, rows);
-    this.#patches = pieces.map((piece) => columnsOf(patches, piece));
+    this.#first = placesOf(order, this.#length, view.outputs);
+    this.#patches = pieces.map((piece) => columnsOf(patches, piece, this.#length));
     this.#run = compileViews((x, scale, zeroPoint) => product(quantizedWeight, fakeQuant(x, scale, zeroPoint, { qmin, qmax, axis: null })));
     this.#targets = this.#arranged(product(weight, patches).data, Float32Array);
     this.#weights = this.#arranged(importance.elements, Float64Array);
@@ -57,12 +56,12 @@ export class RankedError {
 
   /** The error after all pieces ran. */
   ordered(): number {
-    const [y, target, weights, first, step] = [this.#outputs, this.#targets, this.#weights, this.#first, this.#step];
+    const [y, target, weights, first, length] = [this.#outputs, this.#targets, this.#weights, this.#first, this.#length];
     let total = 0;
     for (let c = 0; c < this.#count; c++) {
       let sum = 0;
       for (let r = 0; r < first.length; r++) {
-        const i = first[r] + c * step[r];
+        const i = first[r] + c * length;
         const d = y[i] - target[i];
         sum += weights[i] * d * d;
       }
@@ -74,8 +73,8 @@ export class RankedError {
   /** A matrix [outputs, rows] in the order of the pieces. */
   #arranged<T extends Float32Array | Float64Array>(matrix: ArrayLike<number>, Kind: new (length: number) => T): T {
     const rows = this.#first.length;
-    const out = new Kind(matrix.length);
-    for (let c = 0; c < this.#count; c++) for (let r = 0; r < rows; r++) out[this.#first[r] + c * this.#step[r]] = matrix[c * rows + r];
+    const out = new Kind(this.pieces * this.#length * this.#count);
+    for (let c = 0; c < this.#count; c++) for (let r = 0; r < rows; r++) out[this.#first[r] + c * this.#length] = matrix[c * rows + r];
     return out;
   }
 }
@@ -91,26 +90,23 @@ function heaviestFirst(weights: Float64Array, rows: number): Int32Array {
   return Int32Array.from(load, (_, r) => r).sort((a, b) => load[b] - load[a] || a - b);
 }
 
-/** For every row the place of its first output, and how far the next ones are apart; pieces are `size` elements apart. */
-function placesOf(pieces: readonly Int32Array[], size: number, rows: number): [Int32Array, Int32Array] {
-  const first = new Int32Array(rows);
-  const step = new Int32Array(rows);
-  pieces.forEach((piece, p) =>
-    piece.forEach((row, i) => {
-      first[row] = p * size + i;
-      step[row] = piece.length;
-    }),
-  );
-  return [first, step];
+/** For every row the place of its first output. */
+function placesOf(order: Int32Array, length: number, outputs: number): Int32Array {
+  const first = new Int32Array(order.length);
+  order.forEach((row, i) => {
+    first[row] = Math.floor(i / length) * length * outputs + (i % length);
+  });
+  return first;
 }
 
-/** Columns of a matrix [inputs, taps, rows]. */
-function columnsOf(patches: Tensor, columns: Int32Array): Tensor {
+/** Columns of a matrix [inputs, taps, rows], zeros up to `length` of them. */
+function columnsOf(patches: Tensor, columns: Int32Array, length: number): Tensor {
   const [inputs, taps, rows] = patches.shape;
-  const data = new Float32Array(inputs * taps * columns.length);
-  let at = 0;
-  for (let line = 0; line < inputs * taps; line++) for (const column of columns) data[at++] = patches.data[line * rows + column];
-  return new Tensor([inputs, taps, columns.length], "f32", data);
+  const data = new Float32Array(inputs * taps * length);
+  for (let line = 0; line < inputs * taps; line++) {
+    for (let i = 0; i < columns.length; i++) data[line * length + i] = patches.data[line * rows + columns[i]];
+  }
+  return new Tensor([inputs, taps, length], "f32", data);
 }
 
 /** Four sums side by side: the order does not matter here. */
