@@ -35,8 +35,7 @@ export class SiteMeter {
       const z = params.zeroPoint.data[at];
       const low = s * (scheme.qmin - z - 0.5);
       const high = s * (scheme.qmax - z + 0.5);
-      for (let p = 0; p < count; p++) {
-        const i = c * channelStride + p * positionStride;
+      for (let p = 0, i = c * channelStride; p < count; p++, i += positionStride) {
         const v = from[i];
         const d = to[i] - v;
         signal += v * v;
