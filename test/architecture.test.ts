@@ -54,6 +54,7 @@ const ALSO: readonly (readonly [prefix: string, folder: string])[] = [
   ["tensor/kernels/", "wasm"],
   ["em/kernels/", "wasm"],
   ["quant/integer/", "wasm"],
+  ["quant/kernels/", "wasm"],
   ["autograd/compile.ts", "wasm"],
   ["autograd/program.ts", "wasm"],
   ["node/threads.ts", "wasm"],

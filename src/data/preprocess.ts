@@ -99,15 +99,10 @@ function toTensor(resized: Picture, place: Placement, spec: InputSpec): Tensor {
     const source = color === "RGB" ? c : 2 - c;
     const levels = Float32Array.from({ length: 256 }, (_, level) => (level - mean[c]) / std[c]);
     const border = (fill - mean[c]) / std[c];
-    for (let y = 0; y < height; y++) {
-      const row = y - place.top;
-      const rowInside = row >= 0 && row < place.height;
-      for (let x = 0; x < width; x++) {
-        const column = x - place.left;
-        const inside = rowInside && column >= 0 && column < place.width;
-        const value = inside ? levels[resized.data[(row * place.width + column) * 3 + source]] : border;
-        out[c * stepC + (y * width + x) * stepX] = value;
-      }
+    for (let i = 0, to = c * stepC; i < width * height; i++, to += stepX) out[to] = border;
+    for (let y = 0, from = source; y < place.height; y++) {
+      let to = c * stepC + ((y + place.top) * width + place.left) * stepX;
+      for (let x = 0; x < place.width; x++, from += 3, to += stepX) out[to] = levels[resized.data[from]];
     }
   }
   return new Tensor(planar ? [1, 3, height, width] : [1, height, width, 3], "f32", out);

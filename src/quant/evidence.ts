@@ -47,12 +47,21 @@ export function floatRuns({ graph }: GraphDetector, names: ReadonlySet<string>):
  * Errors: ArgumentError naming the tensor and sample where a gradient is not finite.
  */
 export function gradientRuns(model: GraphDetector, names: ReadonlySet<string>, loss: SaliencyLoss): (x: Tensor, sample: string) => FpRun {
-  const run = compileViews((x) => withGradients(model, x, names, loss));
+  const run = uncheckedRuns(model, names, loss);
   return (x, sample) => {
     const found = run(x);
-    const gradients = new Map(Object.entries(found.gradients));
-    for (const [name, g] of gradients) requireFinite(g, name, sample);
-    return { heads: found.heads, tensors: new Map(Object.entries(found.tensors)), gradients, loss: found.loss.data[0] };
+    for (const [name, g] of found.gradients) requireFinite(g, g, name, sample);
+    return found;
+  };
+}
+
+/** As `gradientRuns`, for callers that look at the gradients themselves and see what is not finite. */
+export function uncheckedRuns(model: GraphDetector, names: ReadonlySet<string>, loss: SaliencyLoss): (x: Tensor) => FpRun {
+  const run = compileViews((x) => withGradients(model, x, names, loss));
+  return (x) => {
+    const found = run(x);
+    const [tensors, gradients] = [found.tensors, found.gradients].map((record) => new Map(Object.entries(record)));
+    return { heads: found.heads, tensors, gradients, loss: found.loss.data[0] };
   };
 }
 
@@ -74,14 +83,22 @@ function watching(names: ReadonlySet<string>, into: Map<string, Tensor>) {
   });
 }
 
-function requireFinite(g: Tensor, tensor: string, sample: string): void {
-  const data = g.data;
-  // 0 times anything finite is 0, so one sum tells whether there is something to look for.
-  let poison = 0;
-  for (let i = 0; i < data.length; i++) poison += 0 * data[i];
-  if (poison === 0) return;
+/**
+ * Fails where a gradient is not finite. `sums` is the gradient, or sums of its magnitudes: they show whether there is
+ * something to look for.
+ */
+export function requireFinite(g: Tensor, sums: Tensor, tensor: string, sample: string): void {
+  if (allFinite(sums.data as Float32Array)) return;
+  const { data } = g;
   for (let i = 0; i < data.length; i++) {
     if (Number.isFinite(data[i])) continue;
     throw new ArgumentError("saliency", `gradients must be finite, got ${data[i]} at tensor "${tensor}" (sample "${sample}")`);
   }
+}
+
+/** 0 times anything finite is 0, so one sum tells. */
+function allFinite(data: Float32Array): boolean {
+  let poison = 0;
+  for (let i = 0; i < data.length; i++) poison += 0 * data[i];
+  return poison === 0;
 }

@@ -26,21 +26,24 @@ export class SiteMeter {
     const { params, scheme } = this.#site;
     const y = applySite(x, this.#site);
     const { count, channels, channelStride, positionStride } = volumesOf(x.shape);
+    const [from, to] = [x.data as Float32Array, y.data as Float32Array];
+    // Sums run over all elements in their order, so that what they lose to rounding is always the same.
+    let [signal, noise, clipped] = [this.#signal, this.#noise, this.#clipped];
     for (let c = 0; c < channels; c++) {
       const at = params.scale.size === 1 ? 0 : c;
       const s = params.scale.data[at];
       const z = params.zeroPoint.data[at];
       const low = s * (scheme.qmin - z - 0.5);
       const high = s * (scheme.qmax - z + 0.5);
-      for (let p = 0; p < count; p++) {
-        const i = c * channelStride + p * positionStride;
-        const v = x.data[i];
-        const d = y.data[i] - v;
-        this.#signal += v * v;
-        this.#noise += d * d;
-        if (v < low || v > high) this.#clipped++;
+      for (let p = 0, i = c * channelStride; p < count; p++, i += positionStride) {
+        const v = from[i];
+        const d = to[i] - v;
+        signal += v * v;
+        noise += d * d;
+        if (v < low || v > high) clipped++;
       }
     }
+    [this.#signal, this.#noise, this.#clipped] = [signal, noise, clipped];
     this.#count += x.size;
   }
 

@@ -1,6 +1,6 @@
-import { compileViews } from "../autograd/index.ts";
-import { fakeQuant, matmul, reshape, Tensor } from "../tensor/index.ts";
-import { type Importance, rank1Error } from "./objective/importance.ts";
+import { Tensor } from "../tensor/index.ts";
+import type { Importance } from "./objective/importance.ts";
+import { RefineObjective } from "./refineObjective.ts";
 import type { LayerRows } from "./rows.ts";
 import { chooseQParams, type QParams, type Range, type Scheme } from "./scheme.ts";
 
@@ -37,73 +37,6 @@ export interface Refined {
 export interface Refiner {
   readonly name: string;
   refine(problem: RefineProblem): Refined;
-}
-
-/**
- * The refinement objective (InlierQ eq. 12 on sampled volumes): for every input channel group of the
- * scheme, sum over readers of  sum_v sum_c w_vc (y^_vc - y_vc)^2 / sum w y^2, with y = W x and
- * y^ = W^ fq(x). Biases cancel. One entry per scale: per-channel sites decouple because only depthwise
- * layers read them. The "rank1" form couples channels and applies to per-tensor sites only.
- */
-export class RefineObjective {
-  readonly scales: number;
-  readonly #problem: RefineProblem;
-  readonly #targets: readonly Float32Array[];
-  /** What each reader makes of the quantized site. */
-  readonly #outputs: readonly ((scale: Tensor, zeroPoint: Tensor) => Tensor)[];
-  readonly #energies: readonly Float64Array[];
-
-  constructor(problem: RefineProblem) {
-    this.#problem = problem;
-    this.scales = problem.range.min.length;
-    this.#targets = problem.readers.map((r) => product(r.weight, r.rows.patches).data as Float32Array);
-    const { qmin, qmax } = problem.scheme;
-    const axis = this.scales > 1 ? 0 : null;
-    this.#outputs = problem.readers.map(({ quantizedWeight, rows: { patches } }) =>
-      compileViews((scale, zeroPoint) => product(quantizedWeight, fakeQuant(patches, scale, zeroPoint, { qmin, qmax, axis }))),
-    );
-    this.#energies = problem.readers.map((r, i) => {
-      const zeros = new Float32Array(this.#targets[i].length);
-      const energies = squares(zeros, this.#targets[i], r, this.scales);
-      const total = energies.reduce((a, e) => a + e, 0);
-      return energies.map(() => total || 1);
-    });
-  }
-
-  /** Objective per scale for the given parameters. */
-  evaluate({ scale, zeroPoint }: QParams): Float64Array {
-    const sum = new Float64Array(this.scales);
-    this.#problem.readers.forEach((reader, i) => {
-      const y = this.#outputs[i](scale, zeroPoint);
-      const errors = squares(y.data as Float32Array, this.#targets[i], reader, this.scales);
-      for (let c = 0; c < this.scales; c++) sum[c] += errors[c] / this.#energies[i][c];
-    });
-    return sum;
-  }
-}
-
-/** W [G, outputs/G, K] times patches [inputs, taps, rows] → [G, outputs/G, rows]. */
-export function product(weight: Tensor, patches: Tensor): Tensor {
-  const [groups, , inner] = weight.shape;
-  return matmul(weight, reshape(patches, { shape: [groups, inner, patches.shape[2]] }));
-}
-
-/** Weighted squared differences, summed over the outputs that belong to each scale. */
-function squares(y: Float32Array, target: Float32Array, { rows, importance }: RefineReader, scales: number): Float64Array {
-  const sums = new Float64Array(scales);
-  const n = rows.rows;
-  const weights = importance.elements;
-  if (importance.volumes && scales === 1) sums[0] = rank1Error(y, target, rows.gradients, importance.volumes);
-  const outputsPerScale = rows.view.outputs / scales;
-  for (let c = 0; c < rows.view.outputs; c++) {
-    let sum = 0;
-    for (let i = c * n, end = i + n; i < end; i++) {
-      const d = y[i] - target[i];
-      sum += weights[i] * d * d;
-    }
-    sums[Math.floor(c / outputsPerScale)] += sum;
-  }
-  return sums;
 }
 
 export interface GridOptions {
@@ -168,7 +101,7 @@ class Search {
     const max = this.#base.max.slice();
     for (let c = 0; c < min.length; c++) [min[c], max[c]] = change(Math.min(min[c], 0), Math.max(max[c], 0));
     const { params } = chooseQParams({ min, max }, this.#problem.scheme);
-    const value = this.#objective.evaluate(params);
+    const value = this.#objective.evaluate(params, this.#value);
     let improved = false;
     for (let c = 0; c < value.length; c++) {
       if (!(value[c] < this.#value[c])) continue;

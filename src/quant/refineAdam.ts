@@ -1,6 +1,7 @@
 import { adam, cosine, minimize } from "../nn/index.ts";
 import { add, exp, fakeQuant, mul, roundHalfEven, square, sub, sum, Tensor } from "../tensor/index.ts";
-import { gridRefiner, product, type Refined, RefineObjective, type RefineProblem, type Refiner } from "./refine.ts";
+import { gridRefiner, type Refined, type RefineProblem, type Refiner } from "./refine.ts";
+import { product, RefineObjective } from "./refineObjective.ts";
 import type { QParams, Range, Scheme } from "./scheme.ts";
 
 export interface AdamRefinerOptions {

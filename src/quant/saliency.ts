@@ -1,5 +1,6 @@
 import { DTypeError, ShapeError } from "../errors.ts";
-import { allocate, type Data, formatShape, normalizeAxis, sizeOf, Tensor } from "../tensor/index.ts";
+import { allocate, type Data, formatShape, kernelPolicy, normalizeAxis, sizeOf, Tensor } from "../tensor/index.ts";
+import { magnitudeSums } from "./kernels/volumeSums.ts";
 
 /**
  * The axis that runs over the elements of one volume (pixel, voxel, token), by rank: channels first for maps
@@ -26,15 +27,22 @@ export function saliency(gradient: Tensor, axis: number = volumeAxis(gradient.sh
   const outer = sizeOf(gradient.shape.slice(0, dim));
   const length = gradient.shape[dim];
   const inner = sizeOf(gradient.shape.slice(dim + 1));
-  const sums = new Float64Array(outer * inner);
-  for (let line = 0; line < outer * length; line++) {
-    addMagnitudes(sums, Math.floor(line / length) * inner, gradient.data.subarray(line * inner, (line + 1) * inner));
+  const data = allocate(gradient.dtype, outer * inner);
+  for (let n = 0; n < outer; n++) {
+    const block = gradient.data.subarray(n * length * inner, (n + 1) * length * inner);
+    data.set(fastSums(block, length, inner) ?? plainSums(block, inner), n * inner);
   }
-  const data = allocate(gradient.dtype, sums.length);
-  data.set(sums);
   return new Tensor(shape, gradient.dtype, data);
 }
 
-function addMagnitudes(sums: Float64Array, to: number, values: Data): void {
-  for (let i = 0; i < values.length; i++) sums[to + i] += Math.abs(values[i]);
+const fastSums = (block: Data, channels: number, positions: number): Float64Array | undefined =>
+  block instanceof Float32Array && kernelPolicy() === "auto" ? magnitudeSums(block, channels, positions) : undefined;
+
+function plainSums(block: Data, positions: number): Float64Array {
+  const sums = new Float64Array(positions);
+  for (let i = 0, p = 0; i < block.length; i++) {
+    sums[p] += Math.abs(block[i]);
+    p = p + 1 === positions ? 0 : p + 1;
+  }
+  return sums;
 }

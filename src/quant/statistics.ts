@@ -4,7 +4,7 @@ import { Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
 import { emplace } from "./emplace.ts";
-import { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
+import { type FpRun, floatRuns, type GraphDetector, requireFinite, type SaliencyLoss, uncheckedRuns } from "./evidence.ts";
 import { inlierMask } from "./inlier.ts";
 import type { Method, Selection } from "./method.ts";
 import { minmax } from "./observer/minmax.ts";
@@ -53,14 +53,14 @@ const lossOf = ({ loss }: Selection, { detector }: GraphDetector): SaliencyLoss 
   mode: loss.mode,
 });
 
-/** The float model on the samples of a pass, by their index. */
+/** The float model on the samples of a pass, by their index. Gradients are not checked: the first to look at them is `addScores`. */
 function runsOf({ model, method, samples }: Pass, names: ReadonlySet<string>): (index: number) => FpRun {
   if (!method.selection) {
     const run = floatRuns(model, names);
     return (index) => run(samples.tensor(index));
   }
-  const run = gradientRuns(model, names, lossOf(method.selection, model));
-  return (index) => run(samples.tensor(index), samples.names[index]);
+  const run = uncheckedRuns(model, names, lossOf(method.selection, model));
+  return (index) => run(samples.tensor(index));
 }
 
 /** Names of the tensors a pass must see: activation sites and the outputs of the layers that read them. */
@@ -92,6 +92,7 @@ export async function observe(pass: Pass): Promise<Observed> {
   const runAt = runsOf(pass, names);
   for (let i = 0; i < samples.names.length; i++) {
     const run = runAt(i);
+    for (const [name, g] of run.gradients) addScores(pass, scores, name, g, samples.names[i]);
     for (const { tensor } of sites) {
       const x = run.tensors.get(tensor) as Tensor;
       extremes.get(tensor)?.add(x);
@@ -99,17 +100,18 @@ export async function observe(pass: Pass): Promise<Observed> {
     }
     const place = pass.meanSamples.indexOf(i);
     if (place >= 0) for (const layer of assignment.layers) means.add(layer.name, run.tensors.get(layer.output) as Tensor, place);
-    for (const [name, g] of run.gradients) addScores(pass, scores, name, g);
     detections.push(model.detector.decode(run.heads)[0]);
     await pass.steps.after("observe", i + 1);
   }
   return { extremes: resultsOf(extremes), ranges: resultsOf(own), scores, means, detections };
 }
 
-function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, g: Tensor): void {
+function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, g: Tensor, sample: string): void {
+  const h = saliency(g);
+  requireFinite(g, h, name, sample);
   const limit = (method.selection as Selection).maxScores;
   const make = () => new ScoreSample(new Rng(seed).split(`scores/${name}`), limit, samples.names.length);
-  emplace(scores, name, make).add(saliency(g));
+  emplace(scores, name, make).add(h);
 }
 
 const resultsOf = (handles: ReadonlyMap<string, { result(): Range }>): Map<string, Range> =>

@@ -4,7 +4,7 @@ import { fitGmm } from "../../src/em/index.ts";
 import { DTypeError, ShapeError } from "../../src/errors.ts";
 import { inlierMask, inlierPosterior } from "../../src/quant/inlier.ts";
 import { saliency } from "../../src/quant/saliency.ts";
-import { mul, permute, Rng, randn, tensor, uniform } from "../../src/tensor/index.ts";
+import { mul, permute, Rng, randn, tensor, uniform, withKernels } from "../../src/tensor/index.ts";
 
 describe("saliency", () => {
   test.each<[readonly number[], readonly number[]]>([
@@ -62,4 +62,19 @@ describe("inlier mask", () => {
     });
     expect(Array.from(mask.data).reduce((a, b) => a + b, 0) / mask.size).toBe(separation.inlierShare);
   });
+});
+
+test("the kernel adds what the plain loop adds, to the bit", () => {
+  fc.assert(
+    fc.property(
+      fc.nat(),
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 90 }),
+      (seed, n, c, w) => {
+        const g = randn([n, c, 1, w], new Rng(seed));
+        expect(saliency(g).data).toEqual(withKernels("reference", () => saliency(g)).data);
+      },
+    ),
+  );
 });
