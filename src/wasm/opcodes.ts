@@ -21,6 +21,7 @@ export const OPERATORS = {
   "i32.and": { code: 0x71, takes: i32x2, gives: "i32" },
   "i32.or": { code: 0x72, takes: i32x2, gives: "i32" },
   "i32.shl": { code: 0x74, takes: i32x2, gives: "i32" },
+  "f32.convert_i32_s": { code: 0xb2, takes: ["i32"], gives: "f32" },
   "f32.add": { code: 0x92, takes: ["f32", "f32"], gives: "f32" },
   "f32.mul": { code: 0x94, takes: ["f32", "f32"], gives: "f32" },
   "f32x4.splat": { code: SIMD + 0x13, takes: ["f32"], gives: "v128" },

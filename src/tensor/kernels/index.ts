@@ -5,6 +5,7 @@ import { conv2d } from "./conv2d.ts";
 import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
 import { conv2dWeightGrad } from "./conv2dWeightGrad.ts";
 import { fakeQuant } from "./fakeQuant.ts";
+import { fakeQuantGrad } from "./fakeQuantGrad.ts";
 import { maskKernels } from "./mask.ts";
 import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
@@ -57,6 +58,7 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   ...optimizerKernels,
   channelMoments,
   fakeQuant,
+  fakeQuantGrad,
   matmul,
   conv2d,
   conv2dInputGrad,
