@@ -16,7 +16,7 @@ import {
 } from "../../wasm/index.ts";
 import type { FakeQuantAttrs } from "../ops/fakeQuant.ts";
 import { channelsOf, PIECE } from "../ops/fakeQuantGrad.ts";
-import type { Meta } from "../tensor.ts";
+import { type Meta, Placeholder } from "../tensor.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf } from "./placement.ts";
 import { above, add, below, div, mul, sub } from "./vectorMath.ts";
@@ -132,16 +132,24 @@ export function placeChannels(
 export const acceptsCodes = (zeroPoint: Pick<Block, "data">, { qmin, qmax }: FakeQuantAttrs): boolean =>
   Math.max(-qmin, qmax) < 2 ** 22 && !zeroPoint.data.some((z) => Math.abs(z) >= 2 ** 22);
 
+const quantized = (x: Vector, q: Quantizer): Vector => mul(sub(clipped(codeOf(div(x, q.scale), q), q), q.zeroPoint), q.scale);
+
 function emitForward(): FunctionBuilder {
   const { f, pointers } = channelFunction(2);
   const y = f.local("v128");
   emitChannels(f, pointers, {
     vector(q) {
-      f.set(y, mul(sub(clipped(codeOf(div(load("v128.load", pointers[0]!), q.scale), q), q), q.zeroPoint), q.scale));
+      f.set(y, quantized(load("v128.load", pointers[0]!), q));
       return y;
     },
   });
   return f;
+}
+
+/** The forward pass on whole vectors, for a chain of calls. */
+function onVectors(f: FunctionBuilder, [x, scale, zero]: readonly Local<"v128">[], [low, high]: readonly Local<"v128">[]): Vector {
+  const zeroPoint = f.let(add(op("f32x4.nearest", zero!), f32x4(0)));
+  return quantized(x!, { scale: scale!, zeroPoint, low: low!, high: high! });
 }
 
 /** Bit-exact: division, rounding, clipping and scaling are the IEEE steps of the reference. */
@@ -154,5 +162,11 @@ export const fakeQuant: FastKernel = {
   },
   accepts: ([, , zeroPoint], attrs) => acceptsCodes(zeroPoint, attrs as FakeQuantAttrs),
   elementwise: (attrs) => (attrs as FakeQuantAttrs).axis === null,
+  formula([x, , zeroPoint], attrs) {
+    const { qmin, qmax, axis } = attrs as FakeQuantAttrs;
+    const known = zeroPoint.dtype === "f32" && !(zeroPoint instanceof Placeholder);
+    if (x.dtype !== "f32" || axis !== null || !known || !acceptsCodes(zeroPoint, { qmin, qmax, axis })) return undefined;
+    return { name: "fakeQuant", weight: 6, parameters: [qmin, qmax], apply: onVectors };
+  },
   bound: () => "exact",
 };
