@@ -1,4 +1,4 @@
-import { type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
+import { itemBytes, type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
 import { type Unit, unitsOf } from "./fusion.ts";
 import type { Lifetime } from "./layout.ts";
 import { record } from "./tape.ts";
@@ -39,13 +39,12 @@ export interface Assignment {
   readonly storageOf: ReadonlyMap<Tensor, number>;
 }
 
-const ITEM_BYTES = { f32: 4, f64: 8, i32: 4, i8: 1, u8: 1 } as const;
 const ALIGN = 64;
 /** Kept free behind every buffer: kernels read and write whole vectors. */
 const MARGIN = 64;
 
 /** Bytes reserved for the values of a tensor. */
-export const bytesOf = ({ shape, dtype }: Meta): number => Math.ceil((sizeOf(shape) * ITEM_BYTES[dtype]) / ALIGN) * ALIGN + MARGIN;
+export const bytesOf = ({ shape, dtype }: Meta): number => Math.ceil((sizeOf(shape) * itemBytes(dtype)) / ALIGN) * ALIGN + MARGIN;
 
 const ALWAYS = Number.POSITIVE_INFINITY;
 

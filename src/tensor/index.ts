@@ -14,6 +14,7 @@ export {
   type DType,
   full,
   item,
+  itemBytes,
   type Meta,
   type NestedNumbers,
   ones,
