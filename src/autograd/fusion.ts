@@ -1,4 +1,4 @@
-import { type Chain, type ElementFormula, formulaOf, type OpEvent, type Tensor } from "../tensor/index.ts";
+import { type Chain, chainOf, type ElementFormula, formulaOf, type OpEvent, type Tensor } from "../tensor/index.ts";
 
 /** What is placed and run as one: a call, or calls in a chain whose results in between are kept in registers only. */
 export interface Unit {
@@ -113,5 +113,6 @@ function chained(members: readonly Member[], source: (x: Tensor) => Tensor, need
   const outputs = made.filter((y) => needed.has(y));
   const name = members.map(({ call }) => call.def.name).join("-");
   const calls = members.map(({ call }) => call);
-  return { name, calls, inputs, outputs, chain: { steps, stored: outputs.map((y) => numbers.get(y) as number) }, view: false };
+  const stored = outputs.map((y) => numbers.get(y) as number);
+  return { name, calls, inputs, outputs, chain: chainOf(steps, stored), view: false };
 }

@@ -1,5 +1,5 @@
 export { type Draw, drawFrom } from "./draw.ts";
-export { type Chain, type ElementFormula, placeChain } from "./kernels/chain.ts";
+export { type Chain, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";
 export type { Run } from "./kernels/index.ts";
 export { type Block, type Placement, type Room, residentBlock } from "./kernels/placement.ts";
 export { formulaOf, type KernelPolicy, kernelPolicy, placeCall, runsInPlace, setKernelPolicy, withKernels } from "./kernels/policy.ts";

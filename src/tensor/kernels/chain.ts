@@ -39,9 +39,17 @@ export interface ChainStep {
 
 /** Calls that run in one pass, element by element: every input is loaded once, and only what `stored` counts is written. */
 export interface Chain {
+  /** Stands for its code, up to how the blocks pass. */
+  readonly name: string;
   readonly steps: readonly ChainStep[];
   /** The calls (counted as operands are) that the outputs take. */
   readonly stored: readonly number[];
+}
+
+/** A chain of these calls that writes what `stored` counts. */
+export function chainOf(steps: readonly ChainStep[], stored: readonly number[]): Chain {
+  const calls = steps.map(({ formula, operands }) => `${formula.name}(${operands})`);
+  return { name: `chain ${calls.join(" ")} > ${stored}`, steps, stored };
 }
 
 /** How a block passes: a value per element, a byte per element, or one value for all. */
@@ -117,9 +125,6 @@ function emitChain({ steps, stored }: Chain, inputs: readonly Passage[], outputs
   return f;
 }
 
-const signature = ({ steps, stored }: Chain, passages: readonly Passage[]): string =>
-  `chain ${passages.join(" ")}: ${steps.map(({ formula, operands }) => `${formula.name}(${operands})`).join(" ")} > ${stored}`;
-
 /** Elements of a task, and from how many on there are several. */
 const PIECE = 32768;
 const SEVERAL = 65536;
@@ -128,7 +133,7 @@ const SEVERAL = 65536;
 export function placeChain(arena: Arena, chain: Chain, size: number, inputs: readonly Block[], outputs: readonly Block[]): Run {
   const [from, to] = [inputs, outputs].map((blocks) => blocks.map((b) => passageOf(b, size)));
   const passages = [...from!, ...to!];
-  const { run } = instantiate(signature(chain, passages), () => [emitChain(chain, from!, to!)], arena);
+  const { run } = instantiate(`${chain.name}: ${passages}`, () => [emitChain(chain, from!, to!)], arena);
   const addresses = [...inputs, ...outputs].map(({ address }) => address);
   const parameters = chain.steps.flatMap(({ formula }) => formula.parameters);
   const piece = size < SEVERAL ? size : PIECE;
