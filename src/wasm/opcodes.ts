@@ -61,7 +61,6 @@ export const OPERATORS = {
   "f32x4.max": { code: SIMD + 0xe9, takes: v2, gives: "v128" },
   "f32x4.pmin": { code: SIMD + 0xea, takes: v2, gives: "v128" },
   "f32x4.pmax": { code: SIMD + 0xeb, takes: v2, gives: "v128" },
-  "f64x2.promote_low_f32x4": { code: SIMD + 0x5f, takes: v1, gives: "v128" },
   "f32x4.convert_i32x4_s": { code: SIMD + 0xfa, takes: v1, gives: "v128" },
   "f64x2.ge": { code: SIMD + 0x4c, takes: v2, gives: "v128" },
   "v128.andnot": { code: SIMD + 0x4f, takes: v2, gives: "v128" },
