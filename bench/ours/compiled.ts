@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { compile, record } from "../../src/autograd/index.ts";
+import { compile, compileViews, record } from "../../src/autograd/index.ts";
 import { loadModel } from "../../src/job/index.ts";
 import { adam, bceWithLogits, descend, parameters, withParameters } from "../../src/nn/index.ts";
 import { conv2d, fakeQuant, type Tensor, tensor } from "../../src/tensor/index.ts";
@@ -11,6 +11,12 @@ import { networkOf, solution, stackOf, trainingOf } from "./eager.ts";
 /** A solution that replays a function of its inputs. */
 const replayed = (f: (...xs: Tensor[]) => readonly Tensor[], xs: readonly Tensor[]): Solution => {
   const replay = compile(f);
+  return solution(() => replay(...xs));
+};
+
+/** The same, with the results left where they lie: what a loop that hands them on needs, without copies. */
+const viewed = (f: (...xs: Tensor[]) => readonly Tensor[], xs: readonly Tensor[]): Solution => {
+  const replay = compileViews(f);
   return solution(() => replay(...xs));
 };
 
@@ -43,8 +49,10 @@ export const compiled: Solver = {
       },
       [x!, w!, b!, g!],
     ),
+  fakeQuant: ({ scale, qmin, qmax }, { x }) =>
+    viewed((x, s, z) => [fakeQuant(x, s, z, { qmin, qmax })], [x!, tensor([scale]), tensor([0])]),
   lsq: ({ scale, qmin, qmax }, { x, g }) =>
-    replayed(
+    viewed(
       (x, s, z, g) => {
         const { value, tape } = record(() => fakeQuant(x, s, z, { qmin, qmax }));
         return [value, ...tape.vjp(value, [x, s], g).map((found) => found!)];

@@ -1,5 +1,16 @@
 import { ArgumentError, ShapeError, StateError } from "../errors.ts";
-import { type Block, formatShape, type Meta, placeCall, type Room, type Run, residentBlock, sameShape, Tensor } from "../tensor/index.ts";
+import {
+  type Block,
+  formatShape,
+  type Meta,
+  placeCall,
+  placeChain,
+  type Room,
+  type Run,
+  residentBlock,
+  sameShape,
+  Tensor,
+} from "../tensor/index.ts";
 import { Arena, ArenaFull } from "../wasm/index.ts";
 import { type Layout, planOffsets } from "./layout.ts";
 import { type Assignment, assignStorage, type Recording, recordFunction, type Storage } from "./recording.ts";
@@ -119,7 +130,7 @@ function placeAll(recording: Recording, assignment: Assignment, layout: Layout):
   }
 }
 
-function placeIn(arena: Arena, { steps }: Recording, { storages, storageOf }: Assignment, layout: Layout): Placed {
+function placeIn(arena: Arena, { units }: Recording, { storages, storageOf }: Assignment, layout: Layout): Placed {
   const pool = arena.allocate(layout.bytes);
   const blocks = new Map<Tensor, Block>();
   const blockOf = (x: Tensor): Block => {
@@ -132,11 +143,13 @@ function placeIn(arena: Arena, { steps }: Recording, { storages, storageOf }: As
     return block;
   };
   const { room, reset, check } = roomBehind(arena);
-  const runs = steps
-    .filter(({ def }) => !def.view)
-    .map(({ def, inputs, attrs, outputs }) => {
+  const runs = units
+    .filter(({ view }) => !view)
+    .map(({ calls: [{ def, attrs }], chain, inputs, outputs }) => {
       reset();
-      return placeCall(def, { ...room, inputs: inputs.map(blockOf), outputs: outputs.map(blockOf), attrs });
+      const [from, to] = [inputs.map(blockOf), outputs.map(blockOf)];
+      if (chain) return placeChain(arena, chain, outputs[0].size, from, to);
+      return placeCall(def, { ...room, inputs: from, outputs: to, attrs });
     });
   check();
   return { runs, blockOf };

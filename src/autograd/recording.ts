@@ -1,12 +1,13 @@
-import { type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
+import { itemBytes, type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
+import { type Unit, unitsOf } from "./fusion.ts";
 import type { Lifetime } from "./layout.ts";
 import { record } from "./tape.ts";
 
-/** A pure function as the list of its op calls. */
+/** A pure function as what it runs. */
 export interface Recording {
   readonly inputs: readonly Placeholder[];
   /** In execution order; calls whose results nobody needs are left out. */
-  readonly steps: readonly OpEvent[];
+  readonly units: readonly Unit[];
   readonly outputs: readonly Tensor[];
 }
 
@@ -22,7 +23,7 @@ export function recordFunction(f: (...inputs: Tensor[]) => readonly Tensor[], me
     for (const x of step.inputs) needed.add(x);
     steps.unshift(step);
   }
-  return { inputs, steps, outputs };
+  return { inputs, units: unitsOf(steps, outputs), outputs };
 }
 
 /** A buffer shared by tensors that never need different values at the same time. */
@@ -38,13 +39,12 @@ export interface Assignment {
   readonly storageOf: ReadonlyMap<Tensor, number>;
 }
 
-const ITEM_BYTES = { f32: 4, f64: 8, i32: 4, i8: 1, u8: 1 } as const;
 const ALIGN = 64;
 /** Kept free behind every buffer: kernels read and write whole vectors. */
 const MARGIN = 64;
 
 /** Bytes reserved for the values of a tensor. */
-export const bytesOf = ({ shape, dtype }: Meta): number => Math.ceil((sizeOf(shape) * ITEM_BYTES[dtype]) / ALIGN) * ALIGN + MARGIN;
+export const bytesOf = ({ shape, dtype }: Meta): number => Math.ceil((sizeOf(shape) * itemBytes(dtype)) / ALIGN) * ALIGN + MARGIN;
 
 const ALWAYS = Number.POSITIVE_INFINITY;
 
@@ -54,7 +54,7 @@ type Draft = { -readonly [K in keyof Storage]: Storage[K] };
  * Gives every tensor a buffer: inputs, constants and outputs one that lasts; views that of what they view; a map from
  * element to element that of an input it reads last; anything else one of its own.
  */
-export function assignStorage({ inputs, steps, outputs }: Recording): Assignment {
+export function assignStorage({ inputs, units, outputs }: Recording): Assignment {
   const storages: Draft[] = [];
   const storageOf = new Map<Tensor, number>();
   const constants = new Map<unknown, number>();
@@ -70,12 +70,12 @@ export function assignStorage({ inputs, steps, outputs }: Recording): Assignment
     open(x, "constant", -1, ALWAYS, true);
   };
   for (const x of inputs) open(x, "input", -1, ALWAYS);
-  const last = lastReads(steps, outputs);
-  steps.forEach((step, i) => {
-    for (const x of step.inputs) if (!(x instanceof Placeholder)) needConstant(x);
-    const over = overwritten(step, i, storages, storageOf);
-    for (const y of step.outputs) {
-      if (over === undefined) open(y, step.def.name, i, last.get(y) ?? i);
+  const last = lastReads(units, outputs);
+  units.forEach((unit, i) => {
+    for (const x of unit.inputs) if (!(x instanceof Placeholder)) needConstant(x);
+    for (const y of unit.outputs) {
+      const over = overwritten(unit, y, i, storages, storageOf);
+      if (over === undefined) open(y, unit.name, i, last.get(y) ?? i);
       else {
         storageOf.set(y, over);
         storages[over].to = Math.max(storages[over].to, last.get(y) ?? i);
@@ -86,12 +86,12 @@ export function assignStorage({ inputs, steps, outputs }: Recording): Assignment
   return { storages, storageOf };
 }
 
-/** The last step that reads each tensor; outputs are read for ever. A view passes its reads on to what it views. */
-function lastReads(steps: readonly OpEvent[], outputs: readonly Tensor[]): Map<Tensor, number> {
+/** The last unit that reads each tensor; outputs are read for ever. A view passes its reads on to what it views. */
+function lastReads(units: readonly Unit[], outputs: readonly Tensor[]): Map<Tensor, number> {
   const last = new Map<Tensor, number>(outputs.map((y) => [y, ALWAYS]));
-  for (let i = steps.length - 1; i >= 0; i--) {
-    const { def, inputs, outputs: ys } = steps[i];
-    const read = def.view ? Math.max(i, last.get(ys[0]) ?? i) : i;
+  for (let i = units.length - 1; i >= 0; i--) {
+    const { view, inputs, outputs: ys } = units[i];
+    const read = view ? Math.max(i, last.get(ys[0]) ?? i) : i;
     inputs.forEach((x, k) => {
       const reads = k === 0 ? read : i;
       last.set(x, Math.max(last.get(x) ?? -1, reads));
@@ -100,16 +100,17 @@ function lastReads(steps: readonly OpEvent[], outputs: readonly Tensor[]): Map<T
   return last;
 }
 
-/** The buffer of an input that the step's output may take over, if there is one. */
+/** The buffer of an input that output `y` of a unit may take over, if there is one. */
 function overwritten(
-  { def, inputs, attrs, outputs }: OpEvent,
+  { view, calls: [call], chain, inputs }: Unit,
+  y: Tensor,
   index: number,
   storages: readonly Storage[],
   storageOf: ReadonlyMap<Tensor, number>,
 ): number | undefined {
-  if (def.view) return storageOf.get(inputs[0]);
-  if (!runsInPlace(def.name, inputs, attrs, outputs)) return undefined;
-  const [y] = outputs;
-  const found = inputs.find((x) => x.size === y.size && storages[storageOf.get(x) as number].to === index);
+  if (view) return storageOf.get(inputs[0]);
+  if (!chain && !runsInPlace(call.def.name, call.inputs, call.attrs, call.outputs)) return undefined;
+  // What an earlier output of the unit took over lives on beyond it, so nothing is taken twice.
+  const found = inputs.find((x) => x.size === y.size && x.dtype === y.dtype && storages[storageOf.get(x) as number].to === index);
   return found && storageOf.get(found);
 }

@@ -59,6 +59,10 @@ function kernelOf(name: string, formula: Formula): FastKernel {
       };
     },
     elementwise: () => true,
+    formula: ([a, b]) =>
+      a.dtype === "f32" && b.dtype === "f32"
+        ? { name, weight: 1, parameters: [], apply: (_, [left, right]) => formula(left!, right!) }
+        : undefined,
     bound: () => "exact",
   };
 }

@@ -1,10 +1,12 @@
-import type { Meta } from "../tensor.ts";
+import type { Meta, Tensor } from "../tensor.ts";
 import { avgPool2d, avgPool2dInputGrad } from "./avgPool2d.ts";
 import { binaryKernels } from "./binary.ts";
+import type { ElementFormula } from "./chain.ts";
 import { conv2d } from "./conv2d.ts";
 import { conv2dInputGrad, convTranspose2d } from "./conv2dInputGrad.ts";
 import { conv2dWeightGrad } from "./conv2dWeightGrad.ts";
 import { fakeQuant } from "./fakeQuant.ts";
+import { fakeQuantGrad } from "./fakeQuantGrad.ts";
 import { maskKernels } from "./mask.ts";
 import { matmul } from "./matmul.ts";
 import { maxPool2d } from "./maxPool2d.ts";
@@ -43,6 +45,11 @@ export interface FastKernel {
    * Such a call may be placed and run in pieces, also with the output in place of an input.
    */
   elementwise?(attrs: unknown): boolean;
+  /**
+   * Given for maps from element to element: the call on vectors, where all inputs have the size of the output or one
+   * element; undefined where the attributes or dtypes do not allow it. The bits are those of a placed call.
+   */
+  formula?(inputs: readonly Tensor[], attrs: unknown, outputs: readonly Meta[]): ElementFormula | undefined;
   /** The distance to the reference that a supported call keeps. */
   bound(inputs: readonly Meta[], attrs: unknown): Bound;
 }
@@ -57,6 +64,7 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   ...optimizerKernels,
   channelMoments,
   fakeQuant,
+  fakeQuantGrad,
   matmul,
   conv2d,
   conv2dInputGrad,

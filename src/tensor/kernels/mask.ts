@@ -1,59 +1,41 @@
+import { op } from "../../wasm/index.ts";
+import type { Meta } from "../tensor.ts";
+import { chainOf, type ElementFormula, placeChain } from "./chain.ts";
 import type { FastKernel } from "./index.ts";
-import { allFloat, countOf, floatsOf } from "./placement.ts";
+import { allFloat, countOf } from "./placement.ts";
+import { select } from "./vectorMath.ts";
 
-/** Whether a tensor runs along the output (1) or is one value for all of it (0); undefined for other broadcasts. */
-function stepOf(length: number, size: number): 0 | 1 | undefined {
-  return length === size ? 1 : length === 1 ? 0 : undefined;
-}
+type Comparison = "f32x4.gt" | "f32x4.ge" | "f32x4.lt" | "f32x4.le" | "f32x4.eq";
 
-/** Fills y[i] with 1 where the comparison holds of a[i * stepA] and b[i * stepB]; one loop per op, so that it inlines. */
-type Compare = (a: Float32Array, stepA: number, b: Float32Array, stepB: number, y: Uint8Array) => void;
-
-function comparison(fill: Compare): FastKernel {
+/** A kernel of one formula, for calls that `fits` accepts; operands run along the output or are one value for all of it. */
+function kernelOf(formula: ElementFormula, operands: number, fits: (inputs: readonly Meta[], y: Meta) => boolean): FastKernel {
+  const step = { formula, operands: Array.from({ length: operands }, (_, i) => i) };
+  const chain = chainOf([step], [operands]);
   return {
-    place({ inputs, outputs: [y] }) {
-      const [a, b] = inputs;
+    place({ arena, inputs, outputs: [y] }) {
       const size = countOf(y);
-      const [stepA, stepB] = [stepOf(countOf(a), size), stepOf(countOf(b), size)];
-      if (!allFloat(inputs) || size === 0 || stepA === undefined || stepB === undefined) return undefined;
-      const [left, right, to] = [floatsOf(a), floatsOf(b), y.data as Uint8Array];
-      return () => fill(left, stepA, right, stepB, to);
+      const flat = size > 0 && inputs.every((x) => countOf(x) === size || countOf(x) === 1);
+      return flat && fits(inputs, y) ? placeChain(arena, chain, size, inputs, [y]) : undefined;
     },
+    formula: (inputs, _, [y]) => (fits(inputs, y) ? formula : undefined),
     bound: () => "exact",
   };
 }
 
-/** Kernel of `where`: operands that run along the output or are one value. */
-const where: FastKernel = {
-  place({ inputs: [condition, a, b], outputs: [y] }) {
-    const size = countOf(y);
-    const [stepA, stepB] = [stepOf(countOf(a), size), stepOf(countOf(b), size)];
-    if (!allFloat([a, b]) || size === 0 || countOf(condition) !== size) return undefined;
-    if (stepA === undefined || stepB === undefined) return undefined;
-    const [mask, left, right, to] = [condition.data, floatsOf(a), floatsOf(b), floatsOf(y)];
-    return () => {
-      for (let i = 0; i < size; i++) to[i] = mask[i] !== 0 ? left[i * stepA] : right[i * stepB];
-    };
-  },
-  bound: () => "exact",
-};
+const light = { weight: 1, parameters: [] };
+const comparison = (name: Comparison): FastKernel =>
+  kernelOf({ ...light, name, apply: (_, [left, right]) => op(name, left!, right!) }, 2, allFloat);
 
 /** Kernels of comparisons and `where`, by op name. */
 export const maskKernels: Readonly<Record<string, FastKernel>> = {
-  where,
-  greater: comparison((a, p, b, q, y) => {
-    for (let i = 0; i < y.length; i++) y[i] = a[i * p]! > b[i * q]! ? 1 : 0;
-  }),
-  greaterEqual: comparison((a, p, b, q, y) => {
-    for (let i = 0; i < y.length; i++) y[i] = a[i * p]! >= b[i * q]! ? 1 : 0;
-  }),
-  less: comparison((a, p, b, q, y) => {
-    for (let i = 0; i < y.length; i++) y[i] = a[i * p]! < b[i * q]! ? 1 : 0;
-  }),
-  lessEqual: comparison((a, p, b, q, y) => {
-    for (let i = 0; i < y.length; i++) y[i] = a[i * p]! <= b[i * q]! ? 1 : 0;
-  }),
-  equal: comparison((a, p, b, q, y) => {
-    for (let i = 0; i < y.length; i++) y[i] = a[i * p]! === b[i * q]! ? 1 : 0;
-  }),
+  where: kernelOf(
+    { ...light, name: "where", apply: (_, [mask, then, otherwise]) => select(mask!, then!, otherwise!) },
+    3,
+    ([condition, a, b], y) => allFloat([a, b]) && countOf(condition) === countOf(y),
+  ),
+  greater: comparison("f32x4.gt"),
+  greaterEqual: comparison("f32x4.ge"),
+  less: comparison("f32x4.lt"),
+  lessEqual: comparison("f32x4.le"),
+  equal: comparison("f32x4.eq"),
 };

@@ -1,5 +1,6 @@
 import { kernelProblem } from "../../wasm/index.ts";
 import { type Meta, Tensor } from "../tensor.ts";
+import type { ElementFormula } from "./chain.ts";
 import { kernels, type Run } from "./index.ts";
 import { isFlat, type Placement, runOnce } from "./placement.ts";
 
@@ -56,4 +57,12 @@ export function placeCall(def: Specification, call: Placement): Run {
 export function runsInPlace(op: string, inputs: readonly Meta[], attrs: unknown, outputs: readonly Meta[]): boolean {
   const kernel = kernelOf(op);
   return kernel !== undefined && isFlat(kernel, inputs, attrs, outputs);
+}
+
+/** A call as code on vectors, where it maps element to element: then it may be part of a chain. */
+export function formulaOf(op: string, inputs: readonly Tensor[], attrs: unknown, outputs: readonly Tensor[]): ElementFormula | undefined {
+  const [y] = outputs;
+  const kernel = kernelOf(op);
+  if (!kernel?.formula || y === undefined || y.size === 0) return undefined;
+  return inputs.every((x) => x.size === y.size || x.size === 1) ? kernel.formula(inputs, attrs, outputs) : undefined;
 }

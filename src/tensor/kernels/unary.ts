@@ -39,6 +39,9 @@ interface Row extends Formula {
   parameters?(attrs: unknown): readonly number[] | undefined;
 }
 
+/** Weight of a formula that is not unrolled. */
+const DEAR = 5;
+
 /** One row of the table as a kernel. */
 function kernelOf(name: string, row: Row): FastKernel {
   return {
@@ -53,6 +56,11 @@ function kernelOf(name: string, row: Row): FastKernel {
       return () => map(from, to, count, p0, p1, p2, p3);
     },
     elementwise: () => true,
+    formula([x], attrs) {
+      const parameters = row.parameters ? row.parameters(attrs) : [];
+      if (x.dtype !== "f32" || !parameters) return undefined;
+      return { name, weight: row.dear ? DEAR : 1, parameters, apply: (f, [value], p) => row.apply(f, value!, p) };
+    },
     bound: (_: readonly Meta[]) => row.bound,
   };
 }

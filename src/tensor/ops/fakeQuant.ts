@@ -1,15 +1,12 @@
-import { ArgumentError, ShapeError } from "../../errors.ts";
 import { type Draw, drawTensor } from "../draw.ts";
 import { type Call, defineOp, type Op, type VjpContext } from "../op.ts";
-import { requireFloat, requireSameDtype } from "../require.ts";
 import { roundHalfEven } from "../round.ts";
-import { formatShape, normalizeAxis, splitAt } from "../shape.ts";
-import { type Meta, type Tensor, tensor } from "../tensor.ts";
+import { normalizeAxis } from "../shape.ts";
+import { type Tensor, tensor } from "../tensor.ts";
 import { add, div, mul, sub } from "./binary.ts";
-import { clamp } from "./clamp.ts";
-import { greater, greaterEqual, less, lessEqual } from "./compare.ts";
+import { greater, less } from "./compare.ts";
+import { aligned, channelsOf, fakeQuantGrad, requireQuantizer } from "./fakeQuantGrad.ts";
 import { sumTo } from "./reduce.ts";
-import { reshape } from "./reshape.ts";
 import { round } from "./unary.ts";
 import { where } from "./where.ts";
 
@@ -20,57 +17,15 @@ export interface FakeQuantAttrs {
   readonly axis: number | null;
 }
 
-/** Elements of x: channels, and the run length of one channel. */
-function layout(x: Meta, axis: number | null): [number, number] {
-  if (axis === null) return [1, 1];
-  const [, channels, inner] = splitAt(x.shape, axis);
-  return [channels, inner];
-}
-
-function inferFakeQuant([x, scale, zeroPoint]: readonly Meta[], { qmin, qmax, axis }: FakeQuantAttrs): Meta[] {
-  requireFloat("fakeQuant", "x", x);
-  requireSameDtype("fakeQuant", x, scale, ["x", "scale"]);
-  requireSameDtype("fakeQuant", x, zeroPoint, ["x", "zeroPoint"]);
-  const wanted = axis === null ? 1 : x.shape[axis];
-  for (const [name, p] of [
-    ["scale", scale],
-    ["zeroPoint", zeroPoint],
-  ] as const) {
-    if (p.shape.length > 1 || (p.shape[0] ?? 1) !== wanted) {
-      throw new ShapeError(
-        "fakeQuant",
-        `${name} must have shape [${wanted}], got ${formatShape(p.shape)} (x ${formatShape(x.shape)}, axis ${axis})`,
-      );
-    }
-  }
-  if (!(qmin < qmax)) throw new ArgumentError("fakeQuant", `qmin must lie below qmax, got ${qmin} and ${qmax}`);
-  return [{ shape: x.shape, dtype: x.dtype }];
-}
-
-/** Per-channel parameters in the shape that broadcasts against x. */
-function aligned(p: Tensor, x: Tensor, axis: number | null): Tensor {
-  if (axis === null) return p;
-  return reshape(p, { shape: x.shape.map((d, i) => (i === axis ? d : 1)) });
-}
-
-/** The LSQ gradients, in ops; I marks codes that the clip leaves alone, ends included. */
+/** The gradients that are wanted, in one pass over g and x. */
 function gradients(
   g: Tensor,
-  { inputs: [x, scale, zeroPoint], attrs: { qmin, qmax, axis }, wants }: VjpContext<FakeQuantAttrs>,
+  { inputs: [x, scale, zeroPoint], attrs, wants: [ofX, ofScale, ofZeroPoint] }: VjpContext<FakeQuantAttrs>,
 ): (Tensor | undefined)[] {
-  const s = aligned(scale, x, axis);
-  const z = round(aligned(zeroPoint, x, axis));
-  const v = div(x, s);
-  const code = add(round(v), z);
-  const inside = mul(greaterEqual(code, qmin), lessEqual(code, qmax));
-  const back = (d: Tensor, p: Tensor) => reshape(sumTo(d, axis === null ? p.shape : s.shape), { shape: p.shape });
-  const ds = () => mul(g, sub(sub(clamp(code, { min: qmin, max: qmax }), z), where(inside, v, 0)));
-  return [
-    // One scale [1] broadcasts a scalar x to [1].
-    wants[0] ? sumTo(where(inside, g, 0), x.shape) : undefined,
-    wants[1] ? back(ds(), scale) : undefined,
-    wants[2] ? back(where(inside, 0, mul(mul(g, s), -1)), zeroPoint) : undefined,
-  ];
+  const wants = [ofX!, ofScale!, ofZeroPoint!] as const;
+  if (!wants.includes(true)) return [undefined, undefined, undefined];
+  const found = [...fakeQuantGrad(g, x, scale, zeroPoint, { ...attrs, wants })];
+  return wants.map((wanted) => (wanted ? found.shift() : undefined));
 }
 
 /**
@@ -119,10 +74,13 @@ export const fakeQuant: Op<
 > = defineOp(
   {
     name: "fakeQuant",
-    infer: inferFakeQuant,
+    infer([x, scale, zeroPoint], attrs) {
+      requireQuantizer("fakeQuant", [x, scale, zeroPoint], attrs);
+      return [{ shape: x.shape, dtype: x.dtype }];
+    },
     reference([x, scale, zeroPoint], { qmin, qmax, axis }, [y]) {
       const round1 = x.dtype === "f32" ? Math.fround : (v: number) => v;
-      const [channels, inner] = layout(x, axis);
+      const [, channels, inner] = channelsOf(x, axis);
       for (let i = 0; i < x.data.length; i++) {
         const c = Math.floor(i / inner) % channels;
         const s = scale.data[c];

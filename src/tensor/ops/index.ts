@@ -17,6 +17,7 @@ export {
 export { type ConvTranspose2dAttrs, convTranspose2d } from "./convTranspose2d.ts";
 export { expand } from "./expand.ts";
 export { type FakeQuantAttrs, fakeQuant } from "./fakeQuant.ts";
+export { type FakeQuantGradAttrs, fakeQuantGrad } from "./fakeQuantGrad.ts";
 export { gather, type IndexAttrs, indexSelect, scatterAdd } from "./gather.ts";
 export { type InterpolateAttrs, type InterpolateOptions, interpolate, interpolateInputGrad } from "./interpolate.ts";
 export { linear, matmul } from "./matmul.ts";
