@@ -1,4 +1,4 @@
-import { type Arena, ArenaFull, stagingArena } from "../../wasm/index.ts";
+import { type Arena, ArenaFull, type Entry, type Step, stagingArena } from "../../wasm/index.ts";
 import { sizeOf } from "../shape.ts";
 import { allocate, type Data, dataAt, itemBytes, type Meta, Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
@@ -32,6 +32,20 @@ export function perThread(room: Room, bytes: number): PerThread {
   const step = Math.ceil(bytes / 64) * 64;
   return { address: room.scratch(step * room.arena.threads), step };
 }
+
+/** An argument that is the same for all threads, or scratch that each has for itself. */
+export type Argument = number | PerThread;
+
+/** `bytes` behind an argument. */
+export const behind = (at: Argument, bytes: number): Argument =>
+  typeof at === "number" ? at + bytes : { address: at.address + bytes, step: at.step };
+
+/** One call with the given arguments. */
+export const stepOf = (entry: Entry, args: readonly Argument[]): Step => ({
+  entry,
+  args: args.map((x) => (typeof x === "number" ? x : x.address)),
+  perThread: args.map((x) => (typeof x === "number" ? 0 : x.step)),
+});
 
 /** A call before its values are known: where they will lie when it runs. */
 export interface Placement extends Room {
