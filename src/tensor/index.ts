@@ -1,7 +1,8 @@
 export { type Draw, drawFrom } from "./draw.ts";
+export { placeCall, runsInPlace } from "./kernels/dispatch.ts";
 export type { Run } from "./kernels/index.ts";
 export { type Block, type Placement, type Room, residentBlock } from "./kernels/placement.ts";
-export { type KernelPolicy, kernelPolicy, placeCall, runsInPlace, setKernelPolicy, withKernels } from "./kernels/policy.ts";
+export { type KernelPolicy, kernelPolicy, setKernelPolicy, withKernels } from "./kernels/policy.ts";
 export { type AnyOp, bind, type Call, defineOp, isListened, type Listener, listen, type Op, type OpDef, type OpEvent } from "./op.ts";
 export * from "./ops/index.ts";
 export { Rng, randn, uniform } from "./random.ts";

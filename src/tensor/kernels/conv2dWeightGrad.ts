@@ -56,14 +56,19 @@ function dense(call: Placement, g: Geometry): Run {
   const runs: Run[] = [];
   for (let n = 0; n < g.batch; n++) {
     const { laying, at } = images(n);
-    const packing = packs.map((a, group) => packStep(arena, product, gradient.address + 4 * (n * g.outChannels + group * rows) * pixels, a));
+    const packing = packs.map((a, group) =>
+      packStep(arena, product, gradient.address + 4 * (n * g.outChannels + group * rows) * pixels, a),
+    );
     const tasks = pieces.map(({ group, a, part, totals }) => {
       const c = output + 4 * ((group * rows + part.row) * product.columns + part.column);
       const b = at + 4 * group * channels * whole.size;
       const turn = { begin: n === 0, finish: n === g.batch - 1 };
       return [multiplyStep(arena, product, { ...space, totals }, { ...part, ...turn, a, b, c, pitch: product.columns })];
     });
-    runs.push(placeTasks(arena, [...laying, ...eachAlone(packing)], (g.inChannels + g.outChannels) * pixels), placeTasks(arena, tasks, cost));
+    runs.push(
+      placeTasks(arena, [...laying, ...eachAlone(packing)], (g.inChannels + g.outChannels) * pixels),
+      placeTasks(arena, tasks, cost),
+    );
   }
   return inTurn(...runs);
 }

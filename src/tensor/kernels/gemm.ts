@@ -1,8 +1,9 @@
 import { type Arena, type Entry, instantiate, type Step, type Task } from "../../wasm/index.ts";
 import { COLUMNS, emitPackColumns, emitPackRows, ROWS } from "./gemmPack.ts";
-import { CHUNK_TERMS, emitMacro, emitMultiply, emitPackLeft } from "./gemmTile.ts";
+import { CHUNK_TERMS, emitMacro, emitMultiply, emitPackLeft, hasRelaxedMadd } from "./gemmTile.ts";
 import type { Run } from "./index.ts";
 import { type Argument, type PerThread, perThread, type Room, stepOf } from "./placement.ts";
+import { kernelPolicy } from "./policy.ts";
 
 export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
@@ -132,8 +133,11 @@ export function multiplyStep(arena: Arena, p: Product, space: Workspace, part: P
   ]);
 }
 
-const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
-  instantiate("gemm", () => [emitPackColumns(), emitMacro(false), emitMultiply(), emitPackRows(), emitPackLeft(3)], arena);
+function kernel(arena: Arena): Readonly<Record<string, Entry>> {
+  const fused = kernelPolicy() === "relaxed" && hasRelaxedMadd();
+  const emit = () => [emitPackColumns(), emitMacro(fused), emitMultiply(), emitPackRows(), emitPackLeft(3)];
+  return instantiate(fused ? "gemm relaxed" : "gemm", emit, arena);
+}
 
 /** Columns of a piece at most, so that its running totals stay in the cache. */
 export const PIECE_COLUMNS = 512;
@@ -144,7 +148,10 @@ const PIECE_ROWS = 64;
 export const piecesFor = ({ threads }: Arena, independent: number): number => (threads === 1 ? 1 : Math.ceil((4 * threads) / independent));
 
 /** Cuts a product into at least `pieces` parts where it is large enough. */
-export function partsOf({ rows, columns }: Pick<Product, "rows" | "columns">, pieces: number): Required<Pick<Part, "row" | "rows" | "column" | "columns">>[] {
+export function partsOf(
+  { rows, columns }: Pick<Product, "rows" | "columns">,
+  pieces: number,
+): Required<Pick<Part, "row" | "rows" | "column" | "columns">>[] {
   const wide = Math.min(PIECE_COLUMNS, roundUp(Math.ceil(columns / pieces), COLUMNS));
   const high = rowsOfPart(rows, Math.ceil(pieces / Math.ceil(columns / wide)));
   return cuts(columns, wide).flatMap(([column, columns]) => cuts(rows, high).map(([row, rows]) => ({ row, rows, column, columns })));

@@ -1,4 +1,4 @@
-import { type Expr, FunctionBuilder, f32x4, i32, type Local, load, op } from "../../wasm/index.ts";
+import { assemble, type Expr, FunctionBuilder, f32x4, i32, type Local, load, op } from "../../wasm/index.ts";
 import { COLUMNS, ROWS } from "./gemmPack.ts";
 
 /**
@@ -22,8 +22,20 @@ type Madd = (x: Expr<"v128">, y: Expr<"v128">, sum: Expr<"v128">) => Expr<"v128"
 
 /** Two roundings a term, on every machine the same. */
 const separate: Madd = (x, y, sum) => op("f32x4.add", op("f32x4.mul", x, y), sum);
-/** One rounding or two, as the machine likes. */
+/** One rounding or two, as the machine likes: never more than `separate`, so the same bound holds. */
 const relaxed: Madd = (x, y, sum) => op("f32x4.relaxed_madd", x, y, sum);
+
+let accepted: boolean | undefined;
+
+/** Whether the runtime has f32x4.relaxed_madd. */
+export function hasRelaxedMadd(): boolean {
+  if (accepted === undefined) {
+    const probe = new FunctionBuilder("probe", []);
+    probe.let(relaxed(f32x4(1), f32x4(1), f32x4(1)));
+    accepted = WebAssembly.validate(assemble([probe]));
+  }
+  return accepted;
+}
 
 const least = (f: FunctionBuilder, local: Int, limit: number): void =>
   f.if(op("i32.gt_s", local, i32(limit)), () => f.set(local, i32(limit)));
@@ -34,8 +46,7 @@ function tileOf(f: FunctionBuilder, madd: Madd) {
   const columns = f.locals("v128", COLUMNS / 4);
   const value = f.local("v128");
   const [row, from, i, j] = f.locals("i32", 4);
-  const each = (visit: (sum: Local<"v128">, offset: number) => void): void =>
-    sums.flat().forEach((sum, at) => visit(sum, 16 * at));
+  const each = (visit: (sum: Local<"v128">, offset: number) => void): void => sums.flat().forEach((sum, at) => visit(sum, 16 * at));
   return {
     /** Sums of products from `a` to `end`; both panels are left behind their last term. */
     sum(a: Int, b: Int, end: Int): void {
