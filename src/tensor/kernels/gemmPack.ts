@@ -74,15 +74,25 @@ export function emitPackRows(): FunctionBuilder {
 export function emitPackColumns(): FunctionBuilder {
   const f = new FunctionBuilder("packColumns", Array(6).fill("i32"));
   const [source, columnTable, termTable, columns, terms, target] = f.pointers;
-  const [n, table, first, last, from, to] = f.locals("i32", 6);
+  const [n, table, first, last, from, to, other] = f.locals("i32", 7);
   const [left, right] = f.locals("v128", 2);
   const end = f.let(op("i32.add", termTable, op("i32.mul", terms, i32(4))));
   const bases = f.locals("i32", COLUMNS);
-  const offsets = [0, 16].map((at) => load("v128.load", columnTable, at));
+  const panel = f.let(op("i32.mul", terms, i32(4 * COLUMNS)));
+  const [offsets, next] = [0, 4 * COLUMNS].map((from) => [0, 16].map((at) => load("v128.load", columnTable, from + at)));
   const copyTerms = (read: (offset: Address, at: number) => Vector): void =>
     f.while(op("i32.lt_u", table, end), () => {
       f.store("v128.store", target, read(load("i32.load", table), 0));
       f.store("v128.store", target, read(load("i32.load", table), 16), 16);
+      f.bump(table, 4);
+      f.bump(target, 4 * COLUMNS);
+    });
+  const copyTwice = (): void =>
+    f.while(op("i32.lt_u", table, end), () => {
+      f.set(to, op("i32.add", from, load("i32.load", table)));
+      f.set(other, op("i32.add", target, panel));
+      for (const at of [0, 16]) f.store("v128.store", target, load("v128.load", to, at), at);
+      for (const at of [0, 16]) f.store("v128.store", other, load("v128.load", to, 32 + at), at);
       f.bump(table, 4);
       f.bump(target, 4 * COLUMNS);
     });
@@ -101,20 +111,34 @@ export function emitPackColumns(): FunctionBuilder {
   f.for(n, columns, COLUMNS, () => {
     f.set(first, load("i32.load", columnTable));
     f.set(last, load("i32.load", columnTable, 28));
-    f.set(left, lanesAt(offsets[0]!, first, 0));
-    f.set(right, lanesAt(offsets[1]!, first, 16));
+    f.set(left, lanesAt(offsets![0]!, first, 0));
+    f.set(right, lanesAt(offsets![1]!, first, 16));
     f.set(table, termTable);
     f.if(
       op("i32.and", allOf(left), allOf(right)),
       () => {
         f.set(from, op("i32.add", source, first));
-        copyTerms((offset, at) => load("v128.load", op("i32.add", from, offset), at));
+        // Two panels at once where they are neighbours: whole cache lines of the source.
+        const twice = [
+          op("i32.lt_s", op("i32.add", n, i32(COLUMNS)), columns),
+          ...next!.map((offsets, i) => allOf(lanesAt(offsets, first, 32 + 16 * i))),
+        ];
+        f.if(
+          twice.reduce((all, one) => op("i32.and", all, one)),
+          () => {
+            copyTwice();
+            f.bump(n, COLUMNS);
+            f.bump(columnTable, 4 * COLUMNS);
+            f.bump(target, panel);
+          },
+          () => copyTerms((offset, at) => load("v128.load", op("i32.add", from, offset), at)),
+        );
       },
       () => {
         const runs = op(
           "i32.and",
-          allOf(op("v128.or", left, lanesAt(offsets[0]!, last, -28))),
-          allOf(op("v128.or", right, lanesAt(offsets[1]!, last, -12))),
+          allOf(op("v128.or", left, lanesAt(offsets![0]!, last, -28))),
+          allOf(op("v128.or", right, lanesAt(offsets![1]!, last, -12))),
         );
         f.if(runs, inTwoRuns, scattered);
       },
