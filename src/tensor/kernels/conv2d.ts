@@ -111,13 +111,13 @@ function dense(call: Placement, g: Geometry): Run {
   const tasks: Task[] = [];
   for (let i = 0; i < g.batch * g.groups; i++) {
     const group = i % g.groups;
+    const start = bias ? bias.address + 4 * group * rows : 0;
     for (const [y, count] of bands) {
       const { steps, at } = stage(x.address + 4 * i * channels * g.height * g.width, y * g.stride[0]);
       for (const [row, high] of parts) {
         const c = output + 4 * ((i * rows + row) * pixels + y * g.out[1]);
-        const size = { row, rows: high, columns: count * g.out[1], pitch: pixels };
-        const start = bias && bias.address + 4 * group * rows;
-        tasks.push([...steps, multiplyStep(arena, product, space, { ...size, a: packs[group]!, b: at, c, start })]);
+        const part = { row, rows: high, columns: count * g.out[1], a: packs[group]!, b: at, c, pitch: pixels, start };
+        tasks.push([...steps, multiplyStep(arena, product, space, part)]);
       }
     }
   }

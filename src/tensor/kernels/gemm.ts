@@ -89,7 +89,7 @@ export interface Workspace {
 }
 
 /** Scratch for a product, `keeps` where its sums go on over several steps. */
-export function workspaceOf(room: Room, { rows, columns, terms }: Product, keeps = false): Workspace {
+export function workspaceOf(room: Room, { rows, columns, terms }: Pick<Product, "rows" | "columns" | "terms">, keeps = false): Workspace {
   const deep = Math.max(1, Math.min(terms, CHUNK_TERMS));
   const all = roundUp(columns, COLUMNS);
   const width = Math.min(all, COLUMNS * Math.max(4, Math.floor(PACKED_FLOATS / deep / COLUMNS)));
@@ -97,7 +97,8 @@ export function workspaceOf(room: Room, { rows, columns, terms }: Product, keeps
   return {
     packed: perThread(room, 4 * deep * width),
     totals: perThread(room, 4 * roundUp(rows, ROWS) * (kept ? all : COLUMNS)),
-    ...{ width, keeps: kept },
+    width,
+    keeps: kept,
   };
 }
 
@@ -125,22 +126,42 @@ export interface Part {
 /** Computes part of C = A B + start. Nothing but the elements asked for is written. */
 export function multiplyStep(arena: Arena, p: Product, space: Workspace, part: Part): Step {
   const { row = 0, column = 0, rows = p.rows - row, columns = p.columns - column, start = 0, begin = true, finish = true } = part;
+  const panel = 4 * roundUp(p.rows, ROWS);
+  const perColumn = space.keeps ? 4 * roundUp(rows, ROWS) : 0;
+  const from = start === 0 ? 0 : start + 4 * row;
   return stepOf(kernel(arena).multiply!, [
-    ...[part.a, 4 * roundUp(p.rows, ROWS), row, rows],
-    ...[part.b, p.bColumns + 4 * column, p.bTerms, columns, p.terms, space.width],
-    ...[space.packed, space.totals, space.keeps ? 4 * roundUp(rows, ROWS) : 0],
-    ...[part.c, 4 * part.pitch, start === 0 ? 0 : start + 4 * row, begin ? 1 : 0, finish ? 1 : 0],
+    part.a,
+    panel,
+    row,
+    rows,
+    part.b,
+    p.bColumns + 4 * column,
+    p.bTerms,
+    columns,
+    p.terms,
+    space.width,
+    space.packed,
+    space.totals,
+    perColumn,
+    part.c,
+    4 * part.pitch,
+    from,
+    begin ? 1 : 0,
+    finish ? 1 : 0,
   ]);
 }
 
+const emit = (fused: boolean) => () => [emitPackColumns(), emitMacro(fused), emitMultiply(), emitPackRows(), emitPackLeft(3)];
+const emitSeparate = emit(false);
+const emitFused = emit(true);
+
 function kernel(arena: Arena): Readonly<Record<string, Entry>> {
   const fused = kernelPolicy() === "relaxed" && hasRelaxedMadd();
-  const emit = () => [emitPackColumns(), emitMacro(fused), emitMultiply(), emitPackRows(), emitPackLeft(3)];
-  return instantiate(fused ? "gemm relaxed" : "gemm", emit, arena);
+  return fused ? instantiate("gemm relaxed", emitFused, arena) : instantiate("gemm", emitSeparate, arena);
 }
 
 /** Columns of a piece at most, so that its running totals stay in the cache. */
-export const PIECE_COLUMNS = 512;
+export const PIECE_COLUMNS = 1024;
 /** Rows of a piece at least where rows are cut: each piece packs its columns anew. */
 const PIECE_ROWS = 64;
 
@@ -161,5 +182,8 @@ export function partsOf(
 export const rowsOfPart = (rows: number, parts: number): number => Math.max(PIECE_ROWS, roundUp(Math.ceil(rows / parts), ROWS));
 
 /** [start, size] of pieces of a range. */
-export const cuts = (length: number, size: number): [number, number][] =>
-  Array.from({ length: Math.ceil(length / size) }, (_, i) => [i * size, Math.min(size, length - i * size)]);
+export function cuts(length: number, size: number): [number, number][] {
+  const found: [number, number][] = [];
+  for (let from = 0; from < length; from += size) found.push([from, Math.min(size, length - from)]);
+  return found;
+}

@@ -1,4 +1,4 @@
-import { placeTasks } from "../../wasm/index.ts";
+import { placeTasks, type Task } from "../../wasm/index.ts";
 import { broadcastStrides, sizeOf } from "../shape.ts";
 import type { Meta } from "../tensor.ts";
 import { eachAlone, inTurn, multiplyStep, type Product, packsOf, partsOf, piecesFor, workspaceOf, writeGrid } from "./gemm.ts";
@@ -24,7 +24,9 @@ function product(call: Placement): Run {
   const [rows, terms] = a.shape.slice(-2);
   const columns = b.shape[b.shape.length - 1];
   const p: Product = {
-    ...{ rows, columns, terms },
+    rows,
+    columns,
+    terms,
     aRows: writeGrid(call, 1, 0, rows, 4 * terms),
     aTerms: writeGrid(call, 1, 0, terms, 4),
     bColumns: writeGrid(call, 1, 0, columns, 4),
@@ -36,14 +38,17 @@ function product(call: Placement): Run {
   const sources = lefts.map((ia) => a.address + 4 * ia * rows * terms);
   const { packs, steps } = packsOf(call, p, sources, a.constant);
   const parts = partsOf(p, piecesFor(arena, matrices.length));
-  const space = workspaceOf(call, { ...p, columns: parts[0].columns });
-  const tasks = matrices.flatMap(([i, ia, ib]) =>
-    parts.map((part) => {
-      const c = y.address + 4 * (i * rows * columns + part.row * columns + part.column);
-      const operands = { a: packs[at.get(ia)!], b: b.address + 4 * ib * terms * columns };
-      return [multiplyStep(arena, p, space, { ...part, ...operands, c, pitch: columns })];
-    }),
-  );
+  const space = workspaceOf(call, { rows, columns: parts[0]!.columns, terms });
+  const tasks: Task[] = [];
+  for (const [i, ia, ib] of matrices) {
+    const left = packs[at.get(ia)!]!;
+    const right = b.address + 4 * ib * terms * columns;
+    for (const { row, rows: high, column, columns: wide } of parts) {
+      const c = y.address + 4 * ((i * rows + row) * columns + column);
+      const part = { row, rows: high, column, columns: wide, a: left, b: right, c, pitch: columns };
+      tasks.push([multiplyStep(arena, p, space, part)]);
+    }
+  }
   return inTurn(
     placeTasks(arena, eachAlone(steps), steps.length * rows * terms),
     placeTasks(arena, tasks, matrices.length * rows * columns * terms),

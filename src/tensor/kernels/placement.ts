@@ -41,11 +41,16 @@ export const behind = (at: Argument, bytes: number): Argument =>
   typeof at === "number" ? at + bytes : { address: at.address + bytes, step: at.step };
 
 /** One call with the given arguments. */
-export const stepOf = (entry: Entry, args: readonly Argument[]): Step => ({
-  entry,
-  args: args.map((x) => (typeof x === "number" ? x : x.address)),
-  perThread: args.map((x) => (typeof x === "number" ? 0 : x.step)),
-});
+export function stepOf(entry: Entry, values: readonly Argument[]): Step {
+  const args: number[] = [];
+  const perThread: number[] = [];
+  for (const value of values) {
+    const shared = typeof value === "number";
+    args.push(shared ? value : value.address);
+    perThread.push(shared ? 0 : value.step);
+  }
+  return { entry, args, perThread };
+}
 
 /** A call before its values are known: where they will lie when it runs. */
 export interface Placement extends Room {
