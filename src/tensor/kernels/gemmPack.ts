@@ -67,6 +67,31 @@ export function emitPackRows(): FunctionBuilder {
   return f;
 }
 
+/** Loops over the terms of a table that copy neighbouring columns to panels [term][8]. */
+function columnCopies(f: FunctionBuilder, table: Local<"i32">, end: Address, target: Local<"i32">) {
+  const [at, other] = f.locals("i32", 2);
+  return {
+    /** One panel, its halves read at a term's offset. */
+    once: (read: (offset: Address, half: number) => Vector): void =>
+      f.while(op("i32.lt_u", table, end), () => {
+        f.store("v128.store", target, read(load("i32.load", table), 0));
+        f.store("v128.store", target, read(load("i32.load", table), 16), 16);
+        f.bump(table, 4);
+        f.bump(target, 4 * COLUMNS);
+      }),
+    /** Two panels, `panel` bytes apart, of 16 columns from `from` on. */
+    twice: (from: Address, panel: Address): void =>
+      f.while(op("i32.lt_u", table, end), () => {
+        f.set(at, op("i32.add", from, load("i32.load", table)));
+        f.set(other, op("i32.add", target, panel));
+        for (const half of [0, 16]) f.store("v128.store", target, load("v128.load", at, half), half);
+        for (const half of [0, 16]) f.store("v128.store", other, load("v128.load", at, 32 + half), half);
+        f.bump(table, 4);
+        f.bump(target, 4 * COLUMNS);
+      }),
+  };
+}
+
 /**
  * packColumns(source, columnTable, termTable, columns, terms, target): panels [term][8]. Columns that are neighbours, or two
  * runs of neighbours (the end of one image row and the start of the next), are copied as vectors.
@@ -74,32 +99,17 @@ export function emitPackRows(): FunctionBuilder {
 export function emitPackColumns(): FunctionBuilder {
   const f = new FunctionBuilder("packColumns", Array(6).fill("i32"));
   const [source, columnTable, termTable, columns, terms, target] = f.pointers;
-  const [n, table, first, last, from, to, other] = f.locals("i32", 7);
+  const [n, table, first, last, from, to] = f.locals("i32", 6);
   const [left, right] = f.locals("v128", 2);
   const end = f.let(op("i32.add", termTable, op("i32.mul", terms, i32(4))));
   const bases = f.locals("i32", COLUMNS);
   const panel = f.let(op("i32.mul", terms, i32(4 * COLUMNS)));
   const [offsets, next] = [0, 4 * COLUMNS].map((from) => [0, 16].map((at) => load("v128.load", columnTable, from + at)));
-  const copyTerms = (read: (offset: Address, at: number) => Vector): void =>
-    f.while(op("i32.lt_u", table, end), () => {
-      f.store("v128.store", target, read(load("i32.load", table), 0));
-      f.store("v128.store", target, read(load("i32.load", table), 16), 16);
-      f.bump(table, 4);
-      f.bump(target, 4 * COLUMNS);
-    });
-  const copyTwice = (): void =>
-    f.while(op("i32.lt_u", table, end), () => {
-      f.set(to, op("i32.add", from, load("i32.load", table)));
-      f.set(other, op("i32.add", target, panel));
-      for (const at of [0, 16]) f.store("v128.store", target, load("v128.load", to, at), at);
-      for (const at of [0, 16]) f.store("v128.store", other, load("v128.load", to, 32 + at), at);
-      f.bump(table, 4);
-      f.bump(target, 4 * COLUMNS);
-    });
+  const copy = columnCopies(f, table, end, target);
   const inTwoRuns = (): void => {
     f.set(from, op("i32.add", source, first));
     f.set(to, op("i32.add", source, op("i32.sub", last, i32(28))));
-    copyTerms((offset, at) => {
+    copy.once((offset, at) => {
       const [head, tail] = [from, to].map((run) => load("v128.load", op("i32.add", run, offset), at));
       return op("v128.bitselect", head!, tail!, at === 0 ? left : right);
     });
@@ -126,21 +136,17 @@ export function emitPackColumns(): FunctionBuilder {
         f.if(
           twice.reduce((all, one) => op("i32.and", all, one)),
           () => {
-            copyTwice();
+            copy.twice(from, panel);
             f.bump(n, COLUMNS);
             f.bump(columnTable, 4 * COLUMNS);
             f.bump(target, panel);
           },
-          () => copyTerms((offset, at) => load("v128.load", op("i32.add", from, offset), at)),
+          () => copy.once((offset, at) => load("v128.load", op("i32.add", from, offset), at)),
         );
       },
       () => {
-        const runs = op(
-          "i32.and",
-          allOf(op("v128.or", left, lanesAt(offsets![0]!, last, -28))),
-          allOf(op("v128.or", right, lanesAt(offsets![1]!, last, -12))),
-        );
-        f.if(runs, inTwoRuns, scattered);
+        const [head, tail] = [left, right].map((near, i) => allOf(op("v128.or", near, lanesAt(offsets![i]!, last, 16 * i - 28))));
+        f.if(op("i32.and", head!, tail!), inTwoRuns, scattered);
       },
     );
     f.bump(columnTable, 4 * COLUMNS);

@@ -59,7 +59,7 @@ function tileOf(f: FunctionBuilder, accumulate: Accumulate) {
   const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
   const [columns, products] = [f.locals("v128", COLUMNS / 4), f.locals("v128", COLUMNS / 4)];
   const value = f.local("v128");
-  const [row, from, i, j] = f.locals("i32", 4);
+  const row = f.local("i32");
   const term = (a: Int, b: Int): void => {
     columns.forEach((v, at) => f.set(v, load("v128.load", b, 16 * at)));
     sums.forEach((r, at) => {
@@ -107,20 +107,22 @@ function tileOf(f: FunctionBuilder, accumulate: Accumulate) {
         f.bump(row, pitch);
       }
     },
-    /** Copies `rows` x `width` floats of the tile at `slot` to rows `pitch` bytes apart: a tile across the edge. */
-    storePart(slot: Int, rows: Condition, width: Condition, c: Int, pitch: Int): void {
-      f.set(row, c);
-      f.set(from, slot);
-      f.for(i, rows, 1, () => {
-        f.for(j, width, 1, () => {
-          const at = op("i32.mul", j, i32(4));
-          f.store("f32.store", op("i32.add", row, at), load("f32.load", op("i32.add", from, at)));
-        });
-        f.bump(row, pitch);
-        f.bump(from, 4 * COLUMNS);
-      });
-    },
   };
+}
+
+/** Copies `rows` x `width` floats of the tile at `slot` to rows `pitch` bytes apart: a tile across the edge. */
+function storePart(f: FunctionBuilder, slot: Int, rows: Condition, width: Condition, c: Int, pitch: Int): void {
+  const [row, from, i, j] = f.locals("i32", 4);
+  f.set(row, c);
+  f.set(from, slot);
+  f.for(i, rows, 1, () => {
+    f.for(j, width, 1, () => {
+      const at = op("i32.mul", j, i32(4));
+      f.store("f32.store", op("i32.add", row, at), load("f32.load", op("i32.add", from, at)));
+    });
+    f.bump(row, pitch);
+    f.bump(from, 4 * COLUMNS);
+  });
 }
 
 /**
@@ -148,7 +150,7 @@ export function emitMacro(fused: boolean): FunctionBuilder {
         const [height, width] = [f.let(rowsLeft), f.let(op("i32.sub", columns, n))];
         least(f, height, ROWS);
         least(f, width, COLUMNS);
-        t.storePart(tile, height, width, to, pitch);
+        storePart(f, tile, height, width, to, pitch);
       },
     );
     f.bump(to, op("i32.mul", pitch, i32(ROWS)));
