@@ -1,6 +1,8 @@
+import { type KernelPolicy, withKernels } from "../../src/tensor/index.ts";
+import { hasRelaxedMadd } from "../../src/tensor/kernels/gemmTile.ts";
 import type { PeakName } from "../peak.ts";
 import type { Kind } from "../problems.ts";
-import type { Solver } from "../solver.ts";
+import type { Solution, Solver } from "../solver.ts";
 import { compiled } from "./compiled.ts";
 import { eager } from "./eager.ts";
 import { integer } from "./integer.ts";
@@ -27,6 +29,18 @@ const KINDS = (Object.keys(eager) as Kind[]).filter((kind) => kind !== "stackInt
 /** What is measured on two threads: the default functions, but the detector replayed. */
 const shared: Solver = { ...only(eager, ["matmul", "conv", "stack"]), ...only(compiled, ["model"]) };
 
+/** Runs and answers under another kernel policy. */
+const under =
+  (policy: KernelPolicy) =>
+  (solved: Solution): Solution => ({ run: () => withKernels(policy, solved.run), outputs: () => withKernels(policy, solved.outputs) });
+
+const fuse = under("relaxed");
+const relaxed: Solver = {
+  matmul: async (spec, inputs) => fuse((await eager.matmul!(spec, inputs)) as Solution),
+  conv: async (spec, inputs) => fuse((await eager.conv!(spec, inputs)) as Solution),
+  convGrad: async (spec, inputs) => fuse((await eager.convGrad!(spec, inputs)) as Solution),
+};
+
 /**
  * Every way our engine is measured. One more (another kernel policy, threads, a compiled replay, integer arithmetic) is one
  * more entry here: its rows appear in both benchmarks, held to the outputs of the first entry that solves the problem.
@@ -34,6 +48,7 @@ const shared: Solver = { ...only(eager, ["matmul", "conv", "stack"]), ...only(co
 export const VARIANTS: readonly Variant[] = [
   { name: "", solver: only(eager, KINDS), threads: 1, peak: "f32" },
   { name: "compiled", solver: compiled, threads: 1, peak: "f32", exact: true },
+  { name: "relaxed", solver: relaxed, threads: 1, peak: "relaxed", available: hasRelaxedMadd },
   { name: "simulated", solver: { ...only(eager, ["stackInt8"]), ...simulatedModel }, threads: 1, peak: "f32" },
   { name: "integer", solver: { ...integer, ...integerModel }, threads: 1, peak: "i16" },
   { name: "2 threads", solver: onThreads(2, shared), threads: 2, exact: true },

@@ -1,8 +1,9 @@
 export { type Draw, drawFrom } from "./draw.ts";
 export { type Chain, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";
+export { formulaOf, placeCall, runsInPlace } from "./kernels/dispatch.ts";
 export type { Run } from "./kernels/index.ts";
 export { type Block, type Placement, type Room, residentBlock } from "./kernels/placement.ts";
-export { formulaOf, type KernelPolicy, kernelPolicy, placeCall, runsInPlace, setKernelPolicy, withKernels } from "./kernels/policy.ts";
+export { type KernelPolicy, kernelPolicy, setKernelPolicy, withKernels } from "./kernels/policy.ts";
 export { type AnyOp, bind, type Call, defineOp, isListened, type Listener, listen, type Op, type OpDef, type OpEvent } from "./op.ts";
 export * from "./ops/index.ts";
 export { Rng, randn, uniform } from "./random.ts";

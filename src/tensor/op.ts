@@ -1,5 +1,5 @@
 import type { Draw } from "./draw.ts";
-import { accelerate } from "./kernels/policy.ts";
+import { accelerate } from "./kernels/dispatch.ts";
 import { sizeOf } from "./shape.ts";
 import { allocate, type Meta, Placeholder, Tensor } from "./tensor.ts";
 

@@ -39,8 +39,9 @@ export const f32x4 = (value: number): Expr<"v128"> => vectorOf([0, 1, 2, 3].flat
 /** A constant vector with one f64 value in both lanes. */
 export const f64x2 = (value: number): Expr<"v128"> => vectorOf([0, 1].flatMap(() => float64(value)));
 
-/** A constant vector with one i32 value in every lane. */
-export const i32x4 = (value: number): Expr<"v128"> => vectorOf([0, 1, 2, 3].flatMap(() => int32(value)));
+/** A constant vector with one i32 value in every lane, or a value for each. */
+export const i32x4 = (first: number, ...others: readonly [] | readonly [number, number, number]): Expr<"v128"> =>
+  vectorOf((others.length === 0 ? [first, first, first, first] : [first, ...others]).flatMap(int32));
 
 const vectorOf = (bytes: readonly number[]): Expr<"v128"> => ({ type: "v128", bytes: [...opcode(CONSTANTS.v128), ...bytes] });
 

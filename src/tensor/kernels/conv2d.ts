@@ -1,11 +1,25 @@
+import { placeTasks, type Task } from "../../wasm/index.ts";
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
+import { bandRows, bandsOf } from "./bands.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
 import { directForward } from "./depthwiseDirect.ts";
-import { isWhole, multiply, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
+import {
+  cuts,
+  eachAlone,
+  inTurn,
+  multiplyStep,
+  type Product,
+  packsOf,
+  piecesFor,
+  rowsOfPart,
+  workspaceOf,
+  writeGrid,
+  writeTable,
+} from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
-import { columnOffset, copyRows, isPlain, type Layout, layoutOf, padPlanes } from "./plane.ts";
+import { columnOffset, isPlain, type Layout, layoutOf, padPlanes } from "./plane.ts";
 
 /** Sizes of one convolution, forward or seen from its gradients. */
 export interface Geometry extends Conv2dAttrs {
@@ -44,6 +58,9 @@ export function termOffset(g: Geometry, l: Layout, term: number): number {
   return 4 * channel * l.size + tapOffset(g, l, Math.floor(tap / kw), tap % kw);
 }
 
+/** Rows of a padded image that `rows` output rows read. */
+const rowsRead = (g: Geometry, rows: number): number => (rows - 1) * g.stride[0] + (g.kernel[0] - 1) * g.dilation[0] + 1;
+
 /** True where each output channel reads one input channel. */
 export const isDepthwise = (g: Geometry): boolean => g.groups > 1 && g.groups === g.inChannels;
 
@@ -71,36 +88,41 @@ export function stageImages(
 
 function dense(call: Placement, g: Geometry): Run {
   const [x, weight, bias] = call.inputs;
-  const layout = layoutOf(g.height, g.width, g.padding, g.stride[1]);
-  const images = stageImages(call, x, g.inChannels, g.height, g.width, layout);
-  const pixels = g.out[0] * g.out[1];
-  const rows = g.outChannels / g.groups;
-  const terms = (g.inChannels / g.groups) * g.kernel[0] * g.kernel[1];
+  const { arena } = call;
+  const [rows, channels] = [g.outChannels / g.groups, g.inChannels / g.groups];
+  const terms = channels * g.kernel[0] * g.kernel[1];
+  const pieces = piecesFor(arena, g.batch * g.groups);
+  const bands = bandRows(g.out[0], g.out[1], pieces);
+  const whole = layoutOf(g.height, g.width, g.padding, g.stride[1]);
+  const { layout, stage } = bandsOf(call, { ...g, channels, layout: whole }, rowsRead(g, bands[0]![1]));
   const product: Product = {
-    ...{ rows, columns: pixels, terms },
+    ...{ rows, columns: bands[0]![1] * g.out[1], terms },
     aRows: writeGrid(call, 1, 0, rows, 4 * terms),
     aTerms: writeGrid(call, 1, 0, terms, 4),
-    bColumns: writePixels(call, g, layout),
+    bColumns: writeGrid(call, bands[0]![1], 4 * g.stride[0] * layout.row, g.out[1], 4),
     bTerms: writeTable(call, terms, (k) => termOffset(g, layout, k)),
   };
   const groups = Array.from({ length: g.groups }, (_, group) => weight.address + 4 * group * rows * terms);
-  const { packs, pack } = packsOf(call, product, groups, weight.constant);
-  const start = bias ? bias.address : zeroStart(call, g.outChannels);
+  const { packs, steps: packing } = packsOf(call, product, groups, weight.constant);
+  const space = workspaceOf(call, product);
+  const parts = cuts(rows, rowsOfPart(rows, Math.ceil(pieces / bands.length)));
   const output = call.outputs[0].address;
-  const pitch = roundUp(pixels, 8);
-  const tile = isWhole(rows, pixels) ? undefined : call.scratch(4 * roundUp(rows, 4) * pitch);
-  return () => {
-    pack();
-    for (let n = 0; n < g.batch; n++) {
-      const image = images(n);
-      for (let group = 0; group < g.groups; group++) {
-        const target = output + 4 * (n * g.outChannels + group * rows) * pixels;
-        const b = image + 4 * group * (g.inChannels / g.groups) * layout.size;
-        multiply(call.arena, product, b, tile ?? target, pitch, packs[group], start + 4 * group * rows);
-        if (tile !== undefined) copyRows(call.arena, target, 4 * pixels, tile, 4 * pitch, rows, 4 * pixels);
+  const pixels = g.out[0] * g.out[1];
+  const tasks: Task[] = [];
+  for (let i = 0; i < g.batch * g.groups; i++) {
+    const group = i % g.groups;
+    const start = bias ? bias.address + 4 * group * rows : 0;
+    for (const [y, count] of bands) {
+      const { steps, at } = stage(x.address + 4 * i * channels * g.height * g.width, y * g.stride[0]);
+      for (const [row, high] of parts) {
+        const c = output + 4 * ((i * rows + row) * pixels + y * g.out[1]);
+        const part = { row, rows: high, columns: count * g.out[1], a: packs[group]!, b: at, c, pitch: pixels, start };
+        tasks.push([...steps, multiplyStep(arena, product, space, part)]);
       }
     }
-  };
+  }
+  const packRun = placeTasks(arena, eachAlone(packing), packing.length * rows * terms);
+  return inTurn(packRun, placeTasks(arena, tasks, g.batch * g.outChannels * pixels * terms));
 }
 
 function depthwise(call: Placement, g: Geometry): Run {

@@ -1,13 +1,27 @@
-import type { Arena } from "../../wasm/index.ts";
+import { type Arena, placeTasks, type Step, type Task } from "../../wasm/index.ts";
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
+import { bandRows, bandsOf } from "./bands.ts";
 import { type Geometry, stageImages } from "./conv2d.ts";
 import { filterPlane, type Plane } from "./depthwise.ts";
 import { directInputGrad } from "./depthwiseDirect.ts";
-import { isWhole, multiply, type Packs, type Product, packsOf, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
+import {
+  cuts,
+  eachAlone,
+  inTurn,
+  multiplyStep,
+  type Product,
+  packsOf,
+  piecesFor,
+  rowsOfPart,
+  type Workspace,
+  workspaceOf,
+  writeGrid,
+  writeTable,
+} from "./gemm.ts";
 import type { Bound, FastKernel, Run } from "./index.ts";
-import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
-import { copyRows, type Layout, layoutOf, scatter } from "./plane.ts";
+import { type Argument, allFloat, type Block, countOf, floatsOf, type Placement, perThread, type Room } from "./placement.ts";
+import { copyRows, type Layout, layoutOf, scatter, scatterStep } from "./plane.ts";
 
 /**
  * One axis of one phase: input positions first, first + stride, ... and the taps that reach them, each with
@@ -72,28 +86,26 @@ function phasesOf(g: Geometry): { phases: Phase[]; layout: Layout } {
 interface Prepared {
   readonly phase: Phase;
   readonly product: Product;
-  readonly packs: readonly Packs[];
-  pack(): void;
-  readonly tile: number;
+  readonly packs: readonly number[];
+  readonly steps: readonly Step[];
+  readonly space: Workspace;
 }
 
-function prepare(room: Room, g: Geometry, layout: Layout, phase: Phase, weight: Block): Prepared {
-  const { taps, y, x } = phase;
+function prepare(room: Room, g: Geometry, layout: Layout, phase: Phase, bandHeight: number, weight: Block): Prepared {
+  const { taps, x } = phase;
   const rows = g.inChannels / g.groups;
   const area = g.kernel[0] * g.kernel[1];
   const terms = (g.outChannels / g.groups) * taps.length;
-  const columns = y.count * x.count;
   const channelOf = (k: number) => Math.floor(k / taps.length);
   const product: Product = {
-    ...{ rows, columns, terms },
+    ...{ rows, columns: bandHeight * x.count, terms },
     aRows: writeGrid(room, 1, 0, rows, 4 * area),
     aTerms: writeTable(room, terms, (k) => 4 * (channelOf(k) * rows * area + taps[k % taps.length].weight)),
-    bColumns: writeGrid(room, y.count, 4 * layout.row, x.count, 4),
+    bColumns: writeGrid(room, bandHeight, 4 * layout.row, x.count, 4),
     bTerms: writeTable(room, terms, (k) => 4 * channelOf(k) * layout.size + taps[k % taps.length].from),
   };
   const groups = Array.from({ length: g.groups }, (_, group) => weight.address + 4 * group * (g.outChannels / g.groups) * rows * area);
-  const tile = room.scratch(4 * roundUp(rows, 4) * roundUp(columns, 8));
-  return { phase, product, tile, ...packsOf(room, product, groups, weight.constant) };
+  return { phase, product, space: workspaceOf(room, product), ...packsOf(room, product, groups, weight.constant) };
 }
 
 /** Puts the planes of a phase, `pitch` floats apart, where they belong in the planes at `target`. */
@@ -109,34 +121,68 @@ function place(arena: Arena, g: Geometry, { y, x }: Phase, tile: number, pitch: 
   }
 }
 
+/** One band of one image and group: rows [y, y + count) of every phase. */
+interface Band {
+  readonly y: number;
+  readonly count: number;
+  readonly row: number;
+  readonly rows: number;
+  readonly group: number;
+  /** Staged gradient. */
+  readonly b: Argument;
+  /** The group's first plane of the output, and one float for each plane, or 0. */
+  readonly target: number;
+  readonly start: number;
+}
+
+/** Steps that compute a band: straight into the output, or, where the phases interleave there, by way of a tile. */
+function bandSteps(arena: Arena, g: Geometry, prepared: readonly Prepared[], tile: Argument, band: Band): Step[] {
+  const { y: first, count, row, rows, group, b, target, start } = band;
+  const size = g.height * g.width;
+  const [down, across] = g.stride;
+  return prepared.flatMap(({ phase: { x, y }, product, packs, space }) => {
+    const high = Math.min(count, y.count - first);
+    if (high <= 0) return [];
+    const part = { row, rows, columns: high * x.count, a: packs[group]!, b, start };
+    const at = target + 4 * (row * size + (y.first + first * down) * g.width + x.first);
+    if (down === 1 && across === 1) return [multiplyStep(arena, product, space, { ...part, c: at, pitch: size })];
+    const planes = { at, row: 4 * down * g.width, plane: 4 * size, column: 4 * across };
+    return [
+      multiplyStep(arena, product, space, { ...part, c: tile, pitch: part.columns }),
+      scatterStep(arena, planes, { at: tile, row: 4 * x.count, plane: 4 * part.columns }, rows, high, x.count),
+    ];
+  });
+}
+
 function dense(call: Placement, g: Geometry): Run {
   const [gradient, weight, bias] = call.inputs;
-  const { phases, layout } = phasesOf(g);
-  const images = stageImages(call, gradient, g.outChannels, g.out[0], g.out[1], layout);
-  const prepared = phases.map((phase) => prepare(call, g, layout, phase, weight));
-  const rows = g.inChannels / g.groups;
-  const size = g.height * g.width;
-  const whole = isWhole(rows, size);
-  const start = bias ? bias.address : zeroStart(call, g.inChannels);
-  const output = call.outputs[0].address;
   const { arena } = call;
-  const group = (image: number, at: number, index: number): void => {
-    const target = output + 4 * at * size;
-    const from = image + 4 * index * (g.outChannels / g.groups) * layout.size;
-    for (const { phase, product, packs, tile } of prepared) {
-      const pitch = roundUp(product.columns, 8);
-      const direct = whole && product.columns === size;
-      multiply(arena, product, from, direct ? target : tile, pitch, packs[index], start + 4 * index * rows);
-      if (!direct) place(arena, g, phase, tile, pitch, rows, target);
+  const { phases, layout: whole } = phasesOf(g);
+  const [rows, channels] = [g.inChannels / g.groups, g.outChannels / g.groups];
+  const pieces = piecesFor(arena, g.batch * g.groups);
+  const bands = bandRows(phases[0]!.y.count, phases[0]!.x.count, pieces);
+  const high = bands[0]![1];
+  const reached = Math.max(0, ...phases.flatMap(({ y }) => y.taps.map(({ from }) => from + whole.top)));
+  const { layout, stage } = bandsOf(call, { channels, height: g.out[0], width: g.out[1], layout: whole }, high + reached);
+  const prepared = phases.map((phase) => prepare(call, g, layout, phase, high, weight));
+  const parts = cuts(rows, rowsOfPart(rows, Math.ceil(pieces / bands.length)));
+  const tile = perThread(call, 4 * rows * Math.max(...prepared.map(({ product }) => product.columns)));
+  const tasks: Task[] = [];
+  for (let i = 0; i < g.batch * g.groups; i++) {
+    const group = i % g.groups;
+    const target = call.outputs[0].address + 4 * i * rows * g.height * g.width;
+    const start = bias ? bias.address + 4 * group * rows : 0;
+    for (const [y, count] of bands) {
+      const { steps, at: b } = stage(gradient.address + 4 * i * channels * g.out[0] * g.out[1], y);
+      for (const [row, tall] of parts) {
+        tasks.push([...steps, ...bandSteps(arena, g, prepared, tile, { ...{ y, count, row, rows: tall }, group, b, target, start })]);
+      }
     }
-  };
-  return () => {
-    for (const { pack } of prepared) pack();
-    for (let n = 0; n < g.batch; n++) {
-      const image = images(n);
-      for (let i = 0; i < g.groups; i++) group(image, n * g.inChannels + i * rows, i);
-    }
-  };
+  }
+  const packing = prepared.flatMap(({ steps }) => steps);
+  const weights = packing.length === 0 ? 0 : g.outChannels * rows * g.kernel[0] * g.kernel[1];
+  const cost = g.batch * g.outChannels * g.out[0] * g.out[1] * rows * g.kernel[0] * g.kernel[1];
+  return inTurn(placeTasks(arena, eachAlone(packing), weights), placeTasks(arena, tasks, cost));
 }
 
 /** The weights of a phase, side by side for each channel. */

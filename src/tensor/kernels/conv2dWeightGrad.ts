@@ -1,47 +1,89 @@
+import { placeTasks, type Task } from "../../wasm/index.ts";
 import type { Conv2dAttrs } from "../ops/conv2d.ts";
 import type { Meta } from "../tensor.ts";
+import { laySteps } from "./bands.ts";
 import { type Geometry, geometryOf, isDepthwise, stageImages, termOffset, writePixels } from "./conv2d.ts";
 import { correlatePlane } from "./depthwise.ts";
 import { directWeightGrad } from "./depthwiseDirect.ts";
-import { multiply, type Product, packA, packARoom, packBRoom, roundUp, writeGrid, writeTable, zeroStart } from "./gemm.ts";
+import {
+  cuts,
+  eachAlone,
+  inTurn,
+  multiplyStep,
+  type Product,
+  packedBytes,
+  packStep,
+  partsOf,
+  piecesFor,
+  roundUp,
+  workspaceOf,
+  writeGrid,
+  writeTable,
+} from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
-import { allFloat, countOf, type Placement } from "./placement.ts";
-import { copyRows, layoutOf } from "./plane.ts";
+import { allFloat, countOf, type Placement, type Room } from "./placement.ts";
+import { isPlain, type Layout, layoutOf } from "./plane.ts";
 
+/** Channels that one task lays out or packs. */
+const CHANNELS_AT_ONCE = 8;
+
+/**
+ * Images one after the other, so that the order of sums depends on no number of threads: each is laid out and its gradient
+ * packed, then every piece of the weight adds the image's products to totals of its own.
+ */
 function dense(call: Placement, g: Geometry): Run {
   const [x, gradient] = call.inputs;
-  const layout = layoutOf(g.height, g.width, g.padding, g.stride[1]);
-  const images = stageImages(call, x, g.inChannels, g.height, g.width, layout);
+  const { arena } = call;
+  const [rows, channels] = [g.outChannels / g.groups, g.inChannels / g.groups];
+  const whole = layoutOf(g.height, g.width, g.padding, g.stride[1]);
   const pixels = g.out[0] * g.out[1];
-  const rows = g.outChannels / g.groups;
-  const channels = g.inChannels / g.groups;
-  const columns = channels * g.kernel[0] * g.kernel[1];
   const product: Product = {
-    ...{ rows, columns, terms: pixels },
+    ...{ rows, columns: channels * g.kernel[0] * g.kernel[1], terms: pixels },
     aRows: writeGrid(call, 1, 0, rows, 4 * pixels),
     aTerms: writeGrid(call, 1, 0, pixels, 4),
-    bColumns: writeTable(call, columns, (i) => termOffset(g, layout, i)),
-    bTerms: writePixels(call, g, layout),
+    bColumns: writeTable(call, channels * g.kernel[0] * g.kernel[1], (i) => termOffset(g, whole, i)),
+    bTerms: writePixels(call, g, whole),
   };
-  const packs = { a: packARoom(call, product), b: packBRoom(call, product) };
-  const pitch = roundUp(columns, 8);
-  const tileSize = roundUp(rows, 4) * pitch;
-  const tiles = call.scratch(4 * g.groups * tileSize);
-  const start = zeroStart(call, rows);
-  const [top, output] = [gradient.address, call.outputs[0].address];
-  const { arena } = call;
-  return () => {
-    for (let n = 0; n < g.batch; n++) {
-      const image = images(n);
-      for (let group = 0; group < g.groups; group++) {
-        packA(arena, product, top + 4 * (n * g.outChannels + group * rows) * pixels, packs);
-        const b = image + 4 * group * channels * layout.size;
-        multiply(arena, product, b, tiles + 4 * group * tileSize, pitch, packs, n === 0 ? start : undefined);
-      }
-    }
-    for (let group = 0; group < g.groups; group++) {
-      copyRows(arena, output + 4 * group * rows * columns, 4 * columns, tiles + 4 * group * tileSize, 4 * pitch, rows, 4 * columns);
-    }
+  const images = layImages(call, g, whole, x.address);
+  const packs = Array.from({ length: g.groups }, () => call.scratch(packedBytes(product)));
+  const parts = partsOf(product, piecesFor(arena, g.groups));
+  const space = workspaceOf(call, { ...product, columns: parts[0]!.columns }, true);
+  const pieces = packs.flatMap((a, group) =>
+    parts.map((part) => ({ group, a, part, totals: call.scratch(4 * roundUp(part.rows, 4) * roundUp(part.columns, 8)) })),
+  );
+  const cost = g.outChannels * pixels * product.columns;
+  const output = call.outputs[0].address;
+  const runs: Run[] = [];
+  for (let n = 0; n < g.batch; n++) {
+    const { laying, at } = images(n);
+    const packing = packs.map((a, group) =>
+      packStep(arena, product, gradient.address + 4 * (n * g.outChannels + group * rows) * pixels, a),
+    );
+    const tasks = pieces.map(({ group, a, part, totals }) => {
+      const c = output + 4 * ((group * rows + part.row) * product.columns + part.column);
+      const b = at + 4 * group * channels * whole.size;
+      const turn = { begin: n === 0, finish: n === g.batch - 1 };
+      return [multiplyStep(arena, product, { ...space, totals }, { ...part, ...turn, a, b, c, pitch: product.columns })];
+    });
+    runs.push(
+      placeTasks(arena, [...laying, ...eachAlone(packing)], (g.inChannels + g.outChannels) * pixels),
+      placeTasks(arena, tasks, cost),
+    );
+  }
+  return inTurn(...runs);
+}
+
+/** Where an image lies once it is laid out, and the tasks that do so. */
+function layImages(room: Room, g: Geometry, layout: Layout, source: number): (image: number) => { laying: Task[]; at: number } {
+  const plane = 4 * g.height * g.width;
+  if (isPlain(layout, g.height, g.width)) return (image) => ({ laying: [], at: source + image * g.inChannels * plane });
+  const at = room.scratch(4 * g.inChannels * layout.size);
+  return (image) => {
+    const from = source + image * g.inChannels * plane;
+    const laying = cuts(g.inChannels, CHANNELS_AT_ONCE).map(([c, channels]) =>
+      laySteps(room.arena, { ...g, channels, layout }, layout, from + c * plane, 0, at + 4 * c * layout.size),
+    );
+    return { laying, at };
   };
 }
 

@@ -1,17 +1,9 @@
-import { type Arena, type Entry, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
-import type { Room } from "./placement.ts";
-
-/** Register tile: 4 rows of 8 columns; with two loads and one splat it fits 15 vector registers. */
-const ROWS = 4;
-const COLUMNS = 8;
-/**
- * Cache blocks: terms, rows and columns per packed block. The number of terms also fixes the order of
- * summation: terms in sequence within a block, block sums added in sequence, the start last. That is the
- * order of the common runtimes' float GEMM, so a quantized network lands on the same codes there.
- */
-const BLOCK_TERMS = 128;
-const BLOCK_ROWS = 192;
-const BLOCK_COLUMNS = 512;
+import { type Arena, type Entry, instantiate, type Step, type Task } from "../../wasm/index.ts";
+import { COLUMNS, emitPackColumns, emitPackRows, ROWS } from "./gemmPack.ts";
+import { CHUNK_TERMS, emitMacro, emitMultiply, emitPackLeft, hasRelaxedMadd } from "./gemmTile.ts";
+import type { Run } from "./index.ts";
+import { type Argument, type PerThread, perThread, type Room, stepOf } from "./placement.ts";
+import { kernelPolicy } from "./policy.ts";
 
 export const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
@@ -28,12 +20,6 @@ export interface Product {
   readonly aTerms: number;
   readonly bColumns: number;
   readonly bTerms: number;
-}
-
-/** Scratch addresses of one product. */
-export interface Packs {
-  readonly a: number;
-  readonly b: number;
 }
 
 /** Writes a table of byte offsets into the arena, continued past its end so that whole tiles may be read. */
@@ -60,224 +46,144 @@ function continued(address: number, table: Int32Array, length: number): number {
   return address;
 }
 
-/** Room for one packed block of right operands. */
-export const packBRoom = (room: Room, p: Product): number =>
-  room.scratch(4 * Math.min(p.terms, BLOCK_TERMS) * roundUp(Math.min(p.columns, BLOCK_COLUMNS), COLUMNS));
+/** Each step as a task of its own. */
+export const eachAlone = (steps: readonly Step[]): Task[] => steps.map((step) => [step]);
 
-/** Room for a packed left operand that every run packs anew. */
-export const packARoom = (room: Room, p: Product): number => room.scratch(packABytes(p));
-
-const packABytes = (p: Product): number => 4 * roundUp(p.rows, ROWS) * p.terms;
-
-/**
- * Packs left operands, all of each, at `sources` addresses. What is constant is packed here and now; otherwise call
- * `pack` in every run, before `multiply`.
- */
-export function packsOf(room: Room, p: Product, sources: readonly number[], constant: boolean): { packs: Packs[]; pack(): void } {
-  const b = packBRoom(room, p);
-  const packs = sources.map(() => ({ a: constant ? room.table(packABytes(p)) : packARoom(room, p), b }));
-  const pack = (): void => {
-    for (let i = 0; i < packs.length; i++) packA(room.arena, p, sources[i], packs[i]);
+/** A run of several runs, one after the other. */
+export const inTurn = (...runs: readonly Run[]): Run => {
+  return () => {
+    for (const run of runs) run();
   };
-  if (!constant) return { packs, pack };
-  pack();
-  return { packs, pack: () => {} };
-}
+};
 
-/** Packs the whole of A; it may then serve several calls of `multiply`. */
-export function packA(arena: Arena, p: Product, a: number, packs: Packs): void {
-  const { packRows } = kernel(arena);
-  const panelRows = roundUp(p.rows, ROWS);
-  for (let k = 0; k < p.terms; k += BLOCK_TERMS) {
-    packRows!(a, p.aRows, p.aTerms + 4 * k, p.rows, Math.min(BLOCK_TERMS, p.terms - k), packs.a + 4 * k * panelRows);
-  }
-}
+/** Bytes of a packed left operand. */
+export const packedBytes = (p: Product): number => 4 * roundUp(p.rows, ROWS) * p.terms;
+
+/** Packs the left operand at `a` into `target`, for any number of products. */
+export const packStep = (arena: Arena, p: Product, a: number, target: number): Step =>
+  stepOf(kernel(arena).packLeft!, [a, p.aRows, p.aTerms, p.rows, p.terms, target, 4 * roundUp(p.rows, ROWS)]);
 
 /**
- * Computes C = A B + start with A already packed. C has `pitch` floats a row, a multiple of 8 not below
- * `columns`; rows up to the next multiple of 4 and columns up to the next multiple of 8 are overwritten with
- * unspecified values. `start` is the address of one float per row (a multiple of 4 of them), or undefined to
- * continue from what C holds.
+ * Packs left operands, all of each, at `sources` addresses: their places, and the steps that every run begins with. What is
+ * constant is packed here and now, so there are none.
  */
-export function multiply(arena: Arena, p: Product, b: number, c: number, pitch: number, packs: Packs, start: number | undefined): void {
-  const { packColumns, macro } = kernel(arena);
-  const panelRows = roundUp(p.rows, ROWS);
-  for (let n = 0; n < p.columns; n += BLOCK_COLUMNS) {
-    const columns = Math.min(BLOCK_COLUMNS, p.columns - n);
-    for (let k = 0; k < p.terms || k === 0; k += BLOCK_TERMS) {
-      const terms = Math.min(BLOCK_TERMS, p.terms - k);
-      packColumns!(b, p.bColumns + 4 * n, p.bTerms + 4 * k, columns, terms, packs.b);
-      const fresh = k === 0 && start !== undefined ? 1 : 0;
-      const last = k + BLOCK_TERMS >= p.terms;
-      for (let m = 0; m < p.rows; m += BLOCK_ROWS) {
-        const rows = Math.min(BLOCK_ROWS, p.rows - m);
-        const panel = packs.a + 4 * (k * panelRows + m * terms);
-        const added = last && start !== undefined ? start + 4 * m : 0;
-        macro!(rows, columns, terms, panel, packs.b, c + 4 * (m * pitch + n), 4 * pitch, added, fresh);
-      }
-    }
-  }
+export function packsOf(room: Room, p: Product, sources: readonly number[], constant: boolean): { packs: number[]; steps: Step[] } {
+  const packs = sources.map(() => (constant ? room.table(packedBytes(p)) : room.scratch(packedBytes(p))));
+  const steps = sources.map((source, i) => packStep(room.arena, p, source, packs[i]!));
+  if (!constant) return { packs, steps };
+  for (const { entry, args } of steps) entry(...args);
+  return { packs, steps: [] };
 }
 
-const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
-  instantiate("gemm", () => [emitMacro(), emitPackRows(), emitPackColumns()], arena);
+/** Packed columns stay in the cache from packing to use. */
+const PACKED_FLOATS = 32768;
 
-/**
- * macro(rows, columns, terms, a, b, c, pitch, start, fresh): all 4x8 tiles of one packed block. Unless `fresh`, C is added
- * to each sum, then one float a row from `start` unless that is 0.
- */
-function emitMacro(): FunctionBuilder {
-  const f = new FunctionBuilder(
-    "macro",
-    Array.from({ length: 9 }, () => "i32" as const),
-  );
-  const [rows, columns, terms, a, b, c, pitch, start, fresh] = f.pointers;
-  const [n, m, left, right, target, from, end] = f.locals("i32", 7);
-  const aStep = f.let(op("i32.mul", terms, i32(4 * ROWS)));
-  const bStep = f.let(op("i32.mul", terms, i32(4 * COLUMNS)));
-  const tile = tileOf(f);
-  f.for(n, columns, COLUMNS, () => {
-    f.set(left, a);
-    f.set(from, start);
-    f.set(target, op("i32.add", c, op("i32.mul", n, i32(4))));
-    f.for(m, rows, ROWS, () => {
-      f.set(right, b);
-      f.set(end, op("i32.add", left, aStep));
-      tile.sum(left, right, end);
-      f.if(op("i32.eqz", fresh), () => tile.addC(target, pitch));
-      f.if(start, () => {
-        tile.addStart(from);
-        f.bump(from, 4 * ROWS);
-      });
-      tile.store(target, pitch);
-    });
-    f.bump(b, bStep);
-  });
-  return f;
+/** Scratch of a thread for products of up to `rows` x `columns` elements. */
+export interface Workspace {
+  readonly packed: PerThread;
+  readonly totals: Argument;
+  /** Columns packed at a time. */
+  readonly width: number;
+  /** Whether totals of all elements are kept from one step to the next. */
+  readonly keeps: boolean;
 }
 
-/** The steps of one register tile, emitted where they are called. */
-function tileOf(f: FunctionBuilder) {
-  const sums = Array.from({ length: ROWS }, () => f.locals("v128", COLUMNS / 4));
-  const columns = f.locals("v128", COLUMNS / 4);
-  const value = f.local("v128");
-  const row = f.local("i32");
-  const term = (a: Local<"i32">, b: Local<"i32">): void => {
-    columns.forEach((v, j) => f.set(v, load("v128.load", b, 16 * j)));
-    sums.forEach((r, i) => {
-      f.set(value, load("v128.load32_splat", a, 4 * i));
-      r.forEach((s, j) => f.set(s, op("f32x4.add", op("f32x4.mul", value, columns[j]), s)));
-    });
-    f.bump(b, 4 * COLUMNS);
-    f.bump(a, 4 * ROWS);
-  };
+/** Scratch for a product, `keeps` where its sums go on over several steps. */
+export function workspaceOf(room: Room, { rows, columns, terms }: Pick<Product, "rows" | "columns" | "terms">, keeps = false): Workspace {
+  const deep = Math.max(1, Math.min(terms, CHUNK_TERMS));
+  const all = roundUp(columns, COLUMNS);
+  const width = Math.min(all, COLUMNS * Math.max(4, Math.floor(PACKED_FLOATS / deep / COLUMNS)));
+  const kept = keeps || terms > CHUNK_TERMS;
   return {
-    /** Sums of products from `a` to `end`, both panels left behind their last term. */
-    sum(a: Local<"i32">, b: Local<"i32">, end: Local<"i32">): void {
-      for (const r of sums) for (const s of r) f.set(s, f32x4(0));
-      const more = op("i32.lt_u", a, end);
-      // Leaving through a branch after every term keeps each a basic block of its own: V8 11 lifts all loads of a
-      // block to its top, and those of four terms together spill the accumulators.
-      f.block((done) => {
-        f.breakIf(done, op("i32.eqz", more));
-        f.doWhile(() => {
-          for (let k = 0; k < 3; k++) {
-            term(a, b);
-            f.breakIf(done, op("i32.eqz", more));
-          }
-          term(a, b);
-        }, more);
-      });
-    },
-    addC(c: Local<"i32">, pitch: Local<"i32">): void {
-      f.set(row, c);
-      for (const r of sums) {
-        r.forEach((s, j) => f.set(s, op("f32x4.add", load("v128.load", row, 16 * j), s)));
-        f.bump(row, pitch);
-      }
-    },
-    addStart(start: Local<"i32">): void {
-      sums.forEach((r, i) => {
-        f.set(value, load("v128.load32_splat", start, 4 * i));
-        for (const s of r) f.set(s, op("f32x4.add", s, value));
-      });
-    },
-    /** Writes the tile and leaves `c` at the row behind it. */
-    store(c: Local<"i32">, pitch: Local<"i32">): void {
-      for (const r of sums) {
-        r.forEach((s, j) => f.store("v128.store", c, s, 16 * j));
-        f.bump(c, pitch);
-      }
-    },
+    packed: perThread(room, 4 * deep * width),
+    totals: perThread(room, 4 * roundUp(rows, ROWS) * (kept ? all : COLUMNS)),
+    width,
+    keeps: kept,
   };
 }
 
-/** packRows(source, rowTable, termTable, rows, terms, target): panels [term][4]. */
-function emitPackRows(): FunctionBuilder {
-  const f = new FunctionBuilder(
-    "packRows",
-    Array.from({ length: 6 }, () => "i32" as const),
-  );
-  const [source, rowTable, termTable, rows, terms, target] = f.pointers;
-  const [m, k, table, offset] = f.locals("i32", 4);
-  const bases = f.locals("i32", ROWS);
-  f.for(m!, rows!, ROWS, () => {
-    bases.forEach((base, i) => f.set(base, op("i32.add", source!, load("i32.load", rowTable!, 4 * i))));
-    f.bump(rowTable!, 4 * ROWS);
-    f.set(table!, termTable!);
-    f.for(k!, terms!, 1, () => {
-      f.set(offset!, load("i32.load", table!));
-      bases.forEach((base, i) => f.store("f32.store", target!, load("f32.load", op("i32.add", base, offset!)), 4 * i));
-      f.bump(table!, 4);
-      f.bump(target!, 4 * ROWS);
-    });
-  });
-  return f;
+/** What one step multiplies: rows and columns of a product, in multiples of 4 and 8 unless they are its last. */
+export interface Part {
+  /** First row and number of rows. */
+  readonly row?: number;
+  readonly rows?: number;
+  /** First column and number of columns. */
+  readonly column?: number;
+  readonly columns?: number;
+  /** The packed left operand and the source of the right one. */
+  readonly a: number;
+  readonly b: Argument;
+  /** Where element (`row`, `column`) goes, and floats from row to row. */
+  readonly c: Argument;
+  readonly pitch: number;
+  /** Address of one float per row of the product (a multiple of 4 of them) to be added, 0 for none. */
+  readonly start?: number;
+  /** Whether sums begin anew and whether they are written: both, unless sums go on over several steps. */
+  readonly begin?: boolean;
+  readonly finish?: boolean;
 }
 
-/** packColumns(source, columnTable, termTable, columns, terms, target): panels [term][8], whole vectors where columns are neighbours. */
-function emitPackColumns(): FunctionBuilder {
-  const f = new FunctionBuilder(
-    "packColumns",
-    Array.from({ length: 6 }, () => "i32" as const),
-  );
-  const [source, columnTable, termTable, columns, terms, target] = f.pointers;
-  const [n, k, table, offset] = f.locals("i32", 4);
-  const bases = f.locals("i32", COLUMNS);
-  const eachTerm = (body: () => void) => {
-    f.set(table!, termTable!);
-    f.for(k!, terms!, 1, () => {
-      f.set(offset!, load("i32.load", table!));
-      body();
-      f.bump(table!, 4);
-      f.bump(target!, 4 * COLUMNS);
-    });
-  };
-  f.for(n!, columns!, COLUMNS, () => {
-    bases.forEach((base, j) => f.set(base, op("i32.add", source!, load("i32.load", columnTable!, 4 * j))));
-    f.bump(columnTable!, 4 * COLUMNS);
-    const neighbours = bases.slice(1).map((base, j) => op("i32.eq", op("i32.sub", base, bases[0]!), i32(4 * (j + 1))));
-    f.if(
-      neighbours.reduce((all, next) => op("i32.and", all, next)),
-      () =>
-        eachTerm(() => {
-          const from = op("i32.add", bases[0]!, offset!);
-          f.store("v128.store", target!, load("v128.load", from));
-          f.store("v128.store", target!, load("v128.load", from, 16), 16);
-        }),
-      () =>
-        eachTerm(() => bases.forEach((base, j) => f.store("f32.store", target!, load("f32.load", op("i32.add", base, offset!)), 4 * j))),
-    );
-  });
-  return f;
+/** Computes part of C = A B + start. Nothing but the elements asked for is written. */
+export function multiplyStep(arena: Arena, p: Product, space: Workspace, part: Part): Step {
+  const { row = 0, column = 0, rows = p.rows - row, columns = p.columns - column, start = 0, begin = true, finish = true } = part;
+  const panel = 4 * roundUp(p.rows, ROWS);
+  const perColumn = space.keeps ? 4 * roundUp(rows, ROWS) : 0;
+  const from = start === 0 ? 0 : start + 4 * row;
+  return stepOf(kernel(arena).multiply!, [
+    part.a,
+    panel,
+    row,
+    rows,
+    part.b,
+    p.bColumns + 4 * column,
+    p.bTerms,
+    columns,
+    p.terms,
+    space.width,
+    space.packed,
+    space.totals,
+    perColumn,
+    part.c,
+    4 * part.pitch,
+    from,
+    begin ? 1 : 0,
+    finish ? 1 : 0,
+  ]);
 }
 
-/** A vector of zeros, for sums that start from nothing. */
-export function zeroStart(room: Room, rows: number): number {
-  const address = room.table(4 * roundUp(rows, ROWS));
-  room.arena.f32.fill(0, address >> 2, (address >> 2) + roundUp(rows, ROWS));
-  return address;
+const emit = (fused: boolean) => () => [emitPackColumns(), emitMacro(fused), emitMultiply(), emitPackRows(), emitPackLeft(3)];
+const emitSeparate = emit(false);
+const emitFused = emit(true);
+
+function kernel(arena: Arena): Readonly<Record<string, Entry>> {
+  const fused = kernelPolicy() === "relaxed" && hasRelaxedMadd();
+  return fused ? instantiate("gemm relaxed", emitFused, arena) : instantiate("gemm", emitSeparate, arena);
 }
 
-/** Whether a product with this many rows and columns may be written where it belongs, without a tile in between. */
-export const isWhole = (rows: number, columns: number): boolean => rows % ROWS === 0 && columns % COLUMNS === 0;
+/** Columns of a piece at most, so that its running totals stay in the cache. */
+export const PIECE_COLUMNS = 1024;
+/** Rows of a piece at least where rows are cut: each piece packs its columns anew. */
+const PIECE_ROWS = 64;
+
+/** Pieces that each of `independent` like products is to be cut into, so that all threads have their share. */
+export const piecesFor = ({ threads }: Arena, independent: number): number => (threads === 1 ? 1 : Math.ceil((4 * threads) / independent));
+
+/** Cuts a product into at least `pieces` parts where it is large enough. */
+export function partsOf(
+  { rows, columns }: Pick<Product, "rows" | "columns">,
+  pieces: number,
+): Required<Pick<Part, "row" | "rows" | "column" | "columns">>[] {
+  const wide = Math.min(PIECE_COLUMNS, roundUp(Math.ceil(columns / pieces), COLUMNS));
+  const high = rowsOfPart(rows, Math.ceil(pieces / Math.ceil(columns / wide)));
+  return cuts(columns, wide).flatMap(([column, columns]) => cuts(rows, high).map(([row, rows]) => ({ row, rows, column, columns })));
+}
+
+/** Rows of a part where rows are cut into up to `parts`. */
+export const rowsOfPart = (rows: number, parts: number): number => Math.max(PIECE_ROWS, roundUp(Math.ceil(rows / parts), ROWS));
+
+/** [start, size] of pieces of a range. */
+export function cuts(length: number, size: number): [number, number][] {
+  const found: [number, number][] = [];
+  for (let from = 0; from < length; from += size) found.push([from, Math.min(size, length - from)]);
+  return found;
+}

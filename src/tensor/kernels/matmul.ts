@@ -1,9 +1,9 @@
+import { placeTasks, type Task } from "../../wasm/index.ts";
 import { broadcastStrides, sizeOf } from "../shape.ts";
 import type { Meta } from "../tensor.ts";
-import { isWhole, multiply, type Product, packA, packARoom, packBRoom, roundUp, writeGrid, zeroStart } from "./gemm.ts";
+import { eachAlone, inTurn, multiplyStep, type Product, packsOf, partsOf, piecesFor, workspaceOf, writeGrid } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, type Placement } from "./placement.ts";
-import { copyRows } from "./plane.ts";
 
 /** Batched matrix product with broadcast batch dimensions; operands of rank 2 or more. */
 export const matmul: FastKernel = {
@@ -24,28 +24,35 @@ function product(call: Placement): Run {
   const [rows, terms] = a.shape.slice(-2);
   const columns = b.shape[b.shape.length - 1];
   const p: Product = {
-    ...{ rows, columns, terms },
+    rows,
+    columns,
+    terms,
     aRows: writeGrid(call, 1, 0, rows, 4 * terms),
     aTerms: writeGrid(call, 1, 0, terms, 4),
     bColumns: writeGrid(call, 1, 0, columns, 4),
     bTerms: writeGrid(call, 1, 0, terms, 4 * columns),
   };
-  const packs = { a: packARoom(call, p), b: packBRoom(call, p) };
-  const pitch = roundUp(columns, 8);
-  const tile = isWhole(rows, columns) ? undefined : call.scratch(4 * roundUp(rows, 4) * pitch);
-  const start = zeroStart(call, rows);
   const matrices = batches(y.shape, a.shape, b.shape);
-  const [pa, pb, output] = [a.address, b.address, y.address];
-  return () => {
-    let packed = -1;
-    for (const [i, ia, ib] of matrices) {
-      if (ia !== packed) packA(arena, p, pa + 4 * ia * rows * terms, packs);
-      packed = ia;
-      const target = output + 4 * i * rows * columns;
-      multiply(arena, p, pb + 4 * ib * terms * columns, tile ?? target, pitch, packs, start);
-      if (tile !== undefined) copyRows(arena, target, 4 * columns, tile, 4 * pitch, rows, 4 * columns);
+  const lefts = [...new Set(matrices.map(([, ia]) => ia))];
+  const at = new Map(lefts.map((ia, i) => [ia, i]));
+  const sources = lefts.map((ia) => a.address + 4 * ia * rows * terms);
+  const { packs, steps } = packsOf(call, p, sources, a.constant);
+  const parts = partsOf(p, piecesFor(arena, matrices.length));
+  const space = workspaceOf(call, { rows, columns: parts[0]!.columns, terms });
+  const tasks: Task[] = [];
+  for (const [i, ia, ib] of matrices) {
+    const left = packs[at.get(ia)!]!;
+    const right = b.address + 4 * ib * terms * columns;
+    for (const { row, rows: high, column, columns: wide } of parts) {
+      const c = y.address + 4 * ((i * rows + row) * columns + column);
+      const part = { row, rows: high, column, columns: wide, a: left, b: right, c, pitch: columns };
+      tasks.push([multiplyStep(arena, p, space, part)]);
     }
-  };
+  }
+  return inTurn(
+    placeTasks(arena, eachAlone(steps), steps.length * rows * terms),
+    placeTasks(arena, tasks, matrices.length * rows * columns * terms),
+  );
 }
 
 /** Matrix numbers [output, a, b] of a broadcast batch, in output order. */

@@ -1,4 +1,4 @@
-import { type Arena, ArenaFull, stagingArena } from "../../wasm/index.ts";
+import { type Arena, ArenaFull, type Entry, type Step, stagingArena } from "../../wasm/index.ts";
 import { sizeOf } from "../shape.ts";
 import { allocate, type Data, dataAt, itemBytes, type Meta, Tensor } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
@@ -31,6 +31,25 @@ export interface PerThread {
 export function perThread(room: Room, bytes: number): PerThread {
   const step = Math.ceil(bytes / 64) * 64;
   return { address: room.scratch(step * room.arena.threads), step };
+}
+
+/** An argument that is the same for all threads, or scratch that each has for itself. */
+export type Argument = number | PerThread;
+
+/** `bytes` behind an argument. */
+export const behind = (at: Argument, bytes: number): Argument =>
+  typeof at === "number" ? at + bytes : { address: at.address + bytes, step: at.step };
+
+/** One call with the given arguments. */
+export function stepOf(entry: Entry, values: readonly Argument[]): Step {
+  const args: number[] = [];
+  const perThread: number[] = [];
+  for (const value of values) {
+    const shared = typeof value === "number";
+    args.push(shared ? value : value.address);
+    perThread.push(shared ? 0 : value.step);
+  }
+  return { entry, args, perThread };
 }
 
 /** A call before its values are known: where they will lie when it runs. */

@@ -1,4 +1,5 @@
-import { type Arena, type Entry, FunctionBuilder, i32, instantiate, type Local, load, op, shuffle } from "../../wasm/index.ts";
+import { type Arena, type Entry, FunctionBuilder, i32, instantiate, type Local, load, op, type Step, shuffle } from "../../wasm/index.ts";
+import { type Argument, stepOf } from "./placement.ts";
 
 /**
  * Where a batch of planes lies once zeros are put around it and its columns are dealt out by their remainder
@@ -30,7 +31,7 @@ export const columnOffset = (l: Layout, x: number): number => (x % l.deal) * l.p
 export const isPlain = (l: Layout, height: number, width: number): boolean => l.deal === 1 && l.height === height && l.pitch === width;
 
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
-  instantiate("plane", () => [emitPad(), emitCopyRows(), emitScatter()], arena);
+  instantiate("plane", () => [emitPad(), emitScatter(), emitCopyRows(), emitZero(), emitPadEach(0), emitScatterEach(1)], arena);
 
 /** Lays out `planes` dense planes at `source` as `layout` at `target`, the border filled with `fill`. */
 export function padPlanes(
@@ -82,11 +83,67 @@ export function scatter(
   kernel(arena).scatter!(target, rowStep, columnStep, source, sourcePitch, rows, columns);
 }
 
+/** Sets bytes to zero. */
+export const zeroStep = (arena: Arena, target: Argument, bytes: number): Step => stepOf(kernel(arena).zero!, [target, bytes]);
+
+/** Planes of rows and columns, bytes apart. */
+export interface Planes {
+  readonly at: Argument;
+  readonly plane: number;
+  readonly row: number;
+}
+
+/** Copies every `deal`-th float of each row of `planes` planes. */
+export const padStep = (arena: Arena, to: Planes, from: Planes, planes: number, rows: number, count: number, deal: number): Step =>
+  stepOf(kernel(arena).padEach!, [to.at, to.row, to.plane, from.at, from.row, from.plane, planes, rows, count, deal]);
+
+/** Spreads dense planes over rows and columns, `column` bytes apart. */
+export const scatterStep = (
+  arena: Arena,
+  to: Planes & { readonly column: number },
+  from: Planes,
+  planes: number,
+  rows: number,
+  columns: number,
+): Step => stepOf(kernel(arena).scatterEach!, [to.at, to.row, to.plane, to.column, from.at, from.row, from.plane, planes, rows, columns]);
+
+/** zero(target, bytes) */
+function emitZero(): FunctionBuilder {
+  const f = new FunctionBuilder("zero", ["i32", "i32"]);
+  const [target, bytes] = f.pointers;
+  f.zero(target!, bytes!);
+  return f;
+}
+
+/** padEach(target, targetPitch, targetPlane, source, sourcePitch, sourcePlane, planes, rows, count, deal): `pad` of each plane. */
+function emitPadEach(pad: number): FunctionBuilder {
+  const f = new FunctionBuilder("padEach", Array(10).fill("i32"));
+  const [target, targetPitch, targetPlane, source, sourcePitch, sourcePlane, planes, rows, count, deal] = f.pointers;
+  f.for(f.local("i32"), planes!, 1, () => {
+    f.call(pad, target!, targetPitch!, source!, sourcePitch!, rows!, count!, deal!);
+    f.bump(target!, targetPlane!);
+    f.bump(source!, sourcePlane!);
+  });
+  return f;
+}
+
+/** scatterEach(target, rowStep, targetPlane, columnStep, source, sourcePitch, sourcePlane, planes, rows, columns) */
+function emitScatterEach(scatter: number): FunctionBuilder {
+  const f = new FunctionBuilder("scatterEach", Array(10).fill("i32"));
+  const [target, rowStep, targetPlane, columnStep, source, sourcePitch, sourcePlane, planes, rows, columns] = f.pointers;
+  f.for(f.local("i32"), planes!, 1, () => {
+    f.call(scatter, target!, rowStep!, columnStep!, source!, sourcePitch!, rows!, columns!);
+    f.bump(target!, targetPlane!);
+    f.bump(source!, sourcePlane!);
+  });
+  return f;
+}
+
 /** pad(target, targetPitch, source, sourcePitch, rows, count, deal): copies every deal-th float of each row. */
 function emitPad(): FunctionBuilder {
   const f = new FunctionBuilder(
     "pad",
-    Array.from({ length: 8 }, () => "i32" as const),
+    Array.from({ length: 7 }, () => "i32" as const),
   );
   const [target, targetPitch, source, sourcePitch, rows, count, deal] = f.pointers;
   const [y, x, from, to] = f.locals("i32", 4);
