@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { compile, compileViews, record } from "../../src/autograd/index.ts";
 import { loadModel } from "../../src/job/index.ts";
 import { adam, bceWithLogits, descend, parameters, withParameters } from "../../src/nn/index.ts";
-import { conv2d, fakeQuant, type Tensor, tensor } from "../../src/tensor/index.ts";
+import { conv2d, fakeQuant, matmul, type Tensor, tensor } from "../../src/tensor/index.ts";
 import type { Inputs, SpecOf } from "../problems.ts";
 import type { Solution, Solver } from "../solver.ts";
 import { networkOf, solution, stackOf, trainingOf } from "./eager.ts";
@@ -41,6 +41,8 @@ function model({ file }: SpecOf<"model">, { x }: Inputs): Solution | string {
 export const compiled: Solver = {
   train,
   model,
+  matmul: (_, { a, b }) => viewed((a, b) => [matmul(a, b)], [a!, b!]),
+  conv: ({ kernel, groups }, { x, w, b }) => viewed((x, w, b) => [conv2d(x, w, { bias: b, padding: kernel >> 1, groups })], [x!, w!, b!]),
   convGrad: ({ kernel, groups }, { x, w, b, g }) =>
     replayed(
       (x, w, b, g) => {
@@ -59,5 +61,5 @@ export const compiled: Solver = {
       },
       [x!, tensor([scale]), tensor([0]), g!],
     ),
-  stack: (spec, inputs) => replayed((x) => [stackOf(spec, inputs, x)], [inputs.x!]),
+  stack: (spec, inputs) => viewed((x) => [stackOf(spec, inputs, x)], [inputs.x!]),
 };

@@ -33,58 +33,62 @@ const BACKWARD = ["conv 3x3 a", "conv 3x3 b"];
 const SHIM = "tfjs-wasm with shim";
 const STACK = "stack of 4 conv b";
 
+/** Where operands lie in memory already, as those of the limit and of the peers do. */
+const resident = (row: string): string => `${row}, compiled`;
+const ENGINE = "inlierq, compiled";
+
 const products: readonly Target[] = [
-  ...SIZES.map((n) =>
-    target(`sgemm ${n}: share of the mul+add limit`, { least: 0.8, nodes: ["20"] }, (f) => f.shareOfPeak(`sgemm ${n}`), ""),
+  ...SIZES.flatMap((n) =>
+    [
+      { least: 0.8, nodes: ["20"] },
+      { least: 0.78, nodes: ["24"] },
+    ].map((goal) => target(`sgemm ${n}: share of the mul+add limit`, goal, (f) => f.shareOfPeak(resident(`sgemm ${n}`)), "")),
   ),
   ...SIZES.map((n) =>
-    target(`sgemm ${n}: share of the mul+add limit`, { least: 0.78, nodes: ["24"] }, (f) => f.shareOfPeak(`sgemm ${n}`), ""),
-  ),
-  ...SIZES.map((n) =>
-    target(
-      `sgemm ${n}, relaxed: share of the relaxed limit`,
-      { least: 0.88, nodes: RELAXED },
-      (f) => f.shareOfPeak(`sgemm ${n}, relaxed`),
-      "",
-    ),
+    target(`sgemm ${n}, relaxed: share of its limit`, { least: 0.88, nodes: RELAXED }, (f) => f.shareOfPeak(`sgemm ${n}, relaxed`), ""),
   ),
 ];
 
+const rateAgainstGemm = (row: string, least: number): Target =>
+  target(`${row}: share of the rate of ${GEMM}`, { least }, (f) => f.rateRatio(resident(row), resident(GEMM)), "");
+
 const convolutions: readonly Target[] = [
-  ...CONVOLUTIONS.map((c) => target(`${c}: share of the rate of ${GEMM}`, { least: 0.8 }, (f) => f.rateRatio(c, GEMM), "")),
-  target(`conv 1x1: share of the rate of ${GEMM}`, { least: 0.9 }, (f) => f.rateRatio("conv 1x1", GEMM), ""),
-  ...CONVOLUTIONS.map((c) => faster(c, "inlierq", "tfjs-wasm", 1, ["20"])),
-  ...CONVOLUTIONS.map((c) => faster(c, "inlierq", "onnxruntime-web", 1.2, ["20"])),
+  ...CONVOLUTIONS.map((c) => rateAgainstGemm(c, 0.8)),
+  rateAgainstGemm("conv 1x1", 0.9),
+  ...CONVOLUTIONS.map((c) => faster(c, ENGINE, "tfjs-wasm", 1, ["20"])),
+  ...CONVOLUTIONS.map((c) => faster(c, ENGINE, "onnxruntime-web", 1.2, ["20"])),
   ...CONVOLUTIONS.flatMap((c) => ["tfjs-wasm", "onnxruntime-web"].map((peer) => faster(c, "inlierq, relaxed", peer, 1.25, RELAXED))),
-  target("conv depthwise: time over that of tfjs-wasm", { most: 0.8 }, (f) => f.against("conv depthwise", "tfjs-wasm", "inlierq")),
+  target("conv depthwise: time over that of tfjs-wasm", { most: 0.8 }, (f) => f.against("conv depthwise", "tfjs-wasm", ENGINE)),
 ];
 
 const training: readonly Target[] = [
   ...BACKWARD.map((c) =>
-    target(`${c} forward+backward: time over that of the forward`, { most: 3.3 }, (f) => f.speedup(c, `${c} forward+backward`)),
+    target(`${c} forward+backward: time over that of the forward`, { most: 3.3 }, (f) =>
+      f.speedup(resident(c), resident(`${c} forward+backward`)),
+    ),
   ),
-  ...BACKWARD.flatMap((c) => [SHIM, "jax-js"].map((peer) => faster(`${c} forward+backward`, "inlierq", peer, 10))),
-  target("train step: compiled, time over that of torch", { most: 3.5 }, (f) => f.against("train step", "torch", "inlierq, compiled")),
-  ...[SHIM, "jax-js"].map((peer) => faster("train step", "inlierq, compiled", peer, 11)),
+  ...BACKWARD.flatMap((c) => [SHIM, "jax-js"].map((peer) => faster(`${c} forward+backward`, ENGINE, peer, 10))),
+  target("train step: time over that of torch", { most: 3.5 }, (f) => f.against("train step", "torch", ENGINE)),
+  ...[SHIM, "jax-js"].map((peer) => faster("train step", ENGINE, peer, 11)),
   target("train step: replay against eager", { least: 1.3 }, (f) => f.speedup("train step, compiled", "train step")),
 ];
 
 const rest: readonly Target[] = [
-  faster("fake-quant 8M", "inlierq", "tfjs-wasm", 1),
-  faster("LSQ 8M forward+backward", "inlierq", "torch", 4),
+  faster("fake-quant 8M", ENGINE, "tfjs-wasm", 1),
+  faster("LSQ 8M forward+backward", ENGINE, "torch", 4),
   faster("GMM EM 1e6 x 50", "inlierq", "scikit-learn", 20),
-  target(`${STACK}: integer W8A8 against own f32`, { least: 1.8 }, (f) => f.speedup(`${STACK}, W8A8, integer`, STACK)),
+  target(`${STACK}: integer W8A8 against own f32`, { least: 1.8 }, (f) => f.speedup(`${STACK}, W8A8, integer`, resident(STACK))),
   faster(`${STACK}, W8A8`, "inlierq, integer", "onnxruntime-web", 1),
   target(`${STACK}: integer W4A8 against integer W8A8`, { least: 1 }, (f) =>
     f.speedup(`${STACK}, W4A8, integer`, `${STACK}, W8A8, integer`),
   ),
   ...["conv 3x3 b", STACK, "sgemm 1024"].map((name) =>
-    target(`${name}: 2 threads against 1, best round`, { least: 1.7 }, (f) => f.bestSpeedup(`${name}, 2 threads`, name)),
+    target(`${name}: 2 threads against 1, best round`, { least: 1.7 }, (f) => f.bestSpeedup(`${name}, 2 threads`, resident(name))),
   ),
-  ...["inlierq", "inlierq, compiled"].map((engine) => faster("yolox-nano-416", engine, "onnxruntime-web", 1)),
+  faster("yolox-nano-416", ENGINE, "onnxruntime-web", 1),
   faster("yolox-nano-416", "inlierq, 2 threads", "onnxruntime-web, 2 threads", 1),
-  target("yolox-nano-416: integer W8A8 against own f32, compiled", { least: 1 }, (f) =>
-    f.speedup("yolox-nano-416, W8A8, integer", "yolox-nano-416, compiled"),
+  target("yolox-nano-416: integer W8A8 against own f32", { least: 1 }, (f) =>
+    f.speedup("yolox-nano-416, W8A8, integer", resident("yolox-nano-416")),
   ),
   target("quantize yolox-nano-416 W8A8 on 64 photos: time", { most: 30 }, (f) => f.job?.job.seconds, " s"),
   target("quantize yolox-nano-416 W8A8 on 64 photos: memory", { most: 1 }, (f) => f.job && f.job.job.peakBytes / 1e9, " GB"),
