@@ -3,7 +3,7 @@ import { readQuantized } from "../job/index.ts";
 import { readModel } from "../node/index.ts";
 import { inferInteger, prepareInteger } from "../quant/index.ts";
 import { Rng, type Tensor, uniform } from "../tensor/index.ts";
-import { type Command, type Invocation, THREADS } from "./command.ts";
+import { type Command, type Invocation, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { columns, jsonText } from "./text.ts";
 import { wholeOf } from "./values.ts";
@@ -16,6 +16,7 @@ export const benchCommand: Command = {
   flags: {
     runs: { type: "string", value: "N", about: "timed runs of each contender, in turn", fallback: "15" },
     threads: THREADS,
+    kernels: KERNELS,
     json: { type: "boolean", about: "print JSON" },
   },
   examples: ["inlierq bench yolox-nano.onnx", "inlierq bench out/yolox-nano.w8a8.inlierq --runs 31"],

@@ -45,6 +45,14 @@ export const THREADS: Flag = {
   fallback: "all cores",
 };
 
+/** Which kernels a command that only looks at models runs; `main` chooses them. */
+export const KERNELS: Flag = {
+  type: "string",
+  value: "NAME",
+  about: "auto, relaxed (fused multiply-add: faster, last bits depend on the machine) or reference (plain loops)",
+  fallback: "auto",
+};
+
 const HELP: Flag = { type: "boolean", about: "show this help" };
 
 /**

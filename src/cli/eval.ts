@@ -1,6 +1,6 @@
 import { type EvaluateResult, evaluate, loadModel } from "../job/index.ts";
 import { annotatedPictures, readAnnotations, readModel } from "../node/index.ts";
-import { type Command, THREADS } from "./command.ts";
+import { type Command, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
 import { columns, jsonText, points } from "./text.ts";
@@ -16,6 +16,7 @@ export const evalCommand: Command = {
     annotations: { type: "string", value: "FILE", about: "COCO annotation file (instances)", required: true },
     card: { type: "string", value: "FILE", about: "detector card for models no preset matches" },
     threads: THREADS,
+    kernels: KERNELS,
     json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
   },
   examples: ["inlierq eval yolox-nano.onnx out/yolox-nano.w8a8.onnx --images photos --annotations coco.json"],

@@ -2,7 +2,7 @@ import type { Card, Prediction } from "../detect/index.ts";
 import { collect, detectInteger, loadInteger } from "../job/index.ts";
 import { readModel, readPicture } from "../node/index.ts";
 import { Steps } from "../quant/index.ts";
-import { type Command, type Invocation, THREADS } from "./command.ts";
+import { type Command, type Invocation, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
 import { columns, jsonText } from "./text.ts";
@@ -17,6 +17,7 @@ export const inferCommand: Command = {
     threshold: { type: "string", value: "SCORE", about: "least score shown", fallback: "the card's visible threshold" },
     card: { type: "string", value: "FILE", about: "detector card in place of the file's or the preset" },
     threads: THREADS,
+    kernels: KERNELS,
     json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
   },
   examples: ["inlierq infer out/yolox-nano.w8a8.inlierq street.jpg", "inlierq infer out/yolox-nano.w8a8.onnx photos/*.jpg --json"],

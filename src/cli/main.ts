@@ -1,6 +1,7 @@
 import { AbortError, InlierqError } from "../errors.ts";
 import { startThreads, UsageError } from "../node/index.ts";
 import { nearest } from "../suggest.ts";
+import { type KernelPolicy, kernelPolicy, setKernelPolicy } from "../tensor/index.ts";
 import { VERSION } from "../version.ts";
 import { benchCommand } from "./bench.ts";
 import { type Command, helpOf, parseInvocation } from "./command.ts";
@@ -11,9 +12,11 @@ import { inspectCommand } from "./inspect.ts";
 import { EXIT, type Io, processIo } from "./io.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { columns } from "./text.ts";
-import { wholeOf } from "./values.ts";
+import { wholeOf, wordOf } from "./values.ts";
 
 const COMMANDS: readonly Command[] = [inspectCommand, quantizeCommand, evalCommand, inferCommand, benchCommand, demoCommand];
+
+const POLICIES: readonly KernelPolicy[] = ["auto", "relaxed", "reference"];
 
 /** The words of a process and its surroundings in, its exit code out; nothing is thrown. */
 export async function main(argv: readonly string[], io: Io = processIo): Promise<number> {
@@ -51,8 +54,14 @@ async function dispatch(argv: readonly string[], io: Io, signal: AbortSignal): P
     io.out(helpOf(command));
     return EXIT.done;
   }
+  const kernels = wordOf(values, "kernels", POLICIES) ?? kernelPolicy();
   const pool = command.flags.threads ? startThreads(wholeOf(values, "threads", 1, 256)) : undefined;
-  return command.run({ operands, values, io, signal }).finally(() => pool?.close());
+  const before = kernelPolicy();
+  setKernelPolicy(kernels);
+  return command.run({ operands, values, io, signal }).finally(() => {
+    setKernelPolicy(before);
+    pool?.close();
+  });
 }
 
 function overview(): string {

@@ -1,4 +1,5 @@
 import { readBytes, UsageError } from "../node/index.ts";
+import { nearest } from "../suggest.ts";
 import type { Values } from "./command.ts";
 
 /** A flag's text, or undefined. */
@@ -23,6 +24,14 @@ export function wholeOf(values: Values, name: string, least: number, most = Numb
   }
   if (value > most) throw new UsageError(`--${name}`, `must be a whole number of at most ${most}, got "${text}"`);
   return value;
+}
+
+/** One of the words a flag may have. Errors: UsageError for another, with the nearest. */
+export function wordOf<W extends string>(values: Values, name: string, words: readonly W[]): W | undefined {
+  const text = textOf(values, name);
+  if (text === undefined || words.includes(text as W)) return text as W | undefined;
+  const guess = nearest(text, words);
+  throw new UsageError(`--${name}`, `must be ${words.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
 }
 
 /** A flag's number in [least, most]. Errors: UsageError for anything else. */

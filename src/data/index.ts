@@ -12,7 +12,7 @@ export {
   truthByImage,
 } from "./coco.ts";
 export { type DecodeOptions, decodePicture, encodePng, type Picture } from "./image.ts";
-export { type Prepared, preprocess, resize } from "./preprocess.ts";
+export { fitToInput, type Prepared, prepare, preprocess, resize } from "./preprocess.ts";
 export { readSafetensors, type TensorFile, writeSafetensors } from "./safetensors.ts";
 export { SCENE_CLASSES, type Scene, type SceneOptions, scene, scenes, turnScene } from "./scenes.ts";
 export { parseVoc, type VocAnnotation, type VocObject } from "./voc.ts";

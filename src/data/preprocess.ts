@@ -24,9 +24,17 @@ interface Placement {
  * Resizes a picture bilinearly (half-pixel centres, edges repeated, no antialiasing, 8-bit results as OpenCV gives)
  * into the network input and scales its values: value = (pixel - mean) / std, channels in the order of `spec.color`.
  */
-export function preprocess(picture: Picture, spec: InputSpec): Prepared {
+export const preprocess = (picture: Picture, spec: InputSpec): Prepared => prepare(picture, fitToInput(picture, spec), spec);
+
+/** The picture in the size it has in the network input. */
+export function fitToInput(picture: Picture, spec: InputSpec): Picture {
+  const { width, height } = placementOf(picture, spec);
+  return resize(picture, width, height);
+}
+
+/** `preprocess` where the fitted picture is at hand. */
+export function prepare(picture: Picture, resized: Picture, spec: InputSpec): Prepared {
   const place = placementOf(picture, spec);
-  const resized = resize(picture, place.width, place.height);
   const scaleX = place.width / picture.width;
   const scaleY = place.height / picture.height;
   return {

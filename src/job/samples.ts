@@ -1,4 +1,4 @@
-import { type Picture, type Prepared, preprocess } from "../data/index.ts";
+import { fitToInput, type Picture, type Prepared, prepare } from "../data/index.ts";
 import type { GroundTruth, InputSpec, Prediction } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import type { SampleSource } from "../quant/index.ts";
@@ -13,12 +13,17 @@ export interface Sample {
   readonly truth?: readonly GroundTruth[];
 }
 
+/** Bytes of fitted pictures that are kept: every stage of a job reads all samples again. */
+const KEPT = 64 * 2 ** 20;
+
 /** Collected samples; pictures are kept, network inputs are made on demand. */
 export class Samples implements SampleSource {
   readonly names: readonly string[];
   readonly list: readonly Sample[];
   readonly #spec: InputSpec;
   readonly #maps: Prepared["toPicture"][] = [];
+  readonly #fitted = new Map<number, Picture>();
+  #kept = 0;
 
   constructor(list: readonly Sample[], spec: InputSpec) {
     this.list = list;
@@ -28,14 +33,24 @@ export class Samples implements SampleSource {
 
   /** The network input of one sample. */
   tensor(index: number): Tensor {
-    const { x, toPicture } = preprocess(this.list[index].picture, this.#spec);
+    const { x, toPicture } = this.#prepared(index);
     this.#maps[index] ??= toPicture;
     return x;
   }
 
+  #prepared(index: number): Prepared {
+    const { picture } = this.list[index];
+    const fitted = this.#fitted.get(index) ?? fitToInput(picture, this.#spec);
+    if (!this.#fitted.has(index) && this.#kept + fitted.data.length <= KEPT) {
+      this.#fitted.set(index, fitted);
+      this.#kept += fitted.data.length;
+    }
+    return prepare(picture, fitted, this.#spec);
+  }
+
   /** Detections of one sample moved from pixels of the network input to pixels of the picture. */
   toPicture(index: number, predictions: readonly Prediction[]): Prediction[] {
-    this.#maps[index] ??= preprocess(this.list[index].picture, this.#spec).toPicture;
+    this.#maps[index] ??= this.#prepared(index).toPicture;
     const move = this.#maps[index];
     return predictions.map((p) => ({ ...p, box: move(p.box) }));
   }

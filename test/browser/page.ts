@@ -10,7 +10,7 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const hasChromium = existsSync(CHROMIUM);
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const PATIENCE_MS = 50_000;
+const PATIENCE_MS = 55_000;
 
 /** What makes a page cross-origin isolated. */
 export const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };

@@ -57,6 +57,13 @@ describe("wrong use ends with 2", () => {
     ["a missing folder", jobWith("--calibrate", place.path("nowhere")), /nowhere must be a folder of pictures, got no such file or folder/],
     ["an empty folder", jobWith("--calibrate", place.path("bare")), /bare must hold at least one .* got an empty folder/],
     ["a folder without pictures", jobWith("--calibrate", empty), /empty must hold at least one .* got 1 other file/],
+    ["no threads", job("--threads", "0"), /--threads: must be a whole number of at least 1, got "0"/],
+    ["a thousand threads", job("--threads", "1000"), /--threads: must be a whole number of at most 256, got "1000"/],
+    [
+      "kernels nobody knows",
+      ["bench", model, "--kernels", "relax"],
+      /--kernels: must be auto, relaxed, reference, got "relax"; did you mean relaxed\?/,
+    ],
     ["bits out of range", job("--scheme", "W9A8"), /W9A8/],
     ["no scheme", job("--scheme", "int8"), /got "int8"/],
     ["an unknown method", job("--method", "inlier"), /got "inlier"; did you mean inlierq\?/],
