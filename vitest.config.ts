@@ -16,7 +16,15 @@ type GroupBy = <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) 
 };
 
 /** Tests of parts that run no kernel: one pass is enough. */
-const KERNEL_FREE = ["test/architecture.test.ts", "test/report/**", "test/node/**", "test/cli/**", "test/wasm/**", "test/bench/**"];
+const KERNEL_FREE = [
+  "test/architecture.test.ts",
+  "test/report/**",
+  "test/node/**",
+  "test/cli/**",
+  "test/wasm/**",
+  "test/browser/**",
+  "test/bench/**",
+];
 
 /** `npm run test:deep` multiplies the runs of every property. */
 const deep = process.env.INLIERQ_DEEP === "1";

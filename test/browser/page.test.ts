@@ -2,8 +2,7 @@ import { describe, expect, test } from "vitest";
 import { hasChromium, ISOLATED, runInPage } from "./page.ts";
 import { floatWork, integerWork } from "./work.ts";
 
-// A browser does not always come up on a machine that is busy with other tests: it is started once more then.
-describe.skipIf(!hasChromium)("in a page (needs Chromium)", { timeout: 120_000, retry: 1 }, () => {
+describe.skipIf(!hasChromium)("in a page (needs Chromium)", () => {
   test("an isolated page computes on two threads, with the bits of Node", async () => {
     expect(await runInPage("compute.page.ts", ISOLATED)).toEqual({
       ...{ isolated: true, ready: 1, problem: null },

@@ -39,6 +39,8 @@ export async function runInPage(script: string, headers: Readonly<Record<string,
     configFile: false,
     logLevel: "error",
     cacheDir: join(profile, "vite"),
+    // A package found late would be bundled anew, and what the page has loaded by then thrown away.
+    optimizeDeps: { noDiscovery: true, include: ["seedrandom", "zod"] },
     server: { host: "127.0.0.1", port: 0, hmr: false, watch: null, headers },
   });
   let browser: ChildProcess | undefined;
