@@ -63,6 +63,7 @@ export const gridRefiner = ({ both = 60, single = 20 }: GridOptions = {}): Refin
     for (const f of ladder(1.25, 0.4, single)) search.offer((min, max) => [min, max * f]);
     search.rebase();
     for (const f of ladder(1.25, 0.4, single)) search.offer((min, max) => [min * f, max]);
+    objective.close();
     return search.result();
   },
 });

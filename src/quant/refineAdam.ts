@@ -27,6 +27,7 @@ export const adamRefiner = ({ steps = 100, scaleRate = 0.02, zeroPointRate = 0.1
     const objective = new RefineObjective(problem);
     const before = totalOf(objective.evaluate(start.params));
     const after = totalOf(objective.evaluate(found));
+    objective.close();
     if (!(after < before)) return start;
     return { params: found, range: rangeOf(found, problem.scheme), curve: [...start.curve, after] } satisfies Refined;
   },

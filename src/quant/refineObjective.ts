@@ -1,6 +1,7 @@
 import { compileViews } from "../autograd/index.ts";
 import { fakeQuant, kernelPolicy, matmul, reshape, type Tensor } from "../tensor/index.ts";
 import { type ChannelError, placeChannelError } from "./kernels/channelError.ts";
+import { borrowArena, type Lease, placeIfFits, returnArena } from "./kernels/lease.ts";
 import { rank1Error } from "./objective/importance.ts";
 import { RankedError } from "./rankedError.ts";
 import type { RefineProblem, RefineReader } from "./refine.ts";
@@ -15,10 +16,17 @@ import type { QParams } from "./scheme.ts";
 export class RefineObjective {
   readonly scales: number;
   readonly #way: Evaluation;
+  readonly #arena: Lease | undefined;
 
   constructor(problem: RefineProblem) {
     this.scales = problem.range.min.length;
-    this.#way = evaluationOf(problem);
+    this.#arena = kernelPolicy() === "reference" ? undefined : borrowArena();
+    this.#way = evaluationOf(problem, this.#arena);
+  }
+
+  /** Lets the next objective have the memory of this one, which is not to be evaluated any more. */
+  close(): void {
+    if (this.#arena) returnArena(this.#arena);
   }
 
   /**
@@ -34,19 +42,23 @@ interface Evaluation {
   evaluate(params: QParams, limit: Float64Array): Float64Array;
 }
 
-function evaluationOf(problem: RefineProblem): Evaluation {
+/** The fastest way that the problem allows: all give the same bits below the limit. */
+function evaluationOf(problem: RefineProblem, arena: Lease | undefined): Evaluation {
   const { readers, range } = problem;
-  if (range.min.length === 1 && readers.every((r) => !r.importance.volumes)) return new RankedEvaluation(problem);
+  if (arena && range.min.length === 1 && readers.every((r) => !r.importance.volumes)) {
+    const ranked = placeIfFits(() => new RankedEvaluation(problem, arena));
+    if (ranked) return ranked;
+  }
   const whole = new WholeEvaluation(problem);
-  return ChannelEvaluation.of(problem, whole) ?? whole;
+  return (arena && placeIfFits(() => ChannelEvaluation.of(problem, whole, arena))) ?? whole;
 }
 
 /** One scale for everything: the error of the heaviest rows often tells that a candidate cannot win. */
 class RankedEvaluation implements Evaluation {
   readonly #errors: readonly RankedError[];
 
-  constructor({ readers, scheme }: RefineProblem) {
-    this.#errors = readers.map((reader) => new RankedError(reader, scheme));
+  constructor({ readers, scheme }: RefineProblem, arena: Lease) {
+    this.#errors = readers.map((reader) => new RankedError(arena, reader, scheme));
   }
 
   evaluate(params: QParams, [limit]: Float64Array): Float64Array {
@@ -77,24 +89,21 @@ class ChannelEvaluation implements Evaluation {
     this.#energies = energies;
   }
 
-  /** Undefined where the readers are of another kind, or only reference kernels may run. */
-  static of({ readers, range, scheme }: RefineProblem, { targets, energies }: WholeEvaluation): ChannelEvaluation | undefined {
+  /** Undefined where the readers are of another kind. */
+  static of({ readers, range, scheme }: RefineProblem, { targets, energies }: WholeEvaluation, arena: Lease) {
     const channels = range.min.length;
     const fits = ({ rows: { view } }: RefineReader) => view.groups === channels && view.inputs === channels && view.taps <= LONGEST_SUM;
-    if (channels === 1 || kernelPolicy() === "reference" || !readers.every(fits)) return undefined;
-    const errors: ChannelError[] = [];
-    for (const [i, { rows, quantizedWeight, importance }] of readers.entries()) {
-      const placed = placeChannelError({
+    if (channels === 1 || !readers.every(fits)) return undefined;
+    const errors = readers.map(({ rows, quantizedWeight, importance }, i) =>
+      placeChannelError(arena, {
         ...{ channels, outputs: rows.view.outputs, taps: rows.view.taps, rows: rows.rows },
         patches: rows.patches.data as Float32Array,
         weights: quantizedWeight.data as Float32Array,
         targets: targets[i],
         importance: importance.elements,
         ...{ qmin: scheme.qmin, qmax: scheme.qmax },
-      });
-      if (!placed) return undefined;
-      errors.push(placed);
-    }
+      }),
+    );
     return new ChannelEvaluation(
       errors,
       readers.map((r) => r.rows.view.outputs / channels),

@@ -1,6 +1,5 @@
-import { Arena, ArenaRefused, type Expr, FunctionBuilder, f32x4, instantiate, type Local, lane, load, op } from "../../wasm/index.ts";
+import { type Arena, type Expr, FunctionBuilder, f32x4, instantiate, type Local, lane, load, op } from "../../wasm/index.ts";
 
-const MIB = 2 ** 20;
 /** Rows that one step of the kernel takes. */
 const STEP = 8;
 
@@ -25,19 +24,13 @@ export interface ChannelRows {
 export type ChannelError = (output: number, scale: number, zeroPoint: number, limit: number) => number;
 
 /**
- * Places the volumes in a memory of their own. The bits are those of the ops: quotients, codes and sums in float32 in the
- * order of the taps, errors in double in the order of the rows. Undefined where the runtime refuses the memory.
+ * Places the volumes in an arena. The bits are those of the ops: quotients, codes and sums in float32 in the order of the
+ * taps, errors in double in the order of the rows.
+ *
+ * Errors: ArenaFull where they do not fit.
  */
-export function placeChannelError(p: ChannelRows): ChannelError | undefined {
+export function placeChannelError(arena: Arena, p: ChannelRows): ChannelError {
   const pitch = STEP * Math.ceil(p.rows / STEP);
-  const floats = (p.channels * p.taps + 3 * p.outputs) * pitch + p.weights.length;
-  let arena: Arena;
-  try {
-    arena = new Arena([Math.ceil((4 * floats) / MIB) + 1]);
-  } catch (error) {
-    if (error instanceof ArenaRefused) return undefined;
-    throw error;
-  }
   const patches = placeLines(arena, p.patches, p.rows, pitch);
   const targets = placeLines(arena, p.targets, p.rows, pitch);
   const importance = placeLines(arena, p.importance, p.rows, pitch);
@@ -62,7 +55,10 @@ function placeLines(arena: Arena, values: Float32Array | Float64Array, length: n
     values instanceof Float32Array
       ? new Float32Array(arena.memory.buffer, address, lines * pitch)
       : new Float64Array(arena.memory.buffer, address, lines * pitch);
-  for (let i = 0; i < lines; i++) into.set(values.subarray(i * length, (i + 1) * length), i * pitch);
+  for (let i = 0; i < lines; i++) {
+    into.set(values.subarray(i * length, (i + 1) * length), i * pitch);
+    into.fill(0, i * pitch + length, (i + 1) * pitch);
+  }
   return address;
 }
 
