@@ -1,4 +1,5 @@
-import type { Tensor } from "../tensor/index.ts";
+import { kernelPolicy, type Tensor } from "../tensor/index.ts";
+import { addSiteSums, type RunGrid, type SiteSums } from "./kernels/siteSums.ts";
 import { applySite, type SitePlan } from "./plan.ts";
 import { volumesOf } from "./volumes.ts";
 
@@ -13,9 +14,7 @@ export interface SiteError {
 /** Streams over samples: add each tensor once, then ask. */
 export class SiteMeter {
   readonly #site: SitePlan;
-  #signal = 0;
-  #noise = 0;
-  #clipped = 0;
+  readonly #sums: SiteSums = { signal: 0, noise: 0, inside: 0 };
   #count = 0;
 
   constructor(site: SitePlan) {
@@ -24,34 +23,42 @@ export class SiteMeter {
 
   add(x: Tensor): void {
     const { params, scheme } = this.#site;
+    const { channels, positionStride } = volumesOf(x.shape);
+    const grids = Array.from({ length: params.scale.size }, (_, i) => {
+      const [scale, zeroPoint] = [params.scale.data[i], params.zeroPoint.data[i]];
+      return { scale, zeroPoint, low: scale * (scheme.qmin - zeroPoint - 0.5), high: scale * (scheme.qmax - zeroPoint + 0.5) };
+    });
+    const inOrder = positionStride === 1 || channels === 1;
+    const fast = inOrder && x.data instanceof Float32Array && kernelPolicy() !== "reference";
+    if (!(fast && addSiteSums(this.#sums, x.data as Float32Array, grids, scheme.qmin, scheme.qmax))) this.#addPlain(x, grids);
+    this.#count += x.size;
+  }
+
+  /** Sums run over all elements, channel by channel, so that what they lose to rounding is always the same. */
+  #addPlain(x: Tensor, grids: readonly RunGrid[]): void {
     const y = applySite(x, this.#site);
     const { count, channels, channelStride, positionStride } = volumesOf(x.shape);
     const [from, to] = [x.data as Float32Array, y.data as Float32Array];
-    // Sums run over all elements in their order, so that what they lose to rounding is always the same.
-    let [signal, noise, clipped] = [this.#signal, this.#noise, this.#clipped];
+    let { signal, noise, inside } = this.#sums;
     for (let c = 0; c < channels; c++) {
-      const at = params.scale.size === 1 ? 0 : c;
-      const s = params.scale.data[at];
-      const z = params.zeroPoint.data[at];
-      const low = s * (scheme.qmin - z - 0.5);
-      const high = s * (scheme.qmax - z + 0.5);
+      const { low, high } = grids[grids.length === 1 ? 0 : c];
       for (let p = 0, i = c * channelStride; p < count; p++, i += positionStride) {
         const v = from[i];
         const d = to[i] - v;
         signal += v * v;
         noise += d * d;
-        if (v < low || v > high) clipped++;
+        if (v >= low && v <= high) inside++;
       }
     }
-    [this.#signal, this.#noise, this.#clipped] = [signal, noise, clipped];
-    this.#count += x.size;
+    Object.assign(this.#sums, { signal, noise, inside });
   }
 
   result(): SiteError {
-    const measured = this.#noise > 0 && this.#signal > 0;
+    const { signal, noise, inside } = this.#sums;
+    const measured = noise > 0 && signal > 0;
     return {
-      sqnr: measured ? 10 * Math.log10(this.#signal / this.#noise) : null,
-      clippedShare: this.#count === 0 ? 0 : this.#clipped / this.#count,
+      sqnr: measured ? 10 * Math.log10(signal / noise) : null,
+      clippedShare: this.#count === 0 ? 0 : (this.#count - inside) / this.#count,
     };
   }
 }

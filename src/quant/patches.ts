@@ -61,16 +61,18 @@ function convolutionView(layer: Layer, [outputs, inputsPerGroup, kh, kw]: readon
     matrix: (w) => viewAs(w as Tensor, [groups, outputs / groups, inputsPerGroup * kh * kw]),
     gather(x, y, position, into, column, step) {
       const [, channels, height, width] = x.shape;
+      const { data } = x;
       const oy = Math.floor(position / y[3]) * stride[0] - padding[0];
       const ox = (position % y[3]) * stride[1] - padding[2];
-      let at = column;
-      for (let c = 0; c < channels; c++) {
-        const plane = c * height * width;
-        for (let i = 0; i < kh; i++) {
-          const iy = oy + i * dilation[0];
-          for (let j = 0; j < kw; j++, at += step) {
-            const ix = ox + j * dilation[1];
-            into[at] = iy >= 0 && iy < height && ix >= 0 && ix < width ? x.data[plane + iy * width + ix] : 0;
+      const taps = kh * kw;
+      for (let i = 0, tap = 0; i < kh; i++) {
+        const iy = oy + i * dilation[0];
+        for (let j = 0; j < kw; j++, tap++) {
+          const ix = ox + j * dilation[1];
+          const inside = iy >= 0 && iy < height && ix >= 0 && ix < width;
+          let at = column + tap * step;
+          for (let c = 0, from = iy * width + ix; c < channels; c++, at += taps * step, from += height * width) {
+            into[at] = inside ? data[from] : 0;
           }
         }
       }

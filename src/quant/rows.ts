@@ -1,7 +1,7 @@
 import type { Layer } from "../graph/index.ts";
-import { type Rng, Tensor } from "../tensor/index.ts";
+import { type Data, type Rng, Tensor } from "../tensor/index.ts";
 import type { PatchView } from "./patches.ts";
-import { volumesOf } from "./volumes.ts";
+import { type Volumes, volumesOf } from "./volumes.ts";
 
 /** Sampled output volumes of one layer: what the refinement objective (InlierQ eq. 12) sums over. */
 export interface LayerRows {
@@ -35,6 +35,8 @@ export class RowSampler {
   readonly #perSample: number;
   readonly #patches: Float32Array;
   readonly #gradients: Float32Array;
+  /** Patches and gradients of one sample, row by row: columns of a wide matrix lie too far apart to be written one by one. */
+  readonly #sample: Float32Array;
   readonly #inlier: Uint8Array;
   #used = 0;
 
@@ -48,6 +50,7 @@ export class RowSampler {
     this.#capacity = this.#perSample * limits.samples;
     this.#patches = new Float32Array(this.view.inputs * this.view.taps * this.#capacity);
     this.#gradients = new Float32Array(this.view.outputs * this.#capacity);
+    this.#sample = new Float32Array(Math.max(this.view.inputs * this.view.taps, this.view.outputs) * this.#perSample);
     this.#inlier = new Uint8Array(this.#capacity);
   }
 
@@ -61,16 +64,19 @@ export class RowSampler {
     const candidates = candidatesOf(volumes.count, anomalies ? undefined : mask);
     const count = Math.min(candidates.length, this.#perSample, this.#capacity - this.#used);
     const phase = this.#rng.float();
-    for (let i = 0; i < count; i++) {
-      const p = candidates[Math.floor(((i + phase) * candidates.length) / count)];
-      const row = this.#used++;
-      this.view.gather(x, output, p, this.#patches, row, this.#capacity);
-      this.#inlier[row] = mask ? mask[p] : 1;
-      if (!gradient) continue;
-      for (let c = 0; c < this.view.outputs; c++) {
-        this.#gradients[c * this.#capacity + row] = gradient.data[c * volumes.channelStride + p * volumes.positionStride];
-      }
+    const chosen = new Int32Array(count);
+    for (let i = 0; i < count; i++) chosen[i] = candidates[Math.floor(((i + phase) * candidates.length) / count)];
+    const lines = this.view.inputs * this.view.taps;
+    chosen.forEach((p, i) => {
+      this.view.gather(x, output, p, this.#sample, i * lines, 1);
+      this.#inlier[this.#used + i] = mask ? mask[p] : 1;
+    });
+    transpose(this.#sample, count, lines, this.#patches, this.#used, this.#capacity);
+    if (gradient) {
+      gatherVolumes(gradient.data, chosen, volumes, this.#sample);
+      transpose(this.#sample, count, this.view.outputs, this.#gradients, this.#used, this.#capacity);
     }
+    this.#used += count;
   }
 
   /** The collected rows, packed. */
@@ -94,6 +100,21 @@ function candidatesOf(count: number, mask: Uint8Array | undefined): Int32Array {
   let n = 0;
   for (let p = 0; p < count; p++) if (!mask || mask[p]) candidates[n++] = p;
   return candidates.subarray(0, n);
+}
+
+/** Volumes of a tensor as rows [volumes, channels]. */
+function gatherVolumes(data: Data, chosen: Int32Array, { channels, channelStride, positionStride }: Volumes, into: Float32Array): void {
+  for (let i = 0, at = 0; i < chosen.length; i++) {
+    for (let c = 0, from = chosen[i] * positionStride; c < channels; c++, from += channelStride) into[at++] = data[from];
+  }
+}
+
+/** Rows [rows, lines] as columns of a matrix [lines, pitch], from column `first` on. */
+function transpose(from: Float32Array, rows: number, lines: number, into: Float32Array, first: number, pitch: number): void {
+  for (let line = 0; line < lines; line++) {
+    const at = line * pitch + first;
+    for (let row = 0; row < rows; row++) into[at + row] = from[row * lines + line];
+  }
 }
 
 /** Drops the unused tail of every line of a [lines, capacity] matrix. */

@@ -14,6 +14,11 @@ export class ArenaFull extends StateError {}
 /** A memory the runtime would not reserve. */
 export class ArenaRefused extends StateError {}
 
+const homes = new WeakMap<ArrayBufferLike, Arena>();
+
+/** The arena whose memory a buffer is, if it is one. */
+export const arenaOf = (buffer: ArrayBufferLike): Arena | undefined => homes.get(buffer);
+
 /**
  * One WebAssembly memory, reserved once and never grown, so that views of it stay valid. Blocks are
  * bump allocated and all freed together by `reset`. Where threads are active when it is made, they share it.
@@ -34,6 +39,7 @@ export class Arena {
     this.memory = reserve(megabytes, this.pool !== undefined);
     this.f32 = new Float32Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);
+    homes.set(this.memory.buffer, this);
   }
 
   /** Forgets all blocks. */
@@ -49,6 +55,16 @@ export class Arena {
     if (top > end) throw new ArenaFull("arena", `a block must fit into the ${end - address} free bytes, got ${bytes}`);
     this.#top = top;
     return address;
+  }
+
+  /** The address of free bytes that hold until anything else runs on this memory or is placed there. Errors: as `allocate`. */
+  spare(bytes: number): number {
+    const top = this.#top;
+    try {
+      return this.allocate(bytes);
+    } finally {
+      this.#top = top;
+    }
   }
 
   /** Copies floats in at a byte address. */

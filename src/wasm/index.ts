@@ -1,4 +1,4 @@
-export { Arena, ArenaFull, ArenaRefused, stagingArena } from "./arena.ts";
+export { Arena, ArenaFull, ArenaRefused, arenaOf, stagingArena } from "./arena.ts";
 export type { Expr, Label, Local } from "./assembler.ts";
 export { assemble, FunctionBuilder, f32, f32x4, f64x2, i32, i32x4, interleave16, lane, load, op, shuffle } from "./assembler.ts";
 export type { Entry } from "./cache.ts";

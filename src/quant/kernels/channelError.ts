@@ -1,4 +1,5 @@
 import { type Arena, type Expr, FunctionBuilder, f32x4, instantiate, type Local, lane, load, op } from "../../wasm/index.ts";
+import { onGrid } from "./onGrid.ts";
 
 /** Rows that one step of the kernel takes. */
 const STEP = 8;
@@ -70,17 +71,14 @@ function emitError(): FunctionBuilder {
   const i32s = Array.from({ length: 7 }, () => "i32" as const);
   const f = new FunctionBuilder("error", [...i32s, "f32", "f32", "f32", "f32", "f64", "i32"]);
   const [x, pitch, weights, taps, targets, importance, rows] = f.pointers;
-  const [scale, zeroPoint, low, high] = (f.params.slice(7, 11) as Local<"f32">[]).map((p) => f.let(op("f32x4.splat", p)));
+  const [scale, zeroPoint, lowest, highest] = (f.params.slice(7, 11) as Local<"f32">[]).map((p) => f.let(op("f32x4.splat", p)));
+  const grid = { scale, zeroPoint, lowest, highest };
   const limit = f.params[11] as Local<"f64">;
   const result = f.pointers[12];
   const [row, tap, from, weight] = f.locals("i32", 4);
   const sum = f.local("f64");
   const outputs = f.locals("v128", STEP / 4);
   const factor = f.local("v128");
-  const onGrid = (v: Expr<"v128">): Expr<"v128"> => {
-    const code = op("f32x4.add", op("f32x4.nearest", op("f32x4.div", v, scale)), zeroPoint);
-    return op("f32x4.mul", op("f32x4.sub", op("f32x4.pmin", op("f32x4.pmax", code, low), high), zeroPoint), scale);
-  };
   f.block((done) =>
     f.for(row, rows, STEP, () => {
       for (const y of outputs) f.set(y, f32x4(0));
@@ -88,7 +86,7 @@ function emitError(): FunctionBuilder {
       f.set(weight, weights);
       f.for(tap, taps, 1, () => {
         f.set(factor, load("v128.load32_splat", weight));
-        outputs.forEach((y, i) => f.set(y, op("f32x4.add", op("f32x4.mul", factor, onGrid(load("v128.load", from, 16 * i))), y)));
+        outputs.forEach((y, i) => f.set(y, op("f32x4.add", op("f32x4.mul", factor, onGrid(load("v128.load", from, 16 * i), grid)), y)));
         f.bump(from, pitch);
         f.bump(weight, 4);
       });

@@ -1,4 +1,5 @@
-import { ArenaFull, type Expr, FunctionBuilder, i32, instantiate, load, op, shuffle, stagingArena } from "../../wasm/index.ts";
+import { type Expr, FunctionBuilder, i32, instantiate, load, op, shuffle } from "../../wasm/index.ts";
+import { reside } from "./reside.ts";
 
 /** Positions of one step: a cache line of every channel. */
 const STEP = 16;
@@ -9,18 +10,11 @@ const STEP = 16;
  */
 export function magnitudeSums(x: Float32Array, channels: number, positions: number): Float64Array | undefined {
   if (positions < STEP) return undefined;
-  const arena = stagingArena();
-  arena.reset();
-  try {
-    const from = arena.allocate(x.byteLength);
-    const to = arena.allocate(8 * STEP * Math.ceil(positions / STEP));
-    arena.write(from, x);
-    instantiate("magnitudeSums", () => [emitSums()], arena).sums(from, channels, positions, to);
-    return new Float64Array(arena.memory.buffer, to, positions);
-  } catch (error) {
-    if (error instanceof ArenaFull) return undefined;
-    throw error;
-  }
+  const placed = reside(x, 8 * STEP * Math.ceil(positions / STEP));
+  if (!placed) return undefined;
+  const { arena, address, room } = placed;
+  instantiate("magnitudeSums", () => [emitSums()], arena).sums(address, channels, positions, room);
+  return new Float64Array(arena.memory.buffer, room, positions);
 }
 
 /** sums(x, channels, positions, target): the last step reads and writes past the end of a line, into what nobody reads. */

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../errors.ts";
-import { allocate, formatShape, Tensor } from "../../tensor/index.ts";
+import { allocate, type Data, formatShape, Tensor } from "../../tensor/index.ts";
 import type { Observer } from "./observer.ts";
 
 /**
@@ -15,16 +15,19 @@ export function masked<S>(observer: Observer<S>): Observer<S> {
     name: `masked(${observer.name})`,
     orderSensitive: observer.orderSensitive,
     init: () => observer.init(),
-    add: (state, { x, mask }) => observer.add(state, { x: selectVolumes(x, mask) }),
+    add(state, { x, mask }) {
+      const marks = marksOf(x, mask);
+      if (!marks.some((m) => m !== 0)) return state;
+      return observer.addMarked?.(state, x, marks) ?? observer.add(state, { x: selectVolumes(x, mask) });
+    },
     result: (state) => observer.result(state),
   };
 }
 
-/** The marked volumes of x [N,C,...] as [1,C,K]. */
-export function selectVolumes(x: Tensor, mask: Tensor | undefined): Tensor {
+/** The entries of a mask that fits x. */
+function marksOf(x: Tensor, mask: Tensor | undefined): Data {
   if (!mask) throw new ArgumentError("masked", "every sample needs a mask, got none");
-  const [samples, channels] = x.shape;
-  const area = x.size === 0 ? 0 : x.size / (samples * channels);
+  const [samples] = x.shape;
   const spatial = x.shape.slice(2).join();
   const rest = mask.shape.slice(1);
   const fits = rest.join() === spatial || (rest[0] === 1 && rest.slice(1).join() === spatial);
@@ -34,7 +37,14 @@ export function selectVolumes(x: Tensor, mask: Tensor | undefined): Tensor {
       `mask must be [N,...] or [N,1,...] of x [N,C,...], got mask ${formatShape(mask.shape)} and x ${formatShape(x.shape)}`,
     );
   }
-  const marks = mask.data;
+  return mask.data;
+}
+
+/** The marked volumes of x [N,C,...] as [1,C,K]. */
+export function selectVolumes(x: Tensor, mask: Tensor | undefined): Tensor {
+  const marks = marksOf(x, mask);
+  const [samples, channels] = x.shape;
+  const area = x.size === 0 ? 0 : x.size / (samples * channels);
   const kept = new Int32Array(marks.length);
   let count = 0;
   for (let i = 0; i < marks.length; i++) if (marks[i] !== 0) kept[count++] = i;

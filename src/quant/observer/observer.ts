@@ -1,5 +1,6 @@
 import { ArgumentError, StateError } from "../../errors.ts";
-import { formatShape, type Tensor } from "../../tensor/index.ts";
+import { formatShape, kernelPolicy, type Tensor } from "../../tensor/index.ts";
+import { runExtremes } from "../kernels/extremes.ts";
 import type { Range } from "../scheme.ts";
 
 /** Anything that takes items one at a time and gives a result. `add` may write to the state it was given and returns it. */
@@ -20,6 +21,8 @@ export interface Observer<S = unknown> extends Fold<S, Sample, Range> {
   readonly name: string;
   /** True where the order of the stream may change the result. */
   readonly orderSensitive: boolean;
+  /** As `add` with the volumes of x [1,C,...] whose mark is not 0, where that needs no copy of them; undefined where it does. */
+  addMarked?(state: S, x: Tensor, marks: ArrayLike<number>): S | undefined;
 }
 
 /** Granularity of an observer: null (default) for the whole tensor, else the channel axis (1 activations, 0 weights). */
@@ -98,6 +101,9 @@ export function channelCount(name: string, x: Tensor, axis: number | null): numb
 
 type Visit = (channel: number, data: Floats, start: number, end: number, min: number, max: number) => void;
 
+/** Elements below which a kernel does not pay. */
+const LEAST = 256;
+
 /** Calls `visit` with every contiguous run of one channel and the run's extremes; refuses NaN and infinities. */
 export function forEachRun(name: string, x: Tensor, axis: number | null, visit: Visit): void {
   const { data } = x;
@@ -108,21 +114,32 @@ export function forEachRun(name: string, x: Tensor, axis: number | null, visit: 
   if (axis === null) run = x.size;
   else for (let d = axis + 1; d < x.shape.length; d++) run *= x.shape[d];
   if (run === 0) return;
-  for (let start = 0, c = 0; start < data.length; start += run) {
-    const end = start + run;
+  const found = data instanceof Float32Array && x.size >= LEAST && kernelPolicy() !== "reference" ? runExtremes(data, run) : undefined;
+  const ends = found ?? plainExtremes(data, run);
+  for (let start = 0, r = 0; start < data.length; start += run, r++) {
+    const [min, max] = [ends[2 * r], ends[2 * r + 1]];
+    if (Number.isNaN(min)) refuseNonFinite(name, x, data, start);
+    visit(r % channels, data, start, start + run, min, max);
+  }
+}
+
+/** As `runExtremes`. */
+function plainExtremes(data: Floats, run: number): Float64Array {
+  const ends = new Float64Array((2 * data.length) / run);
+  for (let start = 0, r = 0; start < data.length; start += run, r++) {
     let min = data[start];
     let max = min;
     let trouble = 0; // v * 0 is NaN exactly where v is not finite, and NaN stays in the sum
-    for (let i = start; i < end; i++) {
+    for (let i = start; i < start + run; i++) {
       const v = data[i];
       if (v < min) min = v;
       if (v > max) max = v;
       trouble += v * 0;
     }
-    if (trouble !== 0) refuseNonFinite(name, x, data, start);
-    visit(c, data, start, end, min, max);
-    c = c + 1 === channels ? 0 : c + 1;
+    ends[2 * r] = min + trouble;
+    ends[2 * r + 1] = max + trouble;
   }
+  return ends;
 }
 
 function refuseNonFinite(name: string, x: Tensor, data: Floats, start: number): never {
