@@ -35,8 +35,10 @@ export class RowSampler {
   readonly #perSample: number;
   readonly #patches: Float32Array;
   readonly #gradients: Float32Array;
-  /** Patches and gradients of one sample, row by row: columns of a wide matrix lie too far apart to be written one by one. */
+  /** Patches or gradients of one sample, row by row: columns of a wide matrix lie too far apart to be written one by one. */
   readonly #sample: Float32Array;
+  /** Floats from row to row of it; an odd number of cache lines, so that all rows are in the cache at once. */
+  readonly #pitch: number;
   readonly #inlier: Uint8Array;
   #used = 0;
 
@@ -50,7 +52,8 @@ export class RowSampler {
     this.#capacity = this.#perSample * limits.samples;
     this.#patches = new Float32Array(this.view.inputs * this.view.taps * this.#capacity);
     this.#gradients = new Float32Array(this.view.outputs * this.#capacity);
-    this.#sample = new Float32Array(Math.max(this.view.inputs * this.view.taps, this.view.outputs) * this.#perSample);
+    this.#pitch = 16 * (Math.ceil(Math.max(this.view.inputs * this.view.taps, this.view.outputs) / 16) | 1);
+    this.#sample = new Float32Array(this.#pitch * this.#perSample);
     this.#inlier = new Uint8Array(this.#capacity);
   }
 
@@ -68,15 +71,23 @@ export class RowSampler {
     for (let i = 0; i < count; i++) chosen[i] = candidates[Math.floor(((i + phase) * candidates.length) / count)];
     const lines = this.view.inputs * this.view.taps;
     chosen.forEach((p, i) => {
-      this.view.gather(x, output, p, this.#sample, i * lines, 1);
+      this.view.gather(x, output, p, this.#sample, i * this.#pitch, 1);
       this.#inlier[this.#used + i] = mask ? mask[p] : 1;
     });
-    transpose(this.#sample, count, lines, this.#patches, this.#used, this.#capacity);
+    this.#transpose(count, lines, this.#patches);
     if (gradient) {
-      gatherVolumes(gradient.data, chosen, volumes, this.#sample);
-      transpose(this.#sample, count, this.view.outputs, this.#gradients, this.#used, this.#capacity);
+      gatherVolumes(gradient.data, chosen, volumes, this.#sample, this.#pitch);
+      this.#transpose(count, this.view.outputs, this.#gradients);
     }
     this.#used += count;
+  }
+
+  /** Puts the rows of a sample behind the columns of a matrix [lines, capacity] that are there. */
+  #transpose(rows: number, lines: number, into: Float32Array): void {
+    const [from, pitch] = [this.#sample, this.#pitch];
+    for (let line = 0, at = this.#used; line < lines; line++, at += this.#capacity) {
+      for (let row = 0, i = line; row < rows; row++, i += pitch) into[at + row] = from[i];
+    }
   }
 
   /** The collected rows, packed. */
@@ -102,18 +113,16 @@ function candidatesOf(count: number, mask: Uint8Array | undefined): Int32Array {
   return candidates.subarray(0, n);
 }
 
-/** Volumes of a tensor as rows [volumes, channels]. */
-function gatherVolumes(data: Data, chosen: Int32Array, { channels, channelStride, positionStride }: Volumes, into: Float32Array): void {
-  for (let i = 0, at = 0; i < chosen.length; i++) {
-    for (let c = 0, from = chosen[i] * positionStride; c < channels; c++, from += channelStride) into[at++] = data[from];
-  }
-}
-
-/** Rows [rows, lines] as columns of a matrix [lines, pitch], from column `first` on. */
-function transpose(from: Float32Array, rows: number, lines: number, into: Float32Array, first: number, pitch: number): void {
-  for (let line = 0; line < lines; line++) {
-    const at = line * pitch + first;
-    for (let row = 0; row < rows; row++) into[at + row] = from[row * lines + line];
+/** Volumes of a tensor as rows `pitch` floats apart. */
+function gatherVolumes(
+  data: Data,
+  chosen: Int32Array,
+  { channels, channelStride, positionStride }: Volumes,
+  into: Float32Array,
+  pitch: number,
+) {
+  for (let i = 0; i < chosen.length; i++) {
+    for (let c = 0, at = i * pitch, from = chosen[i] * positionStride; c < channels; c++, from += channelStride) into[at++] = data[from];
   }
 }
 

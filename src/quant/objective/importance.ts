@@ -59,14 +59,14 @@ export function importanceOf(
   checkLayout(gradient, inlier, layout);
   const perVolume = volumeWeights(inlier, samples * volumes, options);
   const elements = new Float64Array(samples * channels * volumes);
-  const energy = fisher === "none" ? 0 : meanSquare(gradient, inlier, layout);
+  const squares = squaredGradients(gradient, layout);
+  const energy = fisher === "none" ? 0 : meanSquare(squares, inlier, channels);
   const rho = energy > 0 ? damping : 1;
   const gain = energy > 0 ? (1 - damping) / (normalize ? energy : 1) : 0;
-  forEachVolume(layout, (volume, first) => {
-    const shared = fisher === "volume" ? squaredGradient(gradient, first, layout) / channels : 0;
-    for (let c = 0, i = first; c < channels; c++, i += volumes) {
-      const square = fisher === "diag" ? gradient[i] * gradient[i] : shared;
-      elements[i] = perVolume[volume] * (rho + gain * square);
+  forEachLine(layout, (line, first) => {
+    for (let v = 0, i = line; v < volumes; v++, i++) {
+      const square = fisher === "diag" ? gradient[i] * gradient[i] : fisher === "volume" ? squares[first + v] / channels : 0;
+      elements[i] = perVolume[first + v] * (rho + gain * square);
     }
   });
   if (fisher !== "rank1") return { elements };
@@ -83,27 +83,30 @@ function volumeWeights(inlier: ArrayLike<number> | undefined, count: number, { l
 }
 
 /** Mean of g^2 over the channels of inlier volumes. */
-function meanSquare(gradient: ArrayLike<number>, inlier: ArrayLike<number> | undefined, layout: Layout): number {
+function meanSquare(squares: Float64Array, inlier: ArrayLike<number> | undefined, channels: number): number {
   let sum = 0;
   let count = 0;
-  forEachVolume(layout, (volume, first) => {
-    if (inlier && !inlier[volume]) return;
-    sum += squaredGradient(gradient, first, layout);
-    count += layout.channels;
-  });
+  for (let v = 0; v < squares.length; v++) {
+    if (inlier && !inlier[v]) continue;
+    sum += squares[v];
+    count += channels;
+  }
   return count === 0 ? 0 : sum / count;
 }
 
-function squaredGradient(gradient: ArrayLike<number>, first: number, { channels, volumes }: Layout): number {
-  let sum = 0;
-  for (let c = 0, i = first; c < channels; c++, i += volumes) sum += gradient[i] * gradient[i];
-  return sum;
+/** Sum of g^2 over the channels of every volume. */
+function squaredGradients(gradient: ArrayLike<number>, layout: Layout): Float64Array {
+  const sums = new Float64Array(layout.samples * layout.volumes);
+  forEachLine(layout, (line, first) => {
+    for (let v = 0; v < layout.volumes; v++) sums[first + v] += gradient[line + v] * gradient[line + v];
+  });
+  return sums;
 }
 
-/** Visits every volume with the index of its first channel. */
-export function forEachVolume({ samples, channels, volumes }: Layout, visit: (volume: number, first: number) => void): void {
-  for (let n = 0, volume = 0; n < samples; n++) {
-    for (let v = 0; v < volumes; v++, volume++) visit(volume, n * channels * volumes + v);
+/** Visits every channel of every sample with the index of its first element, and that of its first volume. */
+function forEachLine({ samples, channels, volumes }: Layout, visit: (line: number, first: number) => void): void {
+  for (let n = 0; n < samples; n++) {
+    for (let c = 0; c < channels; c++) visit((n * channels + c) * volumes, n * volumes);
   }
 }
 
