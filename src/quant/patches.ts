@@ -1,5 +1,5 @@
 import type { Layer } from "../graph/index.ts";
-import { ones, Tensor, viewAs } from "../tensor/index.ts";
+import { type Data, ones, Tensor, viewAs } from "../tensor/index.ts";
 import { volumesOf } from "./volumes.ts";
 
 /** Geometry of a convolution, as its op keeps it. */
@@ -22,8 +22,8 @@ export interface PatchView {
   readonly groups: number;
   /** The weight as a matrix [groups, outputs/group, inputs/group * taps]; the identity view has none and takes none. */
   matrix(weight: Tensor | undefined): Tensor;
-  /** Writes the patch of one output position of x [1,C,H,W] into column `column` of `into` [inputs * taps, stride]. */
-  gather(x: Tensor, y: readonly number[], position: number, into: Float32Array, column: number, stride: number): void;
+  /** Writes the patches of output positions of x [1,C,H,W] into columns of `into` [inputs * taps, stride], from `column` on. */
+  gather(x: Tensor, y: readonly number[], positions: Int32Array, into: Float32Array, column: number, stride: number): void;
 }
 
 /** The patch view of a layer whose weight has the given shape. */
@@ -38,9 +38,10 @@ export const identityView = (channels: number): PatchView => ({
   taps: 1,
   groups: channels,
   matrix: () => ones([channels, 1, 1]),
-  gather(x, y, position, into, column, step) {
+  gather(x, y, positions, into, column, step) {
     const { channelStride, positionStride } = volumesOf(y);
-    for (let c = 0; c < channels; c++) into[column + c * step] = x.data[c * channelStride + position * positionStride];
+    const places = positions.map((p) => p * positionStride);
+    for (let c = 0; c < channels; c++) pick(x.data, c * channelStride, places, into, column + c * step);
   },
 });
 
@@ -59,23 +60,14 @@ function convolutionView(layer: Layer, [outputs, inputsPerGroup, kh, kw]: readon
     taps: kh * kw,
     groups,
     matrix: (w) => viewAs(w as Tensor, [groups, outputs / groups, inputsPerGroup * kh * kw]),
-    gather(x, y, position, into, column, step) {
-      const [, channels, height, width] = x.shape;
-      const { data } = x;
-      const oy = Math.floor(position / y[3]) * stride[0] - padding[0];
-      const ox = (position % y[3]) * stride[1] - padding[2];
-      const taps = kh * kw;
-      for (let i = 0, tap = 0; i < kh; i++) {
-        const iy = oy + i * dilation[0];
-        for (let j = 0; j < kw; j++, tap++) {
-          const ix = ox + j * dilation[1];
-          const inside = iy >= 0 && iy < height && ix >= 0 && ix < width;
-          let at = column + tap * step;
-          for (let c = 0, from = iy * width + ix; c < channels; c++, at += taps * step, from += height * width) {
-            into[at] = inside ? data[from] : 0;
-          }
-        }
-      }
+    gather(x, y, positions, into, column, step) {
+      gatherTaps(x, kh, kw, into, column, step, (i, j) =>
+        positions.map((p) => {
+          const iy = Math.floor(p / y[3]) * stride[0] - padding[0] + i * dilation[0];
+          const ix = (p % y[3]) * stride[1] - padding[2] + j * dilation[1];
+          return placeIn(x.shape, iy, ix);
+        }),
+      );
     },
   };
 }
@@ -103,22 +95,14 @@ function transposedView(layer: Layer, [inputs, outputsPerGroup, kh, kw]: readonl
       }
       return new Tensor([groups, outputsPerGroup, per * taps], "f32", data);
     },
-    gather(x, y, position, into, column, step) {
-      const [, channels, height, width] = x.shape;
-      const oy = Math.floor(position / y[3]) + padding[0];
-      const ox = (position % y[3]) + padding[2];
-      let at = column;
-      for (let c = 0; c < channels; c++) {
-        const plane = c * height * width;
-        for (let i = 0; i < kh; i++) {
-          const iy = (oy - i * dilation[0]) / stride[0];
-          for (let j = 0; j < kw; j++, at += step) {
-            const ix = (ox - j * dilation[1]) / stride[1];
-            const inside = Number.isInteger(iy) && Number.isInteger(ix) && iy >= 0 && iy < height && ix >= 0 && ix < width;
-            into[at] = inside ? x.data[plane + iy * width + ix] : 0;
-          }
-        }
-      }
+    gather(x, y, positions, into, column, step) {
+      gatherTaps(x, kh, kw, into, column, step, (i, j) =>
+        positions.map((p) => {
+          const iy = (Math.floor(p / y[3]) + padding[0] - i * dilation[0]) / stride[0];
+          const ix = ((p % y[3]) + padding[2] - j * dilation[1]) / stride[1];
+          return placeIn(x.shape, iy, ix);
+        }),
+      );
     },
   };
 }
@@ -135,8 +119,38 @@ function matrixView(_: Layer, [inputs, outputs]: readonly number[]): PatchView {
       for (let k = 0; k < inputs; k++) for (let o = 0; o < outputs; o++) data[o * inputs + k] = w.data[k * outputs + o];
       return new Tensor([1, outputs, inputs], "f32", data);
     },
-    gather(x, _y, position, into, column, step) {
-      for (let k = 0; k < inputs; k++) into[column + k * step] = x.data[position * inputs + k];
+    gather(x, _y, positions, into, column, step) {
+      const places = positions.map((p) => p * inputs);
+      for (let k = 0; k < inputs; k++) pick(x.data, k, places, into, column + k * step);
     },
   };
+}
+
+/** Where a pixel lies in a channel of [1,C,H,W]; -1 for what is between pixels or outside. */
+function placeIn([, , height, width]: readonly number[], y: number, x: number): number {
+  const inside = Number.isInteger(y) && Number.isInteger(x) && y >= 0 && y < height && x >= 0 && x < width;
+  return inside ? y * width + x : -1;
+}
+
+/** Fills the line of every channel and tap; `placesOf` gives for a tap where the values of the columns lie in a channel. */
+function gatherTaps(
+  { shape: [, channels, height, width], data }: Tensor,
+  kh: number,
+  kw: number,
+  into: Float32Array,
+  column: number,
+  step: number,
+  placesOf: (i: number, j: number) => Int32Array,
+): void {
+  for (let i = 0, tap = 0; i < kh; i++) {
+    for (let j = 0; j < kw; j++, tap++) {
+      const places = placesOf(i, j);
+      for (let c = 0; c < channels; c++) pick(data, c * height * width, places, into, column + (c * kh * kw + tap) * step);
+    }
+  }
+}
+
+/** Values that lie at `places` behind `first`, one after the other from `column` on; zeros where a place is -1. */
+export function pick(data: Data, first: number, places: Int32Array, into: Float32Array, column: number): void {
+  for (let i = 0; i < places.length; i++) into[column + i] = places[i] < 0 ? 0 : data[first + places[i]];
 }

@@ -1,7 +1,7 @@
 import type { Layer } from "../graph/index.ts";
-import { type Data, type Rng, Tensor } from "../tensor/index.ts";
-import type { PatchView } from "./patches.ts";
-import { type Volumes, volumesOf } from "./volumes.ts";
+import { type Rng, Tensor } from "../tensor/index.ts";
+import { type PatchView, pick } from "./patches.ts";
+import { volumesOf } from "./volumes.ts";
 
 /** Sampled output volumes of one layer: what the refinement objective (InlierQ eq. 12) sums over. */
 export interface LayerRows {
@@ -35,10 +35,6 @@ export class RowSampler {
   readonly #perSample: number;
   readonly #patches: Float32Array;
   readonly #gradients: Float32Array;
-  /** Patches or gradients of one sample, row by row: columns of a wide matrix lie too far apart to be written one by one. */
-  readonly #sample: Float32Array;
-  /** Floats from row to row of it; an odd number of cache lines, so that all rows are in the cache at once. */
-  readonly #pitch: number;
   readonly #inlier: Uint8Array;
   #used = 0;
 
@@ -52,8 +48,6 @@ export class RowSampler {
     this.#capacity = this.#perSample * limits.samples;
     this.#patches = new Float32Array(this.view.inputs * this.view.taps * this.#capacity);
     this.#gradients = new Float32Array(this.view.outputs * this.#capacity);
-    this.#pitch = 16 * (Math.ceil(Math.max(this.view.inputs * this.view.taps, this.view.outputs) / 16) | 1);
-    this.#sample = new Float32Array(this.#pitch * this.#perSample);
     this.#inlier = new Uint8Array(this.#capacity);
   }
 
@@ -69,25 +63,16 @@ export class RowSampler {
     const phase = this.#rng.float();
     const chosen = new Int32Array(count);
     for (let i = 0; i < count; i++) chosen[i] = candidates[Math.floor(((i + phase) * candidates.length) / count)];
-    const lines = this.view.inputs * this.view.taps;
-    chosen.forEach((p, i) => {
-      this.view.gather(x, output, p, this.#sample, i * this.#pitch, 1);
-      this.#inlier[this.#used + i] = mask ? mask[p] : 1;
-    });
-    this.#transpose(count, lines, this.#patches);
+    this.view.gather(x, output, chosen, this.#patches, this.#used, this.#capacity);
+    for (let i = 0; i < count; i++) this.#inlier[this.#used + i] = mask ? mask[chosen[i]] : 1;
     if (gradient) {
-      gatherVolumes(gradient.data, chosen, volumes, this.#sample, this.#pitch);
-      this.#transpose(count, this.view.outputs, this.#gradients);
+      const { channelStride, positionStride } = volumes;
+      const places = chosen.map((p) => p * positionStride);
+      for (let c = 0; c < this.view.outputs; c++) {
+        pick(gradient.data, c * channelStride, places, this.#gradients, c * this.#capacity + this.#used);
+      }
     }
     this.#used += count;
-  }
-
-  /** Puts the rows of a sample behind the columns of a matrix [lines, capacity] that are there. */
-  #transpose(rows: number, lines: number, into: Float32Array): void {
-    const [from, pitch] = [this.#sample, this.#pitch];
-    for (let line = 0, at = this.#used; line < lines; line++, at += this.#capacity) {
-      for (let row = 0, i = line; row < rows; row++, i += pitch) into[at + row] = from[i];
-    }
   }
 
   /** The collected rows, packed. */
@@ -111,19 +96,6 @@ function candidatesOf(count: number, mask: Uint8Array | undefined): Int32Array {
   let n = 0;
   for (let p = 0; p < count; p++) if (!mask || mask[p]) candidates[n++] = p;
   return candidates.subarray(0, n);
-}
-
-/** Volumes of a tensor as rows `pitch` floats apart. */
-function gatherVolumes(
-  data: Data,
-  chosen: Int32Array,
-  { channels, channelStride, positionStride }: Volumes,
-  into: Float32Array,
-  pitch: number,
-) {
-  for (let i = 0; i < chosen.length; i++) {
-    for (let c = 0, at = i * pitch, from = chosen[i] * positionStride; c < channels; c++, from += channelStride) into[at++] = data[from];
-  }
 }
 
 /** Drops the unused tail of every line of a [lines, capacity] matrix. */

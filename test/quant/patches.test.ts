@@ -16,7 +16,14 @@ function viaPatches(layer: ReturnType<typeof layerOf>, x: Tensor, weight: Tensor
   const view = patchView(layer, weight.shape);
   const count = y.size / view.outputs;
   const patches = new Float32Array(view.inputs * view.taps * count);
-  for (let p = 0; p < count; p++) view.gather(x, y.shape, p, patches, p, count);
+  view.gather(
+    x,
+    y.shape,
+    Int32Array.from({ length: count }, (_, p) => p),
+    patches,
+    0,
+    count,
+  );
   const matrix = view.matrix(weight);
   const product = matmul(matrix, viewAs(new Tensor([patches.length], "f32", patches), [view.groups, matrix.shape[2], count]));
   return product.data as Float32Array;
