@@ -7,6 +7,7 @@ import type { Data } from "../tensor.ts";
 import { type Axis, mergeAxes, walk } from "./axes.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { type Block, countOf } from "./placement.ts";
+import { allBelow } from "./scatter.ts";
 import { placeStretch } from "./stretch.ts";
 
 /** From here on a native copy beats a loop. */
@@ -177,10 +178,7 @@ const indexSelect: FastKernel = {
     };
   }),
   // An index outside the axis is the reference's to report.
-  accepts([x, index], attrs) {
-    const length = x.shape[(attrs as IndexAttrs).dim];
-    return Array.prototype.every.call(index.data, (k: number) => k >= 0 && k < length);
-  },
+  accepts: ([x, index], attrs) => allBelow(index.data, x.shape[(attrs as IndexAttrs).dim]),
 };
 
 /** Kernels that move values, and the adjoints of those moves, by op name. */
