@@ -10,6 +10,8 @@ export interface Block extends Meta {
   readonly address: number;
   /** Whether the values stay the same for as long as the call is placed. */
   readonly constant: boolean;
+  /** Whether the values are in the arena anyway: then `data` is a view of it, and the address costs nothing. */
+  readonly resident: boolean;
 }
 
 /** Where a kernel may put what it needs besides inputs and outputs. */
@@ -74,6 +76,7 @@ class StagedInput implements Block {
   readonly dtype: Meta["dtype"];
   readonly data: Data;
   readonly constant = true;
+  readonly resident = false;
   readonly #arena: Arena;
   #address: number | undefined;
 
@@ -99,6 +102,7 @@ class StagedOutput implements Block {
   readonly shape: readonly number[];
   readonly dtype: Meta["dtype"];
   readonly constant = false;
+  readonly resident = false;
   readonly #arena: Arena;
   #address: number | undefined;
   #data: Data | undefined;
@@ -208,5 +212,5 @@ function runChunked(
 
 /** A block that lies in the arena. */
 export function residentBlock(arena: Arena, { shape, dtype }: Meta, address: number, constant: boolean): Block {
-  return { shape, dtype, address, constant, data: dataAt(arena.memory.buffer, dtype, address, sizeOf(shape)) };
+  return { shape, dtype, address, constant, resident: true, data: dataAt(arena.memory.buffer, dtype, address, sizeOf(shape)) };
 }

@@ -5,10 +5,8 @@ import type { FastKernel, Run } from "./index.ts";
 import { allFloat, countOf, type Placement, perThread, stepOf } from "./placement.ts";
 import { select } from "./vectorMath.ts";
 
-/** Position of `sift` in the module. */
-const SIFT = 0;
-/** Position of `rank` in the module. */
-const RANK = 1;
+/** Positions of the functions in their module. */
+const [SIFT, SORT, KEYS, RANK] = [0, 1, 2, 3];
 
 /** sift(heap, at, end): restores the order below the entry at byte `at` of a heap of `end` bytes whose root is the least. */
 function emitSift(): FunctionBuilder {
@@ -30,6 +28,24 @@ function emitSift(): FunctionBuilder {
     }, i32(1));
   });
   f.store("i64.store", op("i32.add", heap!, at!), moved);
+  return f;
+}
+
+/** sort(heap, size): the entries of a heap, the greatest first. */
+function emitSort(): FunctionBuilder {
+  const f = new FunctionBuilder("sort", ["i32", "i32"]);
+  const [heap, size] = f.pointers;
+  const at = f.local("i32");
+  const root = f.local("i64");
+  f.bump(size!, -8);
+  f.while(op("i32.gt_s", size!, i32(0)), () => {
+    f.set(at, op("i32.add", heap!, size!));
+    f.set(root, load("i64.load", heap!));
+    f.store("i64.store", heap!, load("i64.load", at));
+    f.store("i64.store", at, root);
+    f.call(SIFT, heap!, i32(0), size!);
+    f.bump(size!, -8);
+  });
   return f;
 }
 
@@ -121,16 +137,7 @@ function emitRank(): FunctionBuilder {
     f.bump(at!, 16);
     f.bump(low!, -4);
   });
-  const root = f.local("i64");
-  f.set(next!, op("i32.sub", size!, i32(8)));
-  f.while(op("i32.gt_s", next!, i32(0)), () => {
-    f.set(at!, op("i32.add", heap!, next!));
-    f.set(root, load("i64.load", heap!));
-    f.store("i64.store", heap!, load("i64.load", at!));
-    f.store("i64.store", at!, root);
-    f.call(SIFT, heap!, i32(0), next!);
-    f.bump(next!, -8);
-  });
+  f.call(SORT, heap!, size!);
   return f;
 }
 
@@ -145,7 +152,7 @@ function emitBest(): FunctionBuilder {
   const size = f.let(op("i32.shl", k!, i32(3)));
   const end = f.let(op("i32.add", heap!, size));
   f.for(r!, rows!, 1, () => {
-    f.call(RANK + 1, x!, step!, count!, flip!, keys!);
+    f.call(KEYS, x!, step!, count!, flip!, keys!);
     f.call(RANK, keys!, count!, size, heap!);
     f.set(to!, i32(0));
     f.set(entry!, heap!);
@@ -173,7 +180,7 @@ function place(call: Placement, { k, dim, largest }: { k: number; dim: number; l
   const { arena, inputs, outputs } = call;
   const [[x], [values, indices]] = [inputs, outputs];
   const [outer, length, inner] = splitAt(x.shape, dim);
-  const { best } = instantiate("topk", () => [emitSift(), emitRank(), emitKeys(), emitBest()], arena);
+  const { best } = instantiate("topk", () => [emitSift(), emitSort(), emitKeys(), emitRank(), emitBest()], arena);
   const keys = perThread(call, 4 * length + 16);
   const heap = perThread(call, 8 * k);
   // Rows that are neighbours: those of one outer position, or all where the axis is the last.
