@@ -145,7 +145,8 @@ export function runOnce(kernel: FastKernel, inputs: readonly Tensor[], attrs: un
     if (isFlat(kernel, inputs, attrs, metas) && countOf(metas[0]) > CHUNK) return runChunked(arena, kernel, inputs, attrs, metas);
     const outputs = metas.map((meta) => new StagedOutput(arena, meta));
     const blocks = inputs.map((x) => new StagedInput(arena, x));
-    const run = kernel.place({ ...roomIn(arena), inputs: blocks, outputs, attrs });
+    const { table, scratch } = roomIn(arena);
+    const run = kernel.place({ arena, table, scratch, inputs: blocks, outputs, attrs });
     if (!run) return undefined;
     run();
     return outputs.map((y) => y.take());
@@ -155,11 +156,18 @@ export function runOnce(kernel: FastKernel, inputs: readonly Tensor[], attrs: un
   }
 }
 
-const roomIn = (arena: Arena): Room => ({
-  arena,
-  table: (bytes) => arena.allocate(bytes),
-  scratch: (bytes) => arena.allocate(bytes),
-});
+const rooms = new WeakMap<Arena, Room>();
+
+/** All room of an arena, made once: small calls come often. */
+function roomIn(arena: Arena): Room {
+  let room = rooms.get(arena);
+  if (!room) {
+    const take = (bytes: number): number => arena.allocate(bytes);
+    room = { arena, table: take, scratch: take };
+    rooms.set(arena, room);
+  }
+  return room;
+}
 
 /** Floats that pass through the arena at once: they stay in the second-level cache. */
 const CHUNK = 32768;
