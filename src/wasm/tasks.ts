@@ -18,7 +18,7 @@ export type Task = readonly Step[];
 
 /** A run of all tasks. `cost` is their work together in multiply-adds, to tell whether other threads are worth waking. */
 export function placeTasks(arena: Arena, tasks: readonly Task[], cost: number): () => void {
-  const steps = tasks.flat();
+  const steps = tasks.length === 1 ? tasks[0] : tasks.flat();
   const alone = (): void => {
     for (let i = 0; i < steps.length; i++) steps[i].entry(...steps[i].args);
   };

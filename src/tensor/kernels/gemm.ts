@@ -52,7 +52,7 @@ export const eachAlone = (steps: readonly Step[]): Task[] => steps.map((step) =>
 /** A run of several runs, one after the other. */
 export const inTurn = (...runs: readonly Run[]): Run => {
   return () => {
-    for (const run of runs) run();
+    for (let i = 0; i < runs.length; i++) runs[i]();
   };
 };
 

@@ -17,6 +17,7 @@ import { optimizerKernels } from "./optimizer.ts";
 import type { Block, Placement } from "./placement.ts";
 import { reduceKernels } from "./reduce.ts";
 import { scatterAdd } from "./scatter.ts";
+import { topk } from "./topk.ts";
 import { unaryKernels } from "./unary.ts";
 
 /**
@@ -75,4 +76,5 @@ export const kernels: Readonly<Record<string, FastKernel>> = {
   avgPool2d,
   avgPool2dInputGrad,
   scatterAdd,
+  topk,
 };

@@ -49,14 +49,13 @@ function product(call: Placement): Run {
       tasks.push([multiplyStep(arena, p, space, part)]);
     }
   }
-  return inTurn(
-    placeTasks(arena, eachAlone(steps), steps.length * rows * terms),
-    placeTasks(arena, tasks, matrices.length * rows * columns * terms),
-  );
+  const multiply = placeTasks(arena, tasks, matrices.length * rows * columns * terms);
+  return steps.length === 0 ? multiply : inTurn(placeTasks(arena, eachAlone(steps), steps.length * rows * terms), multiply);
 }
 
 /** Matrix numbers [output, a, b] of a broadcast batch, in output order. */
 function batches(shape: readonly number[], a: readonly number[], b: readonly number[]): [number, number, number][] {
+  if (shape.length === 2) return [[0, 0, 0]];
   const batch = shape.slice(0, -2);
   const strides = [a, b].map((s) => broadcastStrides(s.slice(0, -2), batch));
   return Array.from({ length: sizeOf(batch) }, (_, i) => {

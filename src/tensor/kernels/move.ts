@@ -1,13 +1,20 @@
+import { type Arena, f32x4, placeTasks, type Task } from "../../wasm/index.ts";
 import type { IndexAttrs } from "../ops/gather.ts";
-import type { InterpolateAttrs } from "../ops/interpolate.ts";
 import type { PadAttrs } from "../ops/pad.ts";
 import type { SliceAttrs } from "../ops/slice.ts";
 import { broadcastStrides, splitAt, stridesOf } from "../shape.ts";
-import type { Data } from "../tensor.ts";
+import { type Data, itemBytes } from "../tensor.ts";
 import { type Axis, mergeAxes, walk } from "./axes.ts";
+import { chainOf, placeChain } from "./chain.ts";
+import { copyTasks } from "./copy.ts";
+import { cuts } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
-import { type Block, countOf } from "./placement.ts";
+import { type Block, countOf, type Placement, type Room, residentBlock } from "./placement.ts";
+import { zeroStep } from "./plane.ts";
+import { allBelow } from "./scatter.ts";
 import { placeStretch } from "./stretch.ts";
+import { interpolate, interpolateInputGrad } from "./upsample.ts";
+import { add } from "./vectorMath.ts";
 
 /** From here on a native copy beats a loop. */
 const LONG_RUN = 24;
@@ -41,24 +48,56 @@ function placeStrided(y: Data, x: Data, shape: readonly number[], strides: reado
   });
 }
 
-type Fill = (inputs: readonly Block[], attrs: unknown, y: Block) => Run | undefined;
-
 /** A kernel that fills one output of any dtype; exact, since it moves values or adds them in the order of the reference. */
-function mover(fill: Fill): FastKernel {
+export function mover(fill: (call: Placement) => Run | undefined): FastKernel {
   return {
-    place: ({ inputs, outputs: [y], attrs }) => (countOf(y) === 0 || countOf(inputs[0]) === 0 ? undefined : fill(inputs, attrs, y)),
+    place: (call) => (countOf(call.outputs[0]) === 0 || countOf(call.inputs[0]) === 0 ? undefined : fill(call)),
     bound: () => "exact",
   };
 }
 
+/** Whether values of four bytes lie in the arena anyway: others are moved where they are, without a copy in and out. */
+const inArena = (blocks: readonly Block[]): boolean => blocks.every(({ resident, dtype }) => resident && itemBytes(dtype) === 4);
+
+/** Where the elements of a dense block lie. */
+const denseAt = ({ address, shape }: Block) => ({ address, strides: stridesOf(shape) });
+
 /** Reads `x` by strides. */
-function strided(x: Block, y: Block, strides: readonly number[], base = 0): Run {
+function strided(arena: Arena, x: Block, y: Block, strides: readonly number[], base = 0): Run {
+  if (inArena([x, y])) {
+    return placeTasks(arena, copyTasks(arena, y.shape, { address: x.address + 4 * base, strides }, denseAt(y)), countOf(y));
+  }
   const [from, to] = [x.data, y.data];
   return () => copyStrided(from, to, y.shape, strides, base);
 }
 
+/** Bytes of a task that fills. */
+const FILL = 131072;
+
+/** Gives all elements of a block in the arena one value. */
+function filling({ arena, table }: Room, y: Block, value: number): Run {
+  const count = countOf(y);
+  if (!Object.is(value, 0)) {
+    const cell = residentBlock(arena, { shape: [1], dtype: y.dtype }, table(16), true);
+    cell.data.fill(value);
+    const everywhere = { address: cell.address, strides: y.shape.map(() => 0) };
+    return placeTasks(arena, copyTasks(arena, y.shape, everywhere, denseAt(y)), count);
+  }
+  const tasks = cuts(4 * count, FILL).map(([from, bytes]): Task => [zeroStep(arena, y.address + from, bytes)]);
+  return placeTasks(arena, tasks, count);
+}
+
 /** Writes `g` by strides over an output filled with `value`. */
-function spread(g: Block, y: Block, strides: readonly number[], base: number, value = 0): Run {
+function spread(room: Room, g: Block, y: Block, strides: readonly number[], base: number, value = 0): Run {
+  if (inArena([g, y])) {
+    const fill = filling(room, y, value);
+    const tasks = copyTasks(room.arena, g.shape, denseAt(g), { address: y.address + 4 * base, strides });
+    const place = placeTasks(room.arena, tasks, countOf(g));
+    return () => {
+      fill();
+      place();
+    };
+  }
   const [from, to] = [g.data, y.data];
   return () => {
     to.fill(value);
@@ -72,21 +111,50 @@ function cutOf(shape: readonly number[], { dim, start, step }: SliceAttrs): [num
   return [strides.map((s, i) => (i === dim ? s * step : s)), start * strides[dim]!];
 }
 
-const slice = mover(([x], attrs, y) => strided(x, y, ...cutOf(x.shape, attrs as SliceAttrs)));
+const slice = mover(({ arena, inputs: [x], outputs: [y], attrs }) => strided(arena, x, y, ...cutOf(x.shape, attrs as SliceAttrs)));
 
-const sliceInputGrad = mover(([g], attrs, y) => spread(g, y, ...cutOf(y.shape, attrs as SliceAttrs)));
+const sliceInputGrad = mover((call) => {
+  const [[g], [y]] = [call.inputs, call.outputs];
+  return spread(call, g, y, ...cutOf(y.shape, call.attrs as SliceAttrs));
+});
 
-const permute = mover(([x], attrs, y) => {
+const permute = mover(({ arena, inputs: [x], outputs: [y], attrs }) => {
   const strides = stridesOf(x.shape);
+  const { perm } = attrs as { readonly perm: readonly number[] };
   return strided(
+    arena,
     x,
     y,
-    (attrs as { readonly perm: readonly number[] }).perm.map((d) => strides[d]),
+    perm.map((d) => strides[d]),
   );
 });
 
-const repeat = mover(([x], _, y) => strided(x, y, broadcastStrides(x.shape, y.shape)));
-const expand: FastKernel = { ...repeat, place: (call) => placeStretch(call) ?? repeat.place(call) };
+const expand = mover((call) => {
+  const [[x], [y]] = [call.inputs, call.outputs];
+  return placeStretch(call) ?? strided(call.arena, x, y, broadcastStrides(x.shape, y.shape));
+});
+
+/** Blocks one behind the other along an axis. */
+const concat = mover(({ arena, inputs, outputs: [y], attrs }) => {
+  const { dim } = attrs as { readonly dim: number };
+  const [outer, , inner] = splitAt(y.shape, dim);
+  const starts = inputs.map((_, i) => inputs.slice(0, i).reduce((sum, x) => sum + x.shape[dim], 0) * inner);
+  if (inArena([...inputs, y])) {
+    const to = denseAt(y);
+    const tasks = inputs.flatMap((x, i) =>
+      countOf(x) === 0 ? [] : copyTasks(arena, x.shape, denseAt(x), { ...to, address: to.address + 4 * starts[i]! }),
+    );
+    return placeTasks(arena, tasks, countOf(y));
+  }
+  const [to, from] = [y.data, inputs.map((x) => x.data)];
+  const length = to.length / outer;
+  return () => {
+    from.forEach((x, i) => {
+      const row = x.length / outer;
+      for (let o = 0; o < outer; o++) to.set(x.subarray(o * row, (o + 1) * row), o * length + starts[i]!);
+    });
+  };
+});
 
 /** Strides of a padded tensor and the offset of the first original element, for constant pads that only add. */
 function frameOf(shape: readonly number[], { pads, mode }: PadAttrs): [readonly number[], number] | undefined {
@@ -96,74 +164,32 @@ function frameOf(shape: readonly number[], { pads, mode }: PadAttrs): [readonly 
 }
 
 /** Constant padding that adds on every side; other modes run the reference. */
-const pad = mover(([x], attrs, y) => {
-  const frame = frameOf(y.shape, attrs as PadAttrs);
-  return frame && spread(x, y, ...frame, (attrs as PadAttrs).value);
+const pad = mover((call) => {
+  const [[x], [y]] = [call.inputs, call.outputs];
+  const frame = frameOf(y.shape, call.attrs as PadAttrs);
+  return frame && spread(call, x, y, ...frame, (call.attrs as PadAttrs).value);
 });
 
-const padInputGrad = mover(([g], attrs, y) => {
+const plusZero = { name: "plusZero", weight: 1, parameters: [] };
+/** The reference adds to 0, which turns -0 into 0. */
+const PLUS_ZERO = chainOf([{ formula: { ...plusZero, apply: (_, [x]) => add(x!, f32x4(0)) }, operands: [0] }], [1]);
+
+const padInputGrad = mover(({ arena, inputs: [g], outputs: [y], attrs }) => {
   const frame = frameOf(g.shape, attrs as PadAttrs);
   if (!frame) return undefined;
-  const cut = strided(g, y, ...frame);
+  const cut = strided(arena, g, y, ...frame);
+  const settle = y.resident && y.dtype === "f32" ? placeChain(arena, PLUS_ZERO, countOf(y), [y], [y]) : undefined;
   const values = y.data;
   return () => {
     cut();
-    // The reference adds to 0, which turns -0 into 0.
-    for (let i = 0; i < values.length; i++) values[i] += 0;
-  };
-});
-
-/** The whole factor of a nearest upsampling by a power of two, where position o reads floor(o / factor); else undefined. */
-function upsampling(
-  height: number,
-  width: number,
-  { size, step, mode, coordinate, rounding }: InterpolateAttrs,
-): [number, number] | undefined {
-  const factors = [size[0] / height, size[1] / width];
-  const whole = factors.every((k, i) => Math.log2(k) >= 0 && Number.isInteger(Math.log2(k)) && step[i] === 1 / k);
-  return whole && mode === "nearest" && coordinate === "asymmetric" && rounding === "floor" ? [factors[0]!, factors[1]!] : undefined;
-}
-
-const interpolate = mover(([x], attrs, y) => {
-  const [batch, channels, height, width] = x.shape;
-  const factors = upsampling(height, width, attrs as InterpolateAttrs);
-  if (!factors) return undefined;
-  const [fy, fx] = factors;
-  const long = width * fx;
-  const [from, values] = [x.data, y.data];
-  return () => {
-    for (let row = 0; row < batch * channels * height; row++) {
-      const to = row * fy * long;
-      for (let i = 0; i < width; i++) for (let j = 0; j < fx; j++) values[to + i * fx + j] = from[row * width + i];
-      for (let i = 1; i < fy; i++) values.copyWithin(to + i * long, to, to + long);
-    }
-  };
-});
-
-/** The sum, in double and in the order of the reference, of a window of g. */
-function windowSum(g: Data, at: number, pitch: number, rows: number, columns: number): number {
-  let sum = 0;
-  for (let r = 0; r < rows; r++) for (let j = 0; j < columns; j++) sum += g[at + r * pitch + j];
-  return sum;
-}
-
-const interpolateInputGrad = mover(([g], attrs, y) => {
-  const [batch, channels, height, width] = y.shape;
-  const factors = upsampling(height, width, attrs as InterpolateAttrs);
-  if (!factors) return undefined;
-  const [fy, fx] = factors;
-  const long = width * fx;
-  const [from, to] = [g.data, y.data];
-  return () => {
-    for (let row = 0; row < batch * channels * height; row++) {
-      for (let i = 0; i < width; i++) to[row * width + i] = windowSum(from, row * fy * long + i * fx, long, fy, fx);
-    }
+    if (settle) settle();
+    else for (let i = 0; i < values.length; i++) values[i] += 0;
   };
 });
 
 /** Rows along one axis picked by index, each a run of everything behind it. */
 const indexSelect: FastKernel = {
-  ...mover(([x, index], attrs, y) => {
+  ...mover(({ inputs: [x, index], outputs: [y], attrs }) => {
     const [outer, length, inner] = splitAt(x.shape, (attrs as IndexAttrs).dim);
     if (inner < LONG_RUN) return undefined;
     const [from, rows, to] = [x.data, index.data, y.data];
@@ -177,13 +203,10 @@ const indexSelect: FastKernel = {
     };
   }),
   // An index outside the axis is the reference's to report.
-  accepts([x, index], attrs) {
-    const length = x.shape[(attrs as IndexAttrs).dim];
-    return Array.prototype.every.call(index.data, (k: number) => k >= 0 && k < length);
-  },
+  accepts: ([x, index], attrs) => allBelow(index.data, x.shape[(attrs as IndexAttrs).dim]),
 };
 
 /** Kernels that move values, and the adjoints of those moves, by op name. */
 export const moveKernels: Readonly<Record<string, FastKernel>> = {
-  ...{ slice, sliceInputGrad, permute, expand, pad, padInputGrad, interpolate, interpolateInputGrad, indexSelect },
+  ...{ slice, sliceInputGrad, permute, expand, concat, pad, padInputGrad, interpolate, interpolateInputGrad, indexSelect },
 };

@@ -10,6 +10,8 @@ export interface Block extends Meta {
   readonly address: number;
   /** Whether the values stay the same for as long as the call is placed. */
   readonly constant: boolean;
+  /** Whether the values are in the arena anyway: then `data` is a view of it, and the address costs nothing. */
+  readonly resident: boolean;
 }
 
 /** Where a kernel may put what it needs besides inputs and outputs. */
@@ -74,6 +76,7 @@ class StagedInput implements Block {
   readonly dtype: Meta["dtype"];
   readonly data: Data;
   readonly constant = true;
+  readonly resident = false;
   readonly #arena: Arena;
   #address: number | undefined;
 
@@ -99,6 +102,7 @@ class StagedOutput implements Block {
   readonly shape: readonly number[];
   readonly dtype: Meta["dtype"];
   readonly constant = false;
+  readonly resident = false;
   readonly #arena: Arena;
   #address: number | undefined;
   #data: Data | undefined;
@@ -141,7 +145,8 @@ export function runOnce(kernel: FastKernel, inputs: readonly Tensor[], attrs: un
     if (isFlat(kernel, inputs, attrs, metas) && countOf(metas[0]) > CHUNK) return runChunked(arena, kernel, inputs, attrs, metas);
     const outputs = metas.map((meta) => new StagedOutput(arena, meta));
     const blocks = inputs.map((x) => new StagedInput(arena, x));
-    const run = kernel.place({ ...roomIn(arena), inputs: blocks, outputs, attrs });
+    const { table, scratch } = roomIn(arena);
+    const run = kernel.place({ arena, table, scratch, inputs: blocks, outputs, attrs });
     if (!run) return undefined;
     run();
     return outputs.map((y) => y.take());
@@ -151,11 +156,18 @@ export function runOnce(kernel: FastKernel, inputs: readonly Tensor[], attrs: un
   }
 }
 
-const roomIn = (arena: Arena): Room => ({
-  arena,
-  table: (bytes) => arena.allocate(bytes),
-  scratch: (bytes) => arena.allocate(bytes),
-});
+const rooms = new WeakMap<Arena, Room>();
+
+/** All room of an arena, made once: small calls come often. */
+function roomIn(arena: Arena): Room {
+  let room = rooms.get(arena);
+  if (!room) {
+    const take = (bytes: number): number => arena.allocate(bytes);
+    room = { arena, table: take, scratch: take };
+    rooms.set(arena, room);
+  }
+  return room;
+}
 
 /** Floats that pass through the arena at once: they stay in the second-level cache. */
 const CHUNK = 32768;
@@ -208,5 +220,5 @@ function runChunked(
 
 /** A block that lies in the arena. */
 export function residentBlock(arena: Arena, { shape, dtype }: Meta, address: number, constant: boolean): Block {
-  return { shape, dtype, address, constant, data: dataAt(arena.memory.buffer, dtype, address, sizeOf(shape)) };
+  return { shape, dtype, address, constant, resident: true, data: dataAt(arena.memory.buffer, dtype, address, sizeOf(shape)) };
 }

@@ -4,6 +4,13 @@ import type { Data } from "../tensor.ts";
 import type { FastKernel } from "./index.ts";
 import { allFloat, countOf, floatsOf } from "./placement.ts";
 
+/** Whether every index names one of `length` positions. */
+export function allBelow(indices: Data, length: number): boolean {
+  let inside = true;
+  for (let i = 0; i < indices.length; i++) inside = inside && indices[i] >= 0 && indices[i] < length;
+  return inside;
+}
+
 /** Adds one block of entries to the rows they name. */
 function addEntries(sums: Float64Array, inner: number, entries: number, rows: Data, from: Float32Array, first: number): void {
   if (inner === 1) {
@@ -35,9 +42,6 @@ export const scatterAdd: FastKernel = {
     };
   },
   // An index outside the axis is the reference's to report.
-  accepts([x, index], attrs) {
-    const length = x.shape[(attrs as IndexAttrs).dim];
-    return Array.prototype.every.call(index.data, (k: number) => k >= 0 && k < length);
-  },
+  accepts: ([x, index], attrs) => allBelow(index.data, x.shape[(attrs as IndexAttrs).dim]),
   bound: () => "exact",
 };

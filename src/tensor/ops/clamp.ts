@@ -2,7 +2,6 @@ import { drawAway, drawShape } from "../draw.ts";
 import { defineOp, type Op } from "../op.ts";
 import { requireFloat } from "../require.ts";
 import { type Tensor, tensor } from "../tensor.ts";
-import { mul } from "./binary.ts";
 import { greaterEqual, lessEqual } from "./compare.ts";
 import { where } from "./where.ts";
 
@@ -23,7 +22,7 @@ export const clamp: Op<ClampAttrs, (x: Tensor, options: { min?: number; max?: nu
     reference([x], { min, max }, [y]) {
       for (let i = 0; i < y.data.length; i++) y.data[i] = Math.min(Math.max(x.data[i], min), max);
     },
-    vjp: ([g], { inputs: [x], attrs: { min, max } }) => [g && where(mul(greaterEqual(x, min), lessEqual(x, max)), g, 0)],
+    vjp: ([g], { inputs: [x], attrs: { min, max } }) => [g && where(greaterEqual(x, min), where(lessEqual(x, max), g, 0), 0)],
     smooth: false,
     sample: (draw) => ({
       inputs: [drawAway(draw, drawShape(draw, 0, 3), [-1, 0.5])],

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, test } from "vitest";
+import { startThreads } from "../../../src/node/index.ts";
 import { Rng, randn } from "../../../src/tensor/index.ts";
 import { add, div, maximum, minimum, mul, sub } from "../../../src/tensor/ops/binary.ts";
 import { expectParity } from "./parity.ts";
@@ -32,5 +33,26 @@ describe("binary kernels give the bits of the reference", () => {
     const rng = new Rng(5);
     for (const op of ops) if (a.length !== 2 || a[1] !== 2) expectParity(op.def, [randn(a, rng), randn(b, rng)], {});
     expectParity(add.def, [randn([3, 2, 2], rng), randn([3, 1, 2], rng)], {});
+  });
+
+  test("rows of several tasks, none of whose vectors reach into the next", () => {
+    const pool = startThreads(2, { least: 0 });
+    try {
+      const rng = new Rng(6);
+      for (const width of [4, 37, 1003]) {
+        const [full, across] = [
+          [4, 40, 5, width],
+          [40, 1, width],
+        ];
+        for (const op of ops) {
+          expectParity(op.def, [randn(full, rng), randn([40, 5, 1], rng)], {});
+          expectParity(op.def, [randn([4, 1, 5, 1], rng), randn(across, rng)], {});
+          expectParity(op.def, [randn(full, rng), randn(across, rng)], {});
+        }
+      }
+    } finally {
+      pool?.close();
+      startThreads(1);
+    }
   });
 });
