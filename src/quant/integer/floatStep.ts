@@ -1,7 +1,8 @@
 import { type Graph, type Node, runNode } from "../../graph/index.ts";
 import type { Tap } from "../../nn/index.ts";
 import { linear } from "./activation.ts";
-import { quantizeOf, recordBytes, TAIL_BYTES, writeRecords } from "./epilogue.ts";
+import { quantizeOf, TAIL_BYTES } from "./epilogue.ts";
+import { recordBytes, writeRecords } from "./finishRecord.ts";
 import { type Grid, isPerChannel } from "./grid.ts";
 import { blocks, type Draft, type Value } from "./step.ts";
 

@@ -3,7 +3,7 @@ import type { Graph, Node } from "../../graph/index.ts";
 import { formatShape, Tensor } from "../../tensor/index.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import { convStep, type Tables } from "./convStep.ts";
-import type { Form } from "./epilogue.ts";
+import type { Form } from "./finishRecord.ts";
 import { groupFloats } from "./floatGroup.ts";
 import { floatStep, quantizeStep, simulatedStep } from "./floatStep.ts";
 import { type Placed, place } from "./layout.ts";

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../tensor/index.ts";
 import type { Arena } from "../../wasm/index.ts";
-import type { Form } from "./epilogue.ts";
+import type { Form } from "./finishRecord.ts";
 
 /** One tensor of the graph in one of the forms its readers want. */
 export interface Value {

@@ -1,7 +1,7 @@
 import type { Graph, Node } from "../../graph/index.ts";
 import type { Plan } from "../plan.ts";
 import { type Reach, reachOf, readersOf } from "./activation.ts";
-import type { Form } from "./epilogue.ts";
+import type { Form } from "./finishRecord.ts";
 import type { Grid } from "./grid.ts";
 import { type IntegerLayer, integerLayer } from "./integerLayer.ts";
 import { movedGrids } from "./moves.ts";
