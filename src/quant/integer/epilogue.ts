@@ -13,8 +13,8 @@ import {
 } from "../../wasm/index.ts";
 import { linear } from "./activation.ts";
 import { emitLookup } from "./finishLookup.ts";
-import { type Finish, type Form, formBytes, MAGIC, recordBytes } from "./finishRecord.ts";
-import { type Grid, isSigned } from "./grid.ts";
+import { type Finish, type Form, formBytes, isGrid, MAGIC, recordBytes } from "./finishRecord.ts";
+import { isSigned } from "./grid.ts";
 
 /** Scratch for the last, partial vectors of a row. */
 export const TAIL_BYTES = 64;
@@ -55,11 +55,11 @@ export type Finisher = (block: Block) => Step;
 export const finishOf = (arena: Arena, finish: Finish, places: FinishPlaces): Finisher => finisher(arena, finish, places, true);
 
 /** The same for floats that are known already: no bias, no activation. */
-export const quantizeOf = (arena: Arena, grid: Grid, places: FinishPlaces): Finisher =>
-  finisher(arena, { activation: linear, forms: [grid] }, places, false);
+export const quantizeOf = (arena: Arena, forms: readonly Form[], places: FinishPlaces): Finisher =>
+  finisher(arena, { activation: linear, forms }, places, false);
 
 function finisher(arena: Arena, finish: Finish, { records, tail, targets, threadStep }: FinishPlaces, fromSums: boolean): Finisher {
-  const kinds = finish.forms.map((form) => (form === "float" ? "f" : isSigned(form) ? "s" : "u"));
+  const kinds = finish.forms.map((form) => (!isGrid(form) ? "f" : isSigned(form) ? "s" : "u"));
   const { activation, lookup } = finish;
   const key = `integer finish ${fromSums} ${activation.key} ${kinds.join("")}${lookup ? ` ${lookup.marker}` : ""}`;
   const entry = instantiate(key, () => (lookup ? emitLookup(finish, lookup) : [emitFinish(finish, fromSums)]), arena).finish;
@@ -89,7 +89,7 @@ function outputOf(f: FunctionBuilder, form: Form, index: number): Output {
   const [base, pitch] = f.pointers.slice(6 + 2 * index, 8 + 2 * index);
   const at = f.local("i32");
   const bytes = formBytes(form);
-  if (form === "float") {
+  if (!isGrid(form)) {
     const write = (to: Local<"i32">) => (values: readonly Expr<"v128">[]) => values.forEach((v, i) => f.store("v128.store", to, v, 16 * i));
     return { at, base, pitch, bytes, begin: () => undefined, convert: (x) => x, write };
   }

@@ -3,11 +3,13 @@ import type { Activation } from "./activation.ts";
 import { entryOf, type Grid } from "./grid.ts";
 import type { Lookup } from "./lookup.ts";
 
-/** What becomes of finished sums: codes on a grid, or floats. */
-export type Form = Grid | "float";
+/** What becomes of finished sums: codes on a grid, floats as a tensor, or floats stored in the model's memory. */
+export type Form = Grid | "float" | "stored";
+
+export const isGrid = (form: Form): form is Grid => typeof form !== "string";
 
 /** Bytes of one value of a form. */
-export const formBytes = (form: Form): number => (form === "float" ? 4 : 1);
+export const formBytes = (form: Form): number => (isGrid(form) ? 1 : 4);
 
 /** How the sums of one layer become the values of its readers. */
 export interface Finish {
@@ -39,7 +41,7 @@ export function writeRecords(arena: Arena, address: number, finish: Finish, chan
     arena.f32[at++] = multiplier;
     arena.f32[at++] = real;
     for (const form of finish.forms) {
-      if (form === "float") {
+      if (!isGrid(form)) {
         at += 4;
         continue;
       }

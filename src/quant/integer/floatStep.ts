@@ -48,7 +48,12 @@ export function quantizeStep(read: Value, write: Value, grid: Grid): Draft {
         finish,
         Array.from({ length: rows }, () => none),
       );
-      const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: memory.at(write), pitch: inner }], threadStep: 0 });
+      const quantize = quantizeOf(arena, finish.forms, {
+        records,
+        tail,
+        targets: [{ address: memory.at(write), pitch: inner }],
+        threadStep: 0,
+      });
       const pieces = Array.from({ length: rows * Math.ceil(inner / CHUNK) }, (_, i) => {
         const channel = Math.floor(i / Math.ceil(inner / CHUNK));
         const pixel = CHUNK * (i - channel * Math.ceil(inner / CHUNK));

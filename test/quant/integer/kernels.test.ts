@@ -137,7 +137,7 @@ describe("the finish", () => {
         writeRecords(arena, records, finish, [{ codes: 0, multiplier: 0, real: 0 }]);
         const [target, tail] = [arena.allocate(x.size + 1), arena.allocate(64)];
         u8[target + x.size] = 99;
-        const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: target, pitch: 0 }], threadStep: 0 });
+        const quantize = quantizeOf(arena, [grid], { records, tail, targets: [{ address: target, pitch: 0 }], threadStep: 0 });
         run([quantize({ address: put(x.data as Float32Array), pitch: 0, rows: 1, columns: x.size, channel: 0, pixel: 0 })]);
         const bytes = u8.slice(target, target + x.size);
         expect(grid.qmin < 0 ? new Int8Array(bytes.buffer) : bytes).toEqual(codesOf(x, grid));
