@@ -1,5 +1,5 @@
 import { float32, float64, int32, section, signed, text, unsigned, VALUE_TYPE_CODES, type ValueType, vector } from "./encode.ts";
-import { CONSTANTS, EXTRACT_F32, LOADS, OPERATORS, opcode, SHUFFLE, STORES } from "./opcodes.ts";
+import { CONSTANTS, EXTRACT_F32, EXTRACT_I32, LOADS, OPERATORS, opcode, SHUFFLE, STORES } from "./opcodes.ts";
 
 /** Code that leaves one value of type T on the stack. */
 export interface Expr<T extends ValueType = ValueType> {
@@ -62,6 +62,12 @@ export function interleave16(a: Expr<"v128">, b: Expr<"v128">, high: boolean): E
 export const lane = (vector: Expr<"v128">, index: 0 | 1 | 2 | 3): Expr<"f32"> => ({
   type: "f32",
   bytes: [...vector.bytes, ...opcode(EXTRACT_F32), index],
+});
+
+/** One i32 lane of a vector. */
+export const lane32 = (vector: Expr<"v128">, index: 0 | 1 | 2 | 3): Expr<"i32"> => ({
+  type: "i32",
+  bytes: [...vector.bytes, ...opcode(EXTRACT_I32), index],
 });
 
 /** A label that `breakIf` may leave through. */

@@ -1,6 +1,6 @@
 export { Arena, ArenaFull, ArenaRefused, arenaOf, stagingArena } from "./arena.ts";
 export type { Expr, Label, Local } from "./assembler.ts";
-export { assemble, FunctionBuilder, f32, f32x4, f64x2, i32, i32x4, interleave16, lane, load, op, shuffle } from "./assembler.ts";
+export { assemble, FunctionBuilder, f32, f32x4, f64x2, i32, i32x4, interleave16, lane, lane32, load, op, shuffle } from "./assembler.ts";
 export type { Entry } from "./cache.ts";
 export { instantiate } from "./cache.ts";
 export type { ValueType } from "./encode.ts";

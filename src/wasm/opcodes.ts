@@ -10,6 +10,7 @@ const SIMD = 0x10000;
  */
 export const OPERATORS = {
   "i32.eqz": { code: 0x45, takes: ["i32"], gives: "i32" },
+  "i32.ctz": { code: 0x68, takes: ["i32"], gives: "i32" },
   "i32.eq": { code: 0x46, takes: i32x2, gives: "i32" },
   "i32.lt_s": { code: 0x48, takes: i32x2, gives: "i32" },
   "i32.gt_s": { code: 0x4a, takes: i32x2, gives: "i32" },
@@ -41,6 +42,9 @@ export const OPERATORS = {
   "i8x16.narrow_i16x8_u": { code: SIMD + 0x66, takes: v2, gives: "v128" },
   "i16x8.extend_low_i8x16_u": { code: SIMD + 0x89, takes: v1, gives: "v128" },
   "i32x4.extend_low_i16x8_u": { code: SIMD + 0xa9, takes: v1, gives: "v128" },
+  "i8x16.eq": { code: SIMD + 0x23, takes: v2, gives: "v128" },
+  "i8x16.bitmask": { code: SIMD + 0x64, takes: v1, gives: "i32" },
+  "i8x16.splat": { code: SIMD + 0x0f, takes: ["i32"], gives: "v128" },
   "i8x16.max_s": { code: SIMD + 0x78, takes: v2, gives: "v128" },
   "i8x16.max_u": { code: SIMD + 0x79, takes: v2, gives: "v128" },
   "i16x8.narrow_i32x4_s": { code: SIMD + 0x85, takes: v2, gives: "v128" },
@@ -121,6 +125,7 @@ export const STORES = {
 export const CONSTANTS = { i32: 0x41, f32: 0x43, v128: SIMD + 0x0c } as const;
 export const SHUFFLE = SIMD + 0x0d;
 export const EXTRACT_F32 = SIMD + 0x1f;
+export const EXTRACT_I32 = SIMD + 0x1b;
 
 /** The bytes of an opcode of the tables above. */
 export const opcode = (code: number): number[] =>

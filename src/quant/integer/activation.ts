@@ -9,6 +9,17 @@ export interface Activation {
   /** Part of the key of the kernels emitted for it; equal keys mean equal formulas. */
   readonly key: string;
   apply(f: FunctionBuilder, x: Local<"v128">): Vector;
+  /** The function itself, where a table of its codes pays. */
+  readonly curve?: Curve;
+}
+
+/** A function that runs into 0 on the far left, falls as far as `turn` and rises from there on. */
+export interface Curve {
+  readonly turn: number;
+  /** In double precision. */
+  at(x: number): number;
+  /** Bound of what `apply` is off by, as a share of |x|. */
+  readonly error: number;
 }
 
 const bounded = (x: Vector, low: number, high: number): Vector => op("f32x4.min", op("f32x4.max", x, f32x4(low)), f32x4(high));
@@ -61,10 +72,14 @@ const ROWS: ReadonlyMap<AnyOp, (attrs: unknown) => Activation> = new Map<AnyOp, 
   ],
 ]);
 
+/** x times the sigmoid of x; the kernel's sigmoid is within 2^-22, and its product with x is rounded once. */
+const SILU: Curve = { turn: -1.278464542761074, at: (x) => x / (1 + Math.exp(-x)), error: 2 ** -21 };
+
 /** x times one of the ops above: SiLU and HardSwish as most files spell them. */
 const gated = (gate: Activation): Activation => ({
   key: `gated ${gate.key}`,
   apply: (f, x) => op("f32x4.mul", x, gate.apply(f, x)),
+  ...(gate.key === "sigmoid" && { curve: SILU }),
 });
 
 /** How far past a layer its integer step reaches: the tensor it ends in, and the nodes it replaces. */

@@ -1,12 +1,14 @@
-import { Tensor } from "../../tensor/index.ts";
-import { type Arena, placeTasks, type Task } from "../../wasm/index.ts";
+import { placeTasks, type Task } from "../../wasm/index.ts";
 import { type Filter, filterBytes, filterOf, isDirect, packFilters, planeBytes, widenOf } from "./depthwise.ts";
-import { type Finish, finishOf, formBytes, recordBytes, TAIL_BYTES, type Target, writeRecords } from "./epilogue.ts";
-import { BLOCK_COLUMNS, multiplyOf, type Product, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "./gemm.ts";
+import { finishOf, TAIL_BYTES } from "./epilogue.ts";
+import { type Finish, isGrid, recordBytes, writeRecords } from "./finishRecord.ts";
+import { BLOCK_COLUMNS, blockColumns, multiplyOf, type Product, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "./gemm.ts";
 import { entryOf, isSigned } from "./grid.ts";
 import type { IntegerLayer } from "./integerLayer.ts";
+import { lookupOf } from "./lookup.ts";
+import { floatBytes, releaseFloats, targetsOf } from "./outputs.ts";
 import { borderOf, hasBorder, padPlanes } from "./pad.ts";
-import { blocks, type Draft, type Floats, type Memory, type Value } from "./step.ts";
+import { blocks, type Draft, type Value } from "./step.ts";
 
 /** Sizes of one image's convolution. */
 interface Geometry {
@@ -48,7 +50,23 @@ export function convStep(
 ): Draft {
   const geometry = geometryOf(layer, read, outShape);
   const direct = layer.layer.depthwise && isDirect(layer.attrs);
-  return (direct ? depthwiseDraft : denseDraft)(layer, geometry, { finish, read, writes }, tables);
+  return (direct ? depthwiseDraft : denseDraft)(layer, geometry, { finish: withLookup(layer, finish), read, writes }, tables);
+}
+
+/** Codes of one grid behind an activation are looked up where its inputs allow it. */
+function withLookup({ channels, input, weight }: IntegerLayer, finish: Finish): Finish {
+  const [form] = finish.forms;
+  const { curve } = finish.activation;
+  if (!curve || !isGrid(form) || finish.forms.length > 1) return finish;
+  const terms = weight.length / channels.length;
+  const widest = input.zeroPoint.reduce((most, z) => Math.max(most, z - input.qmin, input.qmax - z), 0);
+  const reaches = channels.map(({ codes, multiplier, real }, c) => {
+    const size = weight.subarray(c * terms, (c + 1) * terms).reduce((sum, w) => sum + Math.abs(w), 0);
+    return (size * widest + Math.abs(codes)) * multiplier + Math.abs(real);
+  });
+  const shift = channels.reduce((most, { real }) => Math.max(most, Math.abs(real)), 0);
+  const lookup = lookupOf(curve, form, Math.max(...reaches), shift);
+  return lookup ? { ...finish, lookup } : finish;
 }
 
 /** What a layer reads and what it leaves. */
@@ -58,33 +76,11 @@ interface Ends {
   readonly writes: readonly Value[];
 }
 
-const ending = (layer: IntegerLayer, { finish }: Ends): Uint8Array => new Uint8Array(recordBytes(finish) * layer.channels.length);
-
-/** Bytes of the float outputs, which leave memory as tensors. */
-const floatBytes = ({ finish }: Ends, g: Geometry): number => (finish.forms.includes("float") ? 4 * g.outChannels * g.pixels : 0);
-
-/** Where the forms of output channel 0 go. */
-function targetsOf({ writes }: Ends, memory: Memory, g: Geometry, floats: number): Target[] {
-  return writes.map((value) => ({ address: value.form === "float" ? floats : memory.at(value), pitch: formBytes(value.form) * g.pixels }));
-}
-
-/** Hands the float outputs over as a tensor. */
-function releaseFloats(arena: Arena, { writes }: Ends, address: number, floats: Floats): void {
-  for (const { form, tensor, shape } of writes) {
-    if (form === "float")
-      floats.set(
-        tensor,
-        new Tensor(
-          shape,
-          "f32",
-          arena.read(
-            address,
-            shape.reduce((a, d) => a * d, 1),
-          ),
-        ),
-      );
-  }
-}
+/** Room for the channels' records, and the table of codes. */
+const ending = (layer: IntegerLayer, { finish }: Ends): Uint8Array[] => [
+  new Uint8Array(recordBytes(finish) * layer.channels.length),
+  finish.lookup?.codes ?? new Uint8Array(0),
+];
 
 function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
   const { attrs, input } = layer;
@@ -96,15 +92,15 @@ function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
   const perInput = g.outChannels / g.inChannels;
   return {
     ...{ name: layer.layer.name, kind: "depthwise", reads: [read], writes },
-    constants: [packFilters(layer.weight, g.outChannels, filter), ending(layer, ends)],
-    scratch: floatBytes(ends, g),
+    constants: [packFilters(layer.weight, g.outChannels, filter), ...ending(layer, ends)],
+    scratch: floatBytes(writes),
     own: blocks(0, sizes).bytes,
     bind(memory) {
       const { arena, u8, constants, own, scratch: floatOut } = memory;
-      const [weights, records] = constants;
+      const [weights, records, codeTable] = constants;
       const [plane, sums, tail] = blocks(own.address, sizes).addresses;
-      writeRecords(arena, records, finish, layer.channels);
-      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut), threadStep: own.step });
+      writeRecords(arena, records, finish, layer.channels, codeTable);
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(writes, memory, g.pixels, floatOut), threadStep: own.step });
       const widen = widenOf(arena, isSigned(input));
       const sum = filterOf(arena, filter);
       const source = memory.at(read);
@@ -134,7 +130,7 @@ function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
         // Only the border must be zero, but all steps share this scratch.
         for (let thread = 0; thread < arena.threads; thread++) u8.fill(0, plane + thread * own.step, plane + thread * own.step + sizes[0]);
         run();
-        releaseFloats(arena, ends, floatOut, floats);
+        releaseFloats(writes, memory, floats, floatOut);
       };
     },
   };
@@ -183,33 +179,34 @@ function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables
   const pixels = tableOf(tables, `pixels ${border.row} ${attrs.stride} ${g.out}`, () => pixelTable(g, layer, border.row));
   const pairOffsets = tableOf(tables, `pairs ${shape} ${g.kernel} ${terms}`, () => pairTable(g, layer, border.row, border.plane, terms));
   const paddedBytes = padded ? g.inChannels * border.plane : 0;
-  const sizes = [paddedBytes, floatBytes(ends, g)];
+  const sizes = [paddedBytes, floatBytes(writes)];
   const ownSizes = [scratchBytes(pairs), sumBytes(rows), TAIL_BYTES * finish.forms.length];
   const packed = packGroups(layer, attrs.groups, rows, terms);
   return {
     ...{ name: layer.layer.name, kind: "conv", reads: [read], writes },
-    constants: [packed, pairOffsets, pixels, ending(layer, ends)],
+    constants: [packed, pairOffsets, pixels, ...ending(layer, ends)],
     scratch: blocks(0, sizes).bytes,
     own: blocks(0, ownSizes).bytes,
     bind(memory) {
       const { arena, u8, constants, own } = memory;
-      const [weights, offsets, table, records] = constants;
+      const [weights, offsets, table, records, codeTable] = constants;
       const [planes, floatOut] = blocks(memory.scratch, sizes).addresses;
       const [scratch, sums, tail] = blocks(own.address, ownSizes).addresses;
-      writeRecords(arena, records, finish, layer.channels);
-      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(ends, memory, g, floatOut), threadStep: own.step });
+      writeRecords(arena, records, finish, layer.channels, codeTable);
+      const done = finishOf(arena, finish, { records, tail, targets: targetsOf(writes, memory, g.pixels, floatOut), threadStep: own.step });
       const multiply = multiplyOf(arena, isSigned(input), own.step);
       const source = memory.at(read);
       const groupBytes = packed.byteLength / attrs.groups;
       const places = { rows, blocks: pairBlocks(pairs), pairTable: offsets, scratch, sums };
       const codes = padded ? planes : source;
+      const step = blockColumns(g.pixels);
       const tasks: Task[] = [];
       for (let group = 0; group < attrs.groups; group++) {
         // Channel scales occur where every group has one input channel.
         const zeroPoint = entryOf(input.zeroPoint, group);
         const product: Product = { ...places, packed: weights + group * groupBytes };
-        for (let pixel = 0; pixel < g.pixels; pixel += BLOCK_COLUMNS) {
-          const columns = Math.min(BLOCK_COLUMNS, g.pixels - pixel);
+        for (let pixel = 0; pixel < g.pixels; pixel += step) {
+          const columns = Math.min(step, g.pixels - pixel);
           tasks.push([
             ...multiply(product, codes + group * inputs * border.plane, table + 4 * pixel, columns, zeroPoint),
             done({ address: sums, pitch: 4 * BLOCK_COLUMNS, rows, columns, channel: group * rows, pixel }),
@@ -220,7 +217,7 @@ function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables
       return (floats) => {
         if (padded) padPlanes(arena, u8, source, g.inChannels, border, (c) => entryOf(input.zeroPoint, c), planes);
         run();
-        releaseFloats(arena, ends, floatOut, floats);
+        releaseFloats(writes, memory, floats, floatOut);
       };
     },
   };

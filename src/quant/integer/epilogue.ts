@@ -11,58 +11,13 @@ import {
   op,
   type Step,
 } from "../../wasm/index.ts";
-import { type Activation, linear } from "./activation.ts";
-import { entryOf, type Grid, isSigned } from "./grid.ts";
-
-/** What becomes of finished sums: codes on a grid, or floats. */
-export type Form = Grid | "float";
-
-/** Bytes of one value of a form. */
-export const formBytes = (form: Form): number => (form === "float" ? 4 : 1);
-
-/** How the sums of one layer become the values of its readers. */
-export interface Finish {
-  readonly activation: Activation;
-  readonly forms: readonly Form[];
-}
-
-/** Bytes of one channel's record: int32 bias, multiplier, float bias, then four entries per form. */
-export const recordBytes = ({ forms }: Finish): number => 4 * (3 + 4 * forms.length);
+import { linear } from "./activation.ts";
+import { emitLookup } from "./finishLookup.ts";
+import { type Finish, type Form, formBytes, isGrid, MAGIC, recordBytes } from "./finishRecord.ts";
+import { isSigned } from "./grid.ts";
 
 /** Scratch for the last, partial vectors of a row. */
 export const TAIL_BYTES = 64;
-
-/** 1.5 * 2^23: a float of size below 2^22 that is added to it is rounded, half to even, and found in its low bits. */
-const MAGIC = 12582912;
-const MAGIC_BITS = 0x4b400000;
-
-/** What turns sums of one channel into reals: (sum + codes) * multiplier + real. */
-export interface ChannelBias {
-  readonly codes: number;
-  readonly multiplier: number;
-  readonly real: number;
-}
-
-/** Writes the records of all channels, side by side. */
-export function writeRecords(arena: Arena, address: number, finish: Finish, channels: readonly ChannelBias[]): void {
-  let at = address >> 2;
-  channels.forEach(({ codes, multiplier, real }, c) => {
-    arena.i32[at++] = codes;
-    arena.f32[at++] = multiplier;
-    arena.f32[at++] = real;
-    for (const form of finish.forms) {
-      if (form === "float") {
-        at += 4;
-        continue;
-      }
-      const zeroPoint = entryOf(form.zeroPoint, c);
-      arena.f32[at++] = entryOf(form.scale, c);
-      arena.f32[at++] = form.qmin - zeroPoint;
-      arena.f32[at++] = form.qmax - zeroPoint;
-      arena.i32[at++] = MAGIC_BITS - zeroPoint;
-    }
-  });
-}
 
 /** Where the values of one form go: byte address of the first, bytes from channel to channel. */
 export interface Target {
@@ -100,13 +55,14 @@ export type Finisher = (block: Block) => Step;
 export const finishOf = (arena: Arena, finish: Finish, places: FinishPlaces): Finisher => finisher(arena, finish, places, true);
 
 /** The same for floats that are known already: no bias, no activation. */
-export const quantizeOf = (arena: Arena, grid: Grid, places: FinishPlaces): Finisher =>
-  finisher(arena, { activation: linear, forms: [grid] }, places, false);
+export const quantizeOf = (arena: Arena, forms: readonly Form[], places: FinishPlaces): Finisher =>
+  finisher(arena, { activation: linear, forms }, places, false);
 
 function finisher(arena: Arena, finish: Finish, { records, tail, targets, threadStep }: FinishPlaces, fromSums: boolean): Finisher {
-  const kinds = finish.forms.map((form) => (form === "float" ? "f" : isSigned(form) ? "s" : "u"));
-  const key = `integer finish ${fromSums} ${finish.activation.key} ${kinds.join("")}`;
-  const entry = instantiate(key, () => [emitFinish(finish, fromSums)], arena).finish;
+  const kinds = finish.forms.map((form) => (!isGrid(form) ? "f" : isSigned(form) ? "s" : "u"));
+  const { activation, lookup } = finish;
+  const key = `integer finish ${fromSums} ${activation.key} ${kinds.join("")}${lookup ? ` ${lookup.marker}` : ""}`;
+  const entry = instantiate(key, () => (lookup ? emitLookup(finish, lookup) : [emitFinish(finish, fromSums)]), arena).finish;
   const bytes = finish.forms.map(formBytes);
   const record = recordBytes(finish);
   const perThread = [threadStep, 0, 0, 0, 0, threadStep, ...targets.flatMap(() => [0, 0])];
@@ -133,7 +89,7 @@ function outputOf(f: FunctionBuilder, form: Form, index: number): Output {
   const [base, pitch] = f.pointers.slice(6 + 2 * index, 8 + 2 * index);
   const at = f.local("i32");
   const bytes = formBytes(form);
-  if (form === "float") {
+  if (!isGrid(form)) {
     const write = (to: Local<"i32">) => (values: readonly Expr<"v128">[]) => values.forEach((v, i) => f.store("v128.store", to, v, 16 * i));
     return { at, base, pitch, bytes, begin: () => undefined, convert: (x) => x, write };
   }
@@ -191,10 +147,14 @@ function emitFinish(finish: Finish, fromSums: boolean): FunctionBuilder {
       f.bump(from, 64);
       f.set(left, op("i32.sub", left, i32(16)));
     });
-    // The rest passes through scratch: what lies behind a row may be finished already. One form at a time shares it.
-    f.if(left, () => {
-      sixteenInto(f, outputs, tail, left, sixteen);
-    });
+    // What lies behind a row may be finished already: the last sixteen are done once more, a shorter row passes through scratch.
+    const past = f.let(op("i32.sub", i32(16), left));
+    const lastSixteen = () => {
+      f.bump(from, op("i32.mul", past, i32(-4)));
+      for (const o of outputs) f.bump(o.at, op("i32.mul", past, i32(-o.bytes)));
+      sixteen((o) => o.at);
+    };
+    f.if(left, () => f.if(op("i32.gt_s", columns, i32(15)), lastSixteen, () => sixteenInto(f, outputs, tail, left, sixteen)));
     f.bump(values, pitch);
     f.bump(records, recordBytes(finish));
   });

@@ -1,7 +1,8 @@
 import { type Graph, type Node, runNode } from "../../graph/index.ts";
 import type { Tap } from "../../nn/index.ts";
 import { linear } from "./activation.ts";
-import { quantizeOf, recordBytes, TAIL_BYTES, writeRecords } from "./epilogue.ts";
+import { quantizeOf, TAIL_BYTES } from "./epilogue.ts";
+import { recordBytes, writeRecords } from "./finishRecord.ts";
 import { type Grid, isPerChannel } from "./grid.ts";
 import { blocks, type Draft, type Value } from "./step.ts";
 
@@ -47,7 +48,12 @@ export function quantizeStep(read: Value, write: Value, grid: Grid): Draft {
         finish,
         Array.from({ length: rows }, () => none),
       );
-      const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: memory.at(write), pitch: inner }], threadStep: 0 });
+      const quantize = quantizeOf(arena, finish.forms, {
+        records,
+        tail,
+        targets: [{ address: memory.at(write), pitch: inner }],
+        threadStep: 0,
+      });
       const pieces = Array.from({ length: rows * Math.ceil(inner / CHUNK) }, (_, i) => {
         const channel = Math.floor(i / Math.ceil(inner / CHUNK));
         const pixel = CHUNK * (i - channel * Math.ceil(inner / CHUNK));

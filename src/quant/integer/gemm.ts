@@ -17,6 +17,15 @@ export function pairBlocks(pairs: number): [number, number][] {
   return Array.from({ length: count }, (_, i) => [i * step, Math.min(pairs, (i + 1) * step)]);
 }
 
+/** Blocks come in multiples of this many, so that threads get equal shares. */
+const SHARES = 4;
+
+/** Pixels per block of a product: blocks of nearly equal size, in whole eights. */
+export function blockColumns(pixels: number): number {
+  const count = roundUp(Math.ceil(pixels / BLOCK_COLUMNS), SHARES);
+  return roundUp(Math.ceil(pixels / count), COLUMNS);
+}
+
 /** Int16 elements of the packed left operand. */
 export const packedRows = (rows: number, pairs: number): number => 2 * roundUp(rows, ROWS) * pairs;
 

@@ -3,7 +3,7 @@ import type { Graph, Layer } from "../../graph/index.ts";
 import { type Conv2dAttrs, roundHalfEven, type Tensor } from "../../tensor/index.ts";
 import { quantizeBias } from "../bias.ts";
 import { biasOf, type Plan, type SitePlan } from "../plan.ts";
-import type { ChannelBias } from "./epilogue.ts";
+import type { ChannelBias } from "./finishRecord.ts";
 import { entryOf, type Grid, gridOf, isPerChannel } from "./grid.ts";
 
 /** A convolution in integers: sum over terms of weight * (code - zero point), then (sum + bias) * multiplier. */

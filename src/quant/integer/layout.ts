@@ -1,5 +1,5 @@
 import { Arena, activeThreads } from "../../wasm/index.ts";
-import { formBytes } from "./epilogue.ts";
+import { formBytes } from "./finishRecord.ts";
 import { aligned, type Draft, keyOf, type Memory, type Step, type Value } from "./step.ts";
 
 const START = 64;

@@ -3,12 +3,13 @@ import type { Graph, Node } from "../../graph/index.ts";
 import { formatShape, Tensor } from "../../tensor/index.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import { convStep, type Tables } from "./convStep.ts";
-import type { Form } from "./epilogue.ts";
+import { type Form, isGrid } from "./finishRecord.ts";
 import { groupFloats } from "./floatGroup.ts";
 import { floatStep, quantizeStep, simulatedStep } from "./floatStep.ts";
 import { type Placed, place } from "./layout.ts";
 import { MOVES } from "./moves.ts";
 import type { Draft, Floats, Step, Value } from "./step.ts";
+import { sumStep } from "./sumStep.ts";
 import { type Program, programOf, type Role } from "./wants.ts";
 
 /**
@@ -51,7 +52,7 @@ function draftsOf(graph: Graph, plan: Plan, { roles, forms }: Program): Draft[] 
   /** Codes of a tensor that exists as floats. */
   const quantized = (tensor: string): void => {
     for (const form of forms.get(tensor) ?? []) {
-      if (form !== "float") drafts.push(quantizeStep(asValue(tensor, "float"), asValue(tensor, form), form));
+      if (isGrid(form)) drafts.push(quantizeStep(asValue(tensor, "float"), asValue(tensor, form), form));
     }
   };
   const add = (node: Node, role: Role): void => {
@@ -64,6 +65,9 @@ function draftsOf(graph: Graph, plan: Plan, { roles, forms }: Program): Draft[] 
     } else if (role.kind === "moved") {
       const reads = node.inputs.map((name, i) => asValue(name, role.inputs[i]));
       drafts.push(MOVES.get(node.op)!.step(node, reads, asValue(node.outputs[0], role.grid), role.grid));
+    } else if (role.kind === "sum") {
+      const writes = (forms.get(node.outputs[0]) ?? []).map((form) => asValue(node.outputs[0], form));
+      drafts.push(sumStep(node, [asValue(node.inputs[0], "stored"), asValue(node.inputs[1], "stored")], writes));
     } else {
       const reads = [...new Set(node.inputs)].filter((name) => !graph.parameters.has(name)).map((name) => asValue(name, "float"));
       const writes = node.outputs.map((name) => asValue(name, "float"));

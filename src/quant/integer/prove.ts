@@ -53,7 +53,8 @@ export function proveEquality(model: IntegerModel, x: Tensor): Equality {
     step.run(floats);
     for (const value of step.writes) {
       const expected = simulated.get(value.tensor)!;
-      if (value.form === "float") closeness.push(closenessOf(step, value.tensor, floats.get(value.tensor)!, expected));
+      if (value.form === "float") closeness.push(closenessOf(step, value.tensor, floats.get(value.tensor)!.data, expected));
+      else if (value.form === "stored") closeness.push(closenessOf(step, value.tensor, storedIn(model, value), expected));
       else sites.push(equalityOf(step, value.tensor, codesIn(model, value, value.form), expected, value.form));
     }
   }
@@ -83,9 +84,21 @@ function give({ memory }: IntegerModel, value: Value, simulated: ReadonlyMap<str
     floats.set(value.tensor, x);
     return;
   }
+  if (value.form === "stored") {
+    storedIn({ memory }, value).set(x.data);
+    return;
+  }
   const codes = codesOf(x, value.form);
   new Uint8Array(memory.arena.memory.buffer).set(new Uint8Array(codes.buffer), memory.addresses.get(keyOf(value))!);
 }
+
+/** The floats a value has in memory. */
+const storedIn = ({ memory }: Pick<IntegerModel, "memory">, value: Value): Float32Array =>
+  new Float32Array(
+    memory.arena.memory.buffer,
+    memory.addresses.get(keyOf(value))!,
+    value.shape.reduce((a, d) => a * d, 1),
+  );
 
 /** The codes a value has in memory. */
 export function codesIn({ memory }: Pick<IntegerModel, "memory">, value: Value, grid: Grid): Int8Array | Uint8Array {
@@ -119,11 +132,11 @@ function equalityOf(step: Step, tensor: string, codes: Int8Array | Uint8Array, x
   };
 }
 
-function closenessOf(step: Step, tensor: string, found: Tensor, expected: Tensor): FloatCloseness {
+function closenessOf(step: Step, tensor: string, found: ArrayLike<number>, expected: Tensor): FloatCloseness {
   let difference = 0;
   let largest = 0;
   for (let i = 0; i < expected.size; i++) {
-    difference = Math.max(difference, Math.abs(found.data[i] - expected.data[i]));
+    difference = Math.max(difference, Math.abs(found[i] - expected.data[i]));
     largest = Math.max(largest, Math.abs(expected.data[i]));
   }
   return { tensor, step: step.name, difference, largest };

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../tensor/index.ts";
 import type { Arena } from "../../wasm/index.ts";
-import type { Form } from "./epilogue.ts";
+import { type Form, isGrid } from "./finishRecord.ts";
 
 /** One tensor of the graph in one of the forms its readers want. */
 export interface Value {
@@ -10,16 +10,16 @@ export interface Value {
   readonly shape: readonly number[];
 }
 
-export const keyOf = ({ tensor, form }: Pick<Value, "tensor" | "form">): string => `${tensor}|${form === "float" ? form : form.key}`;
+export const keyOf = ({ tensor, form }: Pick<Value, "tensor" | "form">): string => `${tensor}|${isGrid(form) ? form.key : form}`;
 
-/** Float values of a running inference by tensor name; codes lie in memory. */
+/** Float values of a running inference by tensor name; codes and stored floats lie in memory. */
 export type Floats = Map<string, Tensor>;
 
 /** A step of a prepared model: reads some values, writes others. */
 export interface Step {
   /** The node of the graph it runs, or the tensor it quantizes. */
   readonly name: string;
-  /** What it is: "conv", "depthwise", "gather", "maxPool", "quantize", "float" or "simulated". */
+  /** What it is: "conv", "depthwise", "gather", "maxPool", "sum", "quantize", "float" or "simulated". */
   readonly kind: string;
   readonly reads: readonly Value[];
   readonly writes: readonly Value[];

@@ -1,7 +1,8 @@
 import type { Graph, Node } from "../../graph/index.ts";
+import { add } from "../../tensor/index.ts";
 import type { Plan } from "../plan.ts";
 import { type Reach, reachOf, readersOf } from "./activation.ts";
-import type { Form } from "./epilogue.ts";
+import { type Form, isGrid } from "./finishRecord.ts";
 import type { Grid } from "./grid.ts";
 import { type IntegerLayer, integerLayer } from "./integerLayer.ts";
 import { movedGrids } from "./moves.ts";
@@ -11,7 +12,7 @@ import { keyOf } from "./step.ts";
 export type Role =
   | { readonly kind: "integer"; readonly layer: IntegerLayer; readonly reach: Reach }
   | { readonly kind: "moved"; readonly grid: Grid; readonly inputs: readonly Grid[] }
-  | { readonly kind: "simulated" | "float" };
+  | { readonly kind: "sum" | "simulated" | "float" };
 
 /** The program before any step exists: what every node becomes, and the forms every tensor is wanted in. */
 export interface Program {
@@ -45,6 +46,7 @@ class Wants {
  */
 export function programOf(graph: Graph, plan: Plan): Program {
   const { layers, absorbed } = integerLayers(graph, plan);
+  const sums = sumsOf(graph, layers, absorbed);
   const wants = new Wants();
   const roles = new Map<string, Role>();
   for (const { name } of graph.outputs) wants.add(name, "float");
@@ -56,6 +58,11 @@ export function programOf(graph: Graph, plan: Plan): Program {
     if (found) {
       roles.set(node.name, { kind: "integer", ...found });
       wants.add(found.layer.layer.input, found.layer.input);
+      continue;
+    }
+    if (sums.has(node)) {
+      roles.set(node.name, { kind: "sum" });
+      for (const name of node.inputs) wants.add(name, "stored");
       continue;
     }
     const role = plainRole(graph, plan, node, wanted);
@@ -88,9 +95,22 @@ function integerLayers(graph: Graph, plan: Plan): { layers: Map<string, Found>; 
   return { layers, absorbed };
 }
 
+/** Sums of two tensors of one shape that integer layers or such sums make: residual connections. */
+function sumsOf(graph: Graph, layers: ReadonlyMap<string, Found>, absorbed: ReadonlySet<Node>): Set<Node> {
+  const stored = new Map([...layers.values()].map(({ reach }) => [reach.output, `${graph.metas.get(reach.output)?.shape}`]));
+  const sums = new Set<Node>();
+  for (const node of graph.nodes) {
+    const [a, b] = node.inputs;
+    if (node.op !== add.def || absorbed.has(node) || !stored.has(a) || stored.get(a) !== stored.get(b)) continue;
+    sums.add(node);
+    stored.set(node.outputs[0], stored.get(a)!);
+  }
+  return sums;
+}
+
 function plainRole(graph: Graph, plan: Plan, node: Node, wanted: readonly Form[]): Role {
   const [form] = wanted;
-  if (wanted.length === 1 && form !== "float") {
+  if (wanted.length === 1 && isGrid(form)) {
     const inputs = movedGrids(node, form, graph);
     if (inputs) return { kind: "moved", grid: form, inputs };
   }

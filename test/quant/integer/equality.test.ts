@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Graph } from "../../../src/graph/index.ts";
+import { Graph, type Node } from "../../../src/graph/index.ts";
 import { emptyPlan, inferInteger, type Plan, prepareInteger, proveEquality, tapOf } from "../../../src/quant/index.ts";
-import { conv2d, type Draw, full, type Tensor, tensor } from "../../../src/tensor/index.ts";
+import { add, conv2d, type Draw, full, type Tensor, tensor } from "../../../src/tensor/index.ts";
 import { drawWith } from "../../laws/draw.ts";
 import { drawNetwork, snapPlan } from "./networks.ts";
 import { convStack, planOf } from "./plans.ts";
@@ -114,6 +114,24 @@ describe("a layer no integer kernel takes", () => {
     const { graph, x } = convStack({ layers: 1, channels: 4, size: 6, batch: 2 });
     expect(kinds(graph, emptyPlan)).toEqual(["float", "float"]);
     expect(inferInteger(prepareInteger(graph, emptyPlan), x)).toEqual(graph.forward(x));
+  });
+});
+
+describe("residual sums of integer layers", () => {
+  it("stay in the model's memory, whoever reads them", () => {
+    const { graph: stack, x } = convStack({ layers: 4, channels: 5, size: 7, batch: 1 });
+    const sum = (name: string, inputs: readonly string[]) => ({ name, op: add.def, attrs: {}, inputs, outputs: [name] });
+    const [c0, r0, c1, r1, c2, r2, c3, r3] = stack.nodes;
+    const reading = (node: Node, input: string): Node => ({ ...node, inputs: [input, ...node.inputs.slice(1)] });
+    const nodes = [c0, r0, c1, r1, sum("s", ["x1", "x2"]), reading(c2, "s"), r2, sum("t", ["x3", "s"]), reading(c3, "t"), r3];
+    const outputs = ["t", "x4"].map((name) => ({ ...stack.outputs[0], name }));
+    const graph = new Graph({ name: "residual", inputs: stack.inputs, outputs, nodes, parameters: stack.parameters });
+    const plan = snapPlan(planOf(graph, x));
+    const model = prepareInteger(graph, plan);
+    expect(model.steps.map((s) => s.kind)).toEqual(["quantize", "conv", "conv", "sum", "conv", "sum", "conv"]);
+    expect(proveEquality(model, x)).toMatchObject({ violations: 0 });
+    const [found, expected] = [inferInteger(model, x), graph.forward(x, tapOf(graph, plan))];
+    for (const { name } of outputs) found[name].data.forEach((v, i) => expect(v).toBeCloseTo(expected[name].data[i], 4));
   });
 });
 

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { linear } from "../../../src/quant/integer/activation.ts";
 import { type Filter, filterOf, packFilters, planeBytes, widenOf } from "../../../src/quant/integer/depthwise.ts";
-import { finishOf, quantizeOf, writeRecords } from "../../../src/quant/integer/epilogue.ts";
+import { finishOf, quantizeOf } from "../../../src/quant/integer/epilogue.ts";
+import { writeRecords } from "../../../src/quant/integer/finishRecord.ts";
 import { BLOCK_COLUMNS, multiplyOf, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "../../../src/quant/integer/gemm.ts";
 import { codesOf, type Grid } from "../../../src/quant/integer/grid.ts";
 import { Rng, roundHalfEven, tensor } from "../../../src/tensor/index.ts";
@@ -136,7 +137,7 @@ describe("the finish", () => {
         writeRecords(arena, records, finish, [{ codes: 0, multiplier: 0, real: 0 }]);
         const [target, tail] = [arena.allocate(x.size + 1), arena.allocate(64)];
         u8[target + x.size] = 99;
-        const quantize = quantizeOf(arena, grid, { records, tail, targets: [{ address: target, pitch: 0 }], threadStep: 0 });
+        const quantize = quantizeOf(arena, [grid], { records, tail, targets: [{ address: target, pitch: 0 }], threadStep: 0 });
         run([quantize({ address: put(x.data as Float32Array), pitch: 0, rows: 1, columns: x.size, channel: 0, pixel: 0 })]);
         const bytes = u8.slice(target, target + x.size);
         expect(grid.qmin < 0 ? new Int8Array(bytes.buffer) : bytes).toEqual(codesOf(x, grid));

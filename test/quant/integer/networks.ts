@@ -114,7 +114,9 @@ export function drawNetwork(draw: Draw, exact: boolean): { graph: Graph; x: Tens
     if (draw.bool()) at = draw.oneOf(BETWEEN)(draw, b, at);
     if (draw.int(0, 3) === 0) outputs.push(at);
     const [first, second] = [b.shapes.get(branch)!, b.shapes.get(at)!];
-    if (first[2] === second[2] && first[3] === second[3]) at = b.add(concat.def, draw.bool() ? [branch, at] : [at, branch, at], { dim: 1 });
+    if (`${first}` === `${second}` && draw.bool()) at = b.add(add.def, [branch, at], {});
+    else if (first[2] === second[2] && first[3] === second[3])
+      at = b.add(concat.def, draw.bool() ? [branch, at] : [at, branch, at], { dim: 1 });
   }
   const ends = [...new Set([...outputs, drawConv(draw, rng, b, at, acts)])];
   const ports = ends.map((name) => ({ name, shape: b.shapes.get(name)!, dtype: "f32" as const }));
