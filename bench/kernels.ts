@@ -21,7 +21,7 @@ export interface KernelRow {
   readonly flops: number;
   readonly elements: number;
   readonly rounds: readonly Round[];
-  /** GFLOP/s over the limit of the same moment, by round; absent where the row has no limit. */
+  /** GFLOP/s of the best call over the limit of the same moment, by round; absent where the row has no limit. */
   readonly shareOfPeak?: readonly number[];
   /** Milliseconds of the reference loops, once; absent where there are none. */
   readonly referenceMs?: number;
@@ -57,14 +57,15 @@ async function prepareAll(wanted: readonly Workload[]): Promise<{ going: Going[]
   return { going, absent };
 }
 
-/** One row in one round, and the limits beside it. */
-async function measure({ workload, prepared, rounds, shares }: Going, budget: number): Promise<Peaks> {
-  const limits = peaks(workload.peak ? [workload.peak] : []);
-  const round = await timeRound(workload.name, prepared.run, budget);
+/** One row in one round, and the limits before and after it: the best call is held to the best burst. */
+async function measure({ workload: { name, peak, flops }, prepared, rounds, shares }: Going, budget: number): Promise<Peaks> {
+  const names = peak ? [peak] : [];
+  const before = peaks(names);
+  const round = await timeRound(name, prepared.run, budget);
   rounds.push(round);
-  const limit = workload.peak && limits[workload.peak];
-  if (limit) shares.push(digits(workload.flops / round.median / 1e6 / limit));
-  return limits;
+  const limit = peak && Math.max(before[peak] ?? 0, peaks(names)[peak] ?? 0);
+  if (limit) shares.push(digits(flops / round.best / 1e6 / limit));
+  return before;
 }
 
 const rowOf = ({ workload: { name, flops }, prepared: { elements }, rounds, shares, referenceMs }: Going): KernelRow => ({
