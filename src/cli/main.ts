@@ -54,9 +54,9 @@ async function dispatch(argv: readonly string[], io: Io, signal: AbortSignal): P
     io.out(helpOf(command));
     return EXIT.done;
   }
-  const kernels = wordOf(values, "kernels", POLICIES) ?? kernelPolicy();
-  const pool = command.flags.threads ? startThreads(wholeOf(values, "threads", 1, 256)) : undefined;
   const before = kernelPolicy();
+  const kernels = wordOf(values, "kernels", POLICIES) ?? before;
+  const pool = command.flags.threads ? startThreads(wholeOf(values, "threads", 1, 256)) : undefined;
   setKernelPolicy(kernels);
   return command.run({ operands, values, io, signal }).finally(() => {
     setKernelPolicy(before);

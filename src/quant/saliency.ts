@@ -36,7 +36,7 @@ export function saliency(gradient: Tensor, axis: number = volumeAxis(gradient.sh
 }
 
 const fastSums = (block: Data, channels: number, positions: number): Float64Array | undefined =>
-  block instanceof Float32Array && kernelPolicy() === "auto" ? magnitudeSums(block, channels, positions) : undefined;
+  block instanceof Float32Array && kernelPolicy() !== "reference" ? magnitudeSums(block, channels, positions) : undefined;
 
 function plainSums(block: Data, positions: number): Float64Array {
   const sums = new Float64Array(positions);

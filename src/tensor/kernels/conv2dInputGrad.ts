@@ -21,7 +21,7 @@ import {
 } from "./gemm.ts";
 import type { Bound, FastKernel, Run } from "./index.ts";
 import { type Argument, allFloat, type Block, countOf, floatsOf, type Placement, perThread, type Room } from "./placement.ts";
-import { copyRows, type Layout, layoutOf, scatter, scatterStep } from "./plane.ts";
+import { type Layout, layoutOf, scatter, scatterStep } from "./plane.ts";
 
 /**
  * One axis of one phase: input positions first, first + stride, ... and the taps that reach them, each with
@@ -108,17 +108,10 @@ function prepare(room: Room, g: Geometry, layout: Layout, phase: Phase, bandHeig
   return { phase, product, space: workspaceOf(room, product), ...packsOf(room, product, groups, weight.constant) };
 }
 
-/** Puts the planes of a phase, `pitch` floats apart, where they belong in the planes at `target`. */
-function place(arena: Arena, g: Geometry, { y, x }: Phase, tile: number, pitch: number, planes: number, target: number): void {
-  const size = g.height * g.width;
-  if (g.stride[0] === 1 && g.stride[1] === 1) {
-    copyRows(arena, target, 4 * size, tile, 4 * pitch, planes, 4 * size);
-    return;
-  }
-  for (let c = 0; c < planes; c++) {
-    const to = target + 4 * (c * size + y.first * g.width + x.first);
-    scatter(arena, to, 4 * g.stride[0] * g.width, 4 * g.stride[1], tile + 4 * c * pitch, 4 * x.count, y.count, x.count);
-  }
+/** Puts the plane of a phase where it belongs in the plane at `target`. */
+function place(arena: Arena, g: Geometry, { y, x }: Phase, tile: number, target: number): void {
+  const to = target + 4 * (y.first * g.width + x.first);
+  scatter(arena, to, 4 * g.stride[0] * g.width, 4 * g.stride[1], tile, 4 * x.count, y.count, x.count);
 }
 
 /** One band of one image and group: rows [y, y + count) of every phase. */
@@ -217,7 +210,7 @@ function depthwise(call: Placement, g: Geometry): Run {
   const channel = (input: number, c: number, target: number): void => {
     for (const { phase, plane, weights } of prepared) {
       filterPlane(arena, plane, input, weights + 4 * c * plane.count, start ? start[c] : 0, strided ? tile : target);
-      if (strided) place(arena, g, phase, tile, plane.rows * plane.columns, 1, target);
+      if (strided) place(arena, g, phase, tile, target);
     }
   };
   return () => {

@@ -31,7 +31,7 @@ export const columnOffset = (l: Layout, x: number): number => (x % l.deal) * l.p
 export const isPlain = (l: Layout, height: number, width: number): boolean => l.deal === 1 && l.height === height && l.pitch === width;
 
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
-  instantiate("plane", () => [emitPad(), emitScatter(), emitCopyRows(), emitZero(), emitPadEach(0), emitScatterEach(1)], arena);
+  instantiate("plane", () => [emitPad(), emitScatter(), emitZero(), emitPadEach(0), emitScatterEach(1)], arena);
 
 /** Lays out `planes` dense planes at `source` as `layout` at `target`, the border filled with `fill`. */
 export function padPlanes(
@@ -54,19 +54,6 @@ export function padPlanes(
       pad!(first + 4 * p * size, 4 * row, source + 4 * (p * height * width + remainder), 4 * width, height, count, deal);
     }
   }
-}
-
-/** Copies `rows` rows of `bytes` bytes between arrays of different pitch (bytes). */
-export function copyRows(
-  arena: Arena,
-  target: number,
-  targetPitch: number,
-  source: number,
-  sourcePitch: number,
-  rows: number,
-  bytes: number,
-): void {
-  kernel(arena).copyRows!(target, targetPitch, source, sourcePitch, rows, bytes);
 }
 
 /** Spreads a dense [rows, columns] plane over steps of bytes. */
@@ -175,21 +162,6 @@ function emitPad(): FunctionBuilder {
     });
     f.bump(source!, sourcePitch!);
     f.bump(target!, targetPitch!);
-  });
-  return f;
-}
-
-function emitCopyRows(): FunctionBuilder {
-  const f = new FunctionBuilder(
-    "copyRows",
-    Array.from({ length: 6 }, () => "i32" as const),
-  );
-  const [target, targetPitch, source, sourcePitch, rows, bytes] = f.pointers;
-  const y = f.local("i32");
-  f.for(y, rows!, 1, () => {
-    f.copy(target!, source!, bytes!);
-    f.bump(target!, targetPitch!);
-    f.bump(source!, sourcePitch!);
   });
   return f;
 }
