@@ -221,5 +221,6 @@ export function assemble(functions: readonly FunctionBuilder[], shared = false):
     ...section(3, vector(functions.map((_, i) => unsigned(i)))),
     ...section(7, vector(functions.map((f, i) => [...text(f.name), 0x00, ...unsigned(i)]))),
     ...section(10, vector(encoded.map((f) => f.code))),
+    ...section(0, [...text("name"), ...section(1, vector(functions.map((f, i) => [...unsigned(i), ...text(f.name)])))]),
   ]);
 }
