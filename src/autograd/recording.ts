@@ -1,6 +1,7 @@
 import { itemBytes, type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
 import { type Unit, unitsOf } from "./fusion.ts";
 import type { Lifetime } from "./layout.ts";
+import { reducedSoon } from "./schedule.ts";
 import { record } from "./tape.ts";
 
 /** A pure function as what it runs. */
@@ -23,7 +24,7 @@ export function recordFunction(f: (...inputs: Tensor[]) => readonly Tensor[], me
     for (const x of step.inputs) needed.add(x);
     steps.unshift(step);
   }
-  return { inputs, units: unitsOf(steps, outputs), outputs };
+  return { inputs, units: reducedSoon(unitsOf(steps, outputs)), outputs };
 }
 
 /** A buffer shared by tensors that never need different values at the same time. */

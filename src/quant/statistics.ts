@@ -4,14 +4,13 @@ import { Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
 import { emplace } from "./emplace.ts";
-import { type FpRun, floatRuns, type GraphDetector, requireFinite, type SaliencyLoss, uncheckedRuns } from "./evidence.ts";
+import { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 import { inlierMask } from "./inlier.ts";
 import type { Method, Selection } from "./method.ts";
 import { minmax } from "./observer/minmax.ts";
 import type { Observer } from "./observer/observer.ts";
 import { identityView, patchView } from "./patches.ts";
 import { type LayerRows, type RowLimits, RowSampler } from "./rows.ts";
-import { saliency } from "./saliency.ts";
 import type { Range } from "./scheme.ts";
 import { ScoreSample } from "./scores.ts";
 import type { Steps } from "./steps.ts";
@@ -53,14 +52,14 @@ const lossOf = ({ loss }: Selection, { detector }: GraphDetector): SaliencyLoss 
   mode: loss.mode,
 });
 
-/** The float model on the samples of a pass, by their index. Gradients are not checked: the first to look at them is `addScores`. */
-function runsOf({ model, method, samples }: Pass, names: ReadonlySet<string>): (index: number) => FpRun {
+/** The float model on the samples of a pass, by their index, with the gradients of the tensors in `kept`. */
+function runsOf({ model, method, samples }: Pass, names: ReadonlySet<string>, kept: ReadonlySet<string>): (index: number) => FpRun {
   if (!method.selection) {
     const run = floatRuns(model, names);
     return (index) => run(samples.tensor(index));
   }
-  const run = uncheckedRuns(model, names, lossOf(method.selection, model));
-  return (index) => run(samples.tensor(index));
+  const run = gradientRuns(model, names, lossOf(method.selection, model), kept);
+  return (index) => run(samples.tensor(index), samples.names[index]);
 }
 
 /** Names of the tensors a pass must see: activation sites and the outputs of the layers that read them. */
@@ -89,10 +88,10 @@ export async function observe(pass: Pass): Promise<Observed> {
   const scores = new Map<string, ScoreSample>();
   const means = new ChannelMeans();
   const detections: (readonly Prediction[])[] = [];
-  const runAt = runsOf(pass, names);
+  const runAt = runsOf(pass, names, new Set());
   for (let i = 0; i < samples.names.length; i++) {
     const run = runAt(i);
-    for (const [name, g] of run.gradients) addScores(pass, scores, name, g, samples.names[i]);
+    for (const [name, h] of run.saliency) addScores(pass, scores, name, h);
     for (const { tensor } of sites) {
       const x = run.tensors.get(tensor) as Tensor;
       extremes.get(tensor)?.add(x);
@@ -106,9 +105,7 @@ export async function observe(pass: Pass): Promise<Observed> {
   return { extremes: resultsOf(extremes), ranges: resultsOf(own), scores, means, detections };
 }
 
-function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, g: Tensor, sample: string): void {
-  const h = saliency(g);
-  requireFinite(g, h, name, sample);
+function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, h: Tensor): void {
   const limit = (method.selection as Selection).maxScores;
   const make = () => new ScoreSample(new Rng(seed).split(`scores/${name}`), limit, samples.names.length);
   emplace(scores, name, make).add(h);
@@ -139,7 +136,7 @@ export async function select(
   const observers = new Map(sites.map((s) => [s.tensor, { ...observing(method.activationObserver(s.scheme, seed)), seen: false }]));
   const samplers = rowSamplers(pass);
   const names = tensorsOf(pass);
-  const runAt = runsOf(pass, names);
+  const runAt = runsOf(pass, names, new Set(samplers.map((s) => s.measured)));
   for (let i = 0; i < samples.names.length; i++) {
     const run = runAt(i);
     const masks = masksOf(run, separations, names);
@@ -192,9 +189,9 @@ function masksOf(run: FpRun, separations: ReadonlyMap<string, Separation>, names
   const masks = new Map<string, Tensor>();
   for (const name of names) {
     const x = run.tensors.get(name) as Tensor;
-    const g = run.gradients.get(name);
+    const h = run.saliency.get(name);
     const separation = separations.get(name);
-    masks.set(name, g && separation ? inlierMask(saliency(g), separation) : everyVolume(x));
+    masks.set(name, h && separation ? inlierMask(h, separation) : everyVolume(x));
   }
   return masks;
 }

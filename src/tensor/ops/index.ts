@@ -26,7 +26,7 @@ export { channelMoments, prod, std, variance } from "./moments.ts";
 export { type AdamStepAttrs, adamStep, clipNorm, type RmspropStepAttrs, rmspropStep, type SgdStepAttrs, sgdStep } from "./optimizer.ts";
 export { type PadAttrs, type PadMode, pad, padInputGrad } from "./pad.ts";
 export { permute } from "./permute.ts";
-export { amax, amin, logSumExp, mean, type ReduceAttrs, type ReduceOptions, sum, sumTo } from "./reduce.ts";
+export { amax, amin, l1Norm, logSumExp, mean, type ReduceAttrs, type ReduceOptions, sum, sumTo } from "./reduce.ts";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.ts";
 export { type RoiAlignAttrs, roiAlign, roiAlignInputGrad } from "./roiAlign.ts";
 export { roundSte } from "./roundSte.ts";
