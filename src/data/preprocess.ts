@@ -123,6 +123,14 @@ function fillChannel(out: Float32Array, first: number, step: number, count: numb
 }
 
 /** One channel of one row of pixels, as the values that its levels stand for. */
-function writeRow(out: Float32Array, to: number, step: number, pixels: Uint8Array, from: number, count: number, levels: Float32Array): void {
+function writeRow(
+  out: Float32Array,
+  to: number,
+  step: number,
+  pixels: Uint8Array,
+  from: number,
+  count: number,
+  levels: Float32Array,
+): void {
   for (let x = 0, source = from, target = to; x < count; x++, source += 3, target += step) out[target] = levels[pixels[source]];
 }

@@ -1,6 +1,6 @@
 export { type Draw, drawFrom } from "./draw.ts";
-export { type Chain, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";
-export { formulaOf, placeCall, runsInPlace } from "./kernels/dispatch.ts";
+export { type Chain, chainEpilogue, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";
+export { formulaOf, placeCall, placeCallWith, runsInPlace, takesEpilogue } from "./kernels/dispatch.ts";
 export { type FakeQuantPlaces, fakeQuantStep } from "./kernels/fakeQuant.ts";
 export type { Run } from "./kernels/index.ts";
 export { type ProductSize, productSteps } from "./kernels/matmul.ts";
