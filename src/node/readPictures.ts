@@ -74,8 +74,9 @@ export class PictureReading implements AsyncIterable<Sample> {
   async close(): Promise<void> {
     const workers = [...this.#workers.values()];
     this.#workers.clear();
-    this.#outcomes.clear();
     await Promise.all(workers.map((worker) => worker.terminate()));
+    // Last: a worker's end delivers what it had sent.
+    this.#outcomes.clear();
   }
 
   #start(number: number, decoder: string): void {
