@@ -1,5 +1,5 @@
 import { type Expr, FunctionBuilder, i32, instantiate, type Local, load, op, placeTasks, shuffle } from "../../wasm/index.ts";
-import { cuts } from "./gemm.ts";
+import { cuts, piecesFor, roundUp } from "./gemm.ts";
 import type { Run } from "./index.ts";
 import { type Placement, perThread, stepOf } from "./placement.ts";
 
@@ -10,8 +10,8 @@ type Int = Local<"i32">;
 const STEP = 4;
 /** Lines read side by side: as many streams as processors follow. */
 const LINES = 4;
-/** Positions of a task: their sums stay in the first-level cache. */
-const PIECE = 1024;
+/** Positions of a task at most, whose sums stay in the first-level cache, and at least: whole cache lines of every line. */
+const PIECE = { most: 1024, least: 64 };
 
 const high = (quad: Vector): Vector => shuffle(quad, quad, [2, 3, 2, 3]);
 
@@ -89,10 +89,11 @@ export function placeLineSums(
   } = call;
   if (inner < STEP) return undefined;
   const { sums } = instantiate(`lineSums ${magnitudes}`, () => [emitLineSums(magnitudes)], arena);
-  const scratch = perThread(call, 8 * (Math.min(inner, PIECE) + 2 * STEP));
-  const pieces = cuts(inner, PIECE);
+  const piece = Math.min(PIECE.most, Math.max(PIECE.least, roundUp(Math.ceil(inner / piecesFor(arena, outer)), STEP)));
+  const scratch = perThread(call, 8 * (Math.min(inner, piece) + 2 * STEP));
+  const pieces = cuts(inner, piece);
   // What is left over is no piece of its own where it is shorter than a vector.
-  if (inner > PIECE && inner % PIECE !== 0 && inner % PIECE < STEP) {
+  if (inner > piece && inner % piece !== 0 && inner % piece < STEP) {
     const [, rest] = pieces.pop() as [number, number];
     pieces[pieces.length - 1][1] += rest;
   }
