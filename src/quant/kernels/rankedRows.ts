@@ -87,11 +87,16 @@ export function placeRankedRows(arena: Arena, p: RankedRows): PlacedRows {
   };
 }
 
-/** Pieces [from, to) of every wave: one a thread to begin with, as most candidates end there, then two. */
+/** Pieces of a thread in a wave at most. */
+const MOST_PIECES = 4;
+
+/** Pieces [from, to) of every wave: one a thread to begin with, as most candidates end there, then more and more. */
 function wavesOf(pieces: number, threads: number): [number, number][] {
   const waves: [number, number][] = [];
-  for (let from = 0; from < pieces; from += from === 0 ? threads : 2 * threads) {
-    waves.push([from, Math.min(pieces, from === 0 ? threads : from + 2 * threads)]);
+  for (let from = 0, each = 1; from < pieces; each = Math.min(2 * each, MOST_PIECES)) {
+    const to = Math.min(pieces, from + each * threads);
+    waves.push([from, to]);
+    from = to;
   }
   return waves;
 }
