@@ -1,6 +1,7 @@
 import type { KernelRow } from "../../bench/kernels.ts";
 import type { PeerRow } from "../../bench/peers.ts";
 import { medianOf, overRounds, timeRatio } from "../../bench/statistics.ts";
+import { ATTEMPTS, type Attempt } from "./attempts.ts";
 import { Figures, nodeOf, type Run, roundsOf, timesOf } from "./figures.ts";
 import { missedBy, TARGETS, type Target } from "./targets.ts";
 
@@ -11,7 +12,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map((_, i) => (i === 0 ? "---" : "---:")), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 /** The whole page, from runs of any number of Nodes. */
-export function render(runs: readonly Run[], targets: readonly Target[] = TARGETS): string {
+export function render(runs: readonly Run[], targets: readonly Target[] = TARGETS, attempts: readonly Attempt[] = ATTEMPTS): string {
   const nodes = [...new Set(runs.map(nodeOf))].sort();
   const byNode = new Map(nodes.map((node) => [node, new Figures(runs.filter((run) => nodeOf(run) === node))]));
   const parts = [
@@ -25,6 +26,7 @@ export function render(runs: readonly Run[], targets: readonly Target[] = TARGET
       "limits and of the WebAssembly peers do, and targets are held to it unless another variant is named.",
     ...machinePart(runs),
     ...targetPart(targets, byNode),
+    ...attemptPart(targets, byNode, attempts),
     ...[...byNode].flatMap(([node, figures]) => peerPart(node, figures)),
     ...kernelPart(byNode),
     ...jobPart(byNode),
@@ -70,6 +72,19 @@ const LIMITS: Readonly<Record<string, string>> = {
   relaxed: "f32x4.relaxed_madd",
   i16: "i32x4.dot_i16x8_s + add",
 };
+
+/** What was tried where a target is missed. */
+function attemptPart(targets: readonly Target[], byNode: ReadonlyMap<string, Figures>, attempts: readonly Attempt[]): string[] {
+  const missed = targets.filter((target) =>
+    [...byNode].some(([node, figures]) => {
+      const value = target.nodes.includes(node) ? target.measured(figures) : undefined;
+      return value !== undefined && missedBy(target, value) > 0;
+    }),
+  );
+  const told = attempts.filter((attempt) => missed.some(({ what }) => attempt.targets.test(what)));
+  if (told.length === 0) return [];
+  return ["What was tried for those that are missed:", told.map(({ about, tried }) => `- ${about}: ${tried}`).join("\n")];
+}
 
 function targetPart(targets: readonly Target[], byNode: ReadonlyMap<string, Figures>): string[] {
   const nodes = [...byNode.keys()];

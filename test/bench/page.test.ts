@@ -84,6 +84,13 @@ test("a figure just short of its target is never called reached", () => {
   expect(missedBy({ ...target, least: 1 }, 1)).toBe(0);
 });
 
+test("what was tried is told while a target is missed", () => {
+  const target: Target = { what: "a row", least: 1, unit: " x", nodes: ["20"], measured: () => 0.5 };
+  const attempt = { targets: /^a row$/, about: "A row", tried: "this and that." };
+  expect(render([kernels()], [target], [attempt])).toContain("- A row: this and that.");
+  expect(render([kernels()], [{ ...target, least: 0.4 }], [attempt])).not.toContain("this and that");
+});
+
 test("peers stand with their multiple of our time; what they cannot do is said in words", () => {
   expect(lineWith("| conv 3x3 a | 40")).toBe("| conv 3x3 a | 40 | 20 (0.5 x) |");
   expect(lineWith("| train step | 100")).toBe("| train step | 100 | no |");
