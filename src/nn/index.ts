@@ -26,7 +26,7 @@ export {
   type FocalOptions,
   sigmoidFocalLoss,
 } from "./loss/focal.ts";
-export { type BoxLossOptions, diouLoss, giouLoss } from "./loss/giou.ts";
+export { type BoxLossOptions, ciouLoss, diouLoss, giouLoss } from "./loss/giou.ts";
 export { type TopKMode, type TopKNllOptions, topKNll, topKNllPerImage } from "./loss/heatmapNll.ts";
 export { type Reduction, reduceLoss } from "./loss/reduction.ts";
 export { huberLoss, type LossOptions, l1Loss, mseLoss, smoothL1Loss } from "./loss/regression.ts";
