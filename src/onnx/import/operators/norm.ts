@@ -2,13 +2,24 @@ import { add, mean, mul, reshape, rsqrt, scalar, sizeOf, square, sub } from "../
 import type { NodeCall, OperatorRow } from "../call.ts";
 import type { Operand } from "../operand.ts";
 
-/** (x - mean) / sqrt(variance + epsilon) over the axes `dim`. */
-function standardized(call: NodeCall, x: Operand, dim: readonly number[]): Operand {
+/** What a normalisation computes; `mean` and `factor` keep the axes as 1. */
+interface Standard {
+  readonly mean: Operand;
+  /** 1 / sqrt(variance + epsilon). */
+  readonly factor: Operand;
+  /** (x - mean) factor. */
+  readonly standard: Operand;
+}
+
+/** Mean 0 and variance 1 over the axes `dim`. */
+function standardized(call: NodeCall, x: Operand, dim: readonly number[]): Standard {
   const over = { dim, keepdim: true };
   const epsilon = call.own("epsilon", scalar(call.attributes.float("epsilon", Math.fround(1e-5)), x.meta.dtype));
-  const center = call.emit("centered", sub, [x, call.emit("mean", mean, [x], over)], {});
+  const average = call.emit("mean", mean, [x], over);
+  const center = call.emit("centered", sub, [x, average], {});
   const variance = call.emit("variance", mean, [call.emit("square", square, [center], {})], over);
-  return call.emit("standard", mul, [center, call.emit("factor", rsqrt, [call.emit("shifted", add, [variance, epsilon], {})], {})], {});
+  const factor = call.emit("factor", rsqrt, [call.emit("shifted", add, [variance, epsilon], {})], {});
+  return { mean: average, factor, standard: call.emit("standard", mul, [center, factor], {}) };
 }
 
 /** The parameter at an input, as an operand that broadcasts along axis 1 of a tensor of `rank` axes. */
@@ -36,7 +47,7 @@ const instanceNormalization: OperatorRow = {
   build(call) {
     const x = pictureOf(call);
     const { shape } = x.meta;
-    const standard = standardized(
+    const { standard } = standardized(
       call,
       x,
       shape.map((_, i) => i).filter((i) => i > 1),
@@ -57,7 +68,7 @@ const groupNormalization: OperatorRow = {
     if (!(groups >= 1) || shape[1] % groups !== 0) call.fail(`num_groups must divide the ${shape[1]} channels, got ${groups}`);
     const width = sizeOf(shape) / (shape[0] * groups);
     const grouped = call.emit("groups", reshape, [x], { shape: [shape[0], groups, width] });
-    const standard = standardized(call, grouped, [2]);
+    const { standard } = standardized(call, grouped, [2]);
     if (call.opset < 21) {
       const [scale, shift] = ["scale", "shift"].map((label, i) => alongChannels(call, i + 1, groups, 3, label));
       const scaled = call.emit("scaled", mul, [standard, scale], {});
@@ -68,19 +79,25 @@ const groupNormalization: OperatorRow = {
   },
 };
 
+/** The mean and the factor may be outputs too. */
 const layerNormalization: OperatorRow = {
   type: "LayerNormalization",
   build(call) {
-    if (call.outputCount > 1) call.fail("only the normalized output is supported, got a file that reads the statistics too");
     call.attributes.ignore("stash_type");
     const x = call.input(0);
     const rank = x.meta.shape.length;
     const axis = call.axis(call.attributes.int("axis", -1), rank);
-    const standard = standardized(
+    const {
+      standard,
+      mean: average,
+      factor,
+    } = standardized(
       call,
       x,
       x.meta.shape.map((_, i) => i).filter((i) => i >= axis),
     );
+    if (call.writes(1)) call.alias(average, 1);
+    if (call.writes(2)) call.alias(factor, 2);
     scaleAndShift(call, standard, call.input(1), call.optional(2));
   },
 };
