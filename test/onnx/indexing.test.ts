@@ -2,9 +2,11 @@ import { describe, expect, test } from "vitest";
 import { float, int, ints, text } from "../../src/onnx/export/attribute.ts";
 import { exportOnnx, importOnnx } from "../../src/onnx/index.ts";
 import { DataType } from "../../src/onnx/protobuf.ts";
+import { tapOf } from "../../src/quant/index.ts";
 import { tensor } from "../../src/tensor/index.ts";
 import { agreement, one, type Row, random } from "./agreement.ts";
 import { type FileOptions, file, floats, longs, node } from "./build.ts";
+import { minmaxPlan } from "./network.ts";
 import { gap, runInRuntime } from "./runtime.ts";
 
 const norm = (
@@ -145,6 +147,32 @@ describe("imported operators agree with the runtime, and so does the file writte
     const x = random([2, 4, 3, 5], 7);
     expect(gap(importOnnx(file(options)).forward(x).y, importOnnx(file(perChannel)).forward(x).y)).toBeLessThan(1e-6);
   });
+});
+
+test("a quantized network with such operators means the same to the runtime", async () => {
+  const graph = importOnnx(
+    file({
+      opset: 20,
+      input: [1, 3, 8, 8],
+      nodes: [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Gelu", ["c"], ["a"]),
+        node("InstanceNormalization", ["a", "s", "b"], ["n"]),
+        node("GridSample", ["n", "g"], ["p"], [text("mode", "linear"), text("padding_mode", "border")]),
+        node("Conv", ["p", "v"], ["d"]),
+        node("Greater", ["d", "z"], ["t"]),
+        node("Where", ["t", "d", "z"], ["y"]),
+      ],
+      initializers: [
+        ...[floats("w", random([4, 3, 3, 3])), floats("v", random([2, 4, 1, 1], 2)), floats("z", tensor(0.25))],
+        ...[floats("s", random([4], 3)), floats("b", random([4], 4)), floats("g", random([1, 5, 5, 2], 5))],
+      ],
+    }),
+  );
+  const x = random([1, 3, 8, 8], 7);
+  const plan = minmaxPlan(graph, x, 8, 8);
+  const theirs = await runInRuntime(exportOnnx(graph, plan), { x }, "disabled");
+  expect(gap(theirs.y, graph.forward(x, tapOf(graph, plan)).y)).toBeLessThan(2e-2);
 });
 
 describe("refused, with the node's name", () => {
