@@ -1,4 +1,4 @@
-import { inflate } from "./inflate.ts";
+import { inflateSync, zipSync } from "fflate";
 
 /** Makes the error that names the file and the fault. */
 type Fail = (problem: string) => Error;
@@ -78,9 +78,24 @@ function expand(stored: Uint8Array, { name, method, size, crc }: Entry, fail: Fa
   const own: Fail = (problem) => fail(`member "${name}" ${problem}`);
   if (method !== 0 && method !== 8) throw own(`must be stored or deflated, got method ${method}`);
   if (method === 0 && stored.length !== size) throw own(`must hold ${size} bytes, got ${stored.length}`);
-  const data = method === 0 ? stored : inflate(stored, size, own);
+  const data = method === 0 ? stored : inflated(stored, size, own);
   const found = crc32(data);
   if (found !== crc) throw own(`must have the CRC-32 ${crc.toString(16)}, got ${found.toString(16)}`);
+  return data;
+}
+
+/** Deflate makes at most 258 bytes of 2 bits. */
+const LARGEST_RATIO = 1032;
+
+function inflated(stored: Uint8Array, size: number, own: Fail): Uint8Array {
+  if (size > LARGEST_RATIO * (stored.length + 1)) throw own(`must expand ${LARGEST_RATIO} times at most, got ${stored.length} to ${size} bytes`);
+  let data: Uint8Array;
+  try {
+    data = inflateSync(stored, { out: new Uint8Array(size) });
+  } catch (error) {
+    throw own(`must be undamaged, got a decoding error (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (data.length !== size) throw own(`must hold ${size} bytes, got ${data.length}`);
   return data;
 }
 
@@ -107,66 +122,7 @@ export function readZip(bytes: Uint8Array, fail: Fail): Map<string, Uint8Array> 
   return members;
 }
 
-/** Midnight of 1 January 1980, the first day zip knows: equal members give equal bytes. */
-const DAY = 0x21;
-/** Names are UTF-8. */
-const UTF8 = 0x800;
-
-/** A zip archive of members as they are, uncompressed, in the order of the map. */
-export function writeZip(members: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const directory: Uint8Array[] = [];
-  let offset = 0;
-  for (const [name, data] of members) {
-    const encoded = new TextEncoder().encode(name);
-    const crc = crc32(data);
-    const common = (view: DataView, at: number): void => {
-      [20, UTF8, 0, 0, DAY].forEach((value, i) => {
-        view.setUint16(at + 2 * i, value, true);
-      });
-      [crc, data.length, data.length].forEach((value, i) => {
-        view.setUint32(at + 10 + 4 * i, value, true);
-      });
-      view.setUint16(at + 22, encoded.length, true);
-    };
-    const local = new Uint8Array(30 + encoded.length);
-    viewOf(local).setUint32(0, LOCAL, true);
-    common(viewOf(local), 4);
-    local.set(encoded, 30);
-    const central = new Uint8Array(46 + encoded.length);
-    viewOf(central).setUint32(0, CENTRAL, true);
-    viewOf(central).setUint16(4, 20, true);
-    common(viewOf(central), 6);
-    viewOf(central).setUint32(42, offset, true);
-    central.set(encoded, 46);
-    parts.push(local, data);
-    directory.push(central);
-    offset += local.length + data.length;
-  }
-  return joined([...parts, ...directory, endRecord(directory, offset)]);
-}
-
-function endRecord(directory: readonly Uint8Array[], offset: number): Uint8Array {
-  const end = new Uint8Array(END_LENGTH);
-  const view = viewOf(end);
-  view.setUint32(0, END, true);
-  view.setUint16(8, directory.length, true);
-  view.setUint16(10, directory.length, true);
-  view.setUint32(
-    12,
-    directory.reduce((n, part) => n + part.length, 0),
-    true,
-  );
-  view.setUint32(16, offset, true);
-  return end;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
+/** A zip archive of members as they are, uncompressed, in the order of the map: equal members give equal bytes. */
+export const writeZip = (members: ReadonlyMap<string, Uint8Array>): Uint8Array =>
+  // The first day zip knows, written as local time whatever the zone.
+  zipSync(Object.fromEntries(members), { level: 0, mtime: "1980-01-01T00:00:00" });
