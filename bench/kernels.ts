@@ -42,6 +42,7 @@ interface Going {
   readonly workload: Workload;
   readonly prepared: Prepared;
   readonly referenceMs: number | undefined;
+  readonly length: number;
   readonly rounds: Round[];
   readonly shares: number[];
 }
@@ -52,18 +53,29 @@ async function prepareAll(wanted: readonly Workload[]): Promise<{ going: Going[]
   for (const workload of wanted) {
     const prepared = await workload.prepare();
     if (typeof prepared === "string") absent[workload.name] = prepared;
-    else going.push({ workload, prepared, referenceMs: await prepared.verify(), rounds: [], shares: [] });
+    else {
+      const referenceMs = await prepared.verify();
+      going.push({ workload, prepared, referenceMs, length: await lengthOf(prepared), rounds: [], shares: [] });
+    }
   }
   return { going, absent };
 }
 
-/** One row in one round, and the limits before and after it: the best call is held to the best burst. */
-async function measure({ workload: { name, peak, flops }, prepared, rounds, shares }: Going, budget: number): Promise<Peaks> {
+/** Milliseconds of a call, roughly. */
+async function lengthOf({ run }: Prepared): Promise<number> {
+  const { best } = await timeRound("length", run, 0);
+  return best;
+}
+
+/** One row in one round, and the limits before and after it: the best call is held to the best burst of its length. */
+async function measure(row: Going, budget: number): Promise<Peaks> {
+  const { workload, prepared, length, rounds, shares } = row;
+  const { name, peak, flops } = workload;
   const names = peak ? [peak] : [];
-  const before = peaks(names);
+  const before = peaks(names, length);
   const round = await timeRound(name, prepared.run, budget);
   rounds.push(round);
-  const limit = peak && Math.max(before[peak] ?? 0, peaks(names)[peak] ?? 0);
+  const limit = peak && Math.max(before[peak] ?? 0, peaks(names, length)[peak] ?? 0);
   if (limit) shares.push(digits(flops / round.best / 1e6 / limit));
   return before;
 }

@@ -49,8 +49,11 @@ function emit(name: PeakName): FunctionBuilder {
 const NAMES = Object.keys(STEPS) as PeakName[];
 const available = NAMES.filter((name) => WebAssembly.validate(assemble([emit(name)])));
 
-/** The rates that instructions alone reach now, without memory, in the best of a few bursts: some 20 ms a limit. */
-export function peaks(names: readonly PeakName[] = NAMES): Peaks {
+/**
+ * The rates that instructions alone reach now, without memory, in the best of a few bursts of at least `milliseconds` each: a call
+ * is held to bursts of its own length, since on a busy machine short ones find a quiet moment and long ones do not.
+ */
+export function peaks(names: readonly PeakName[] = NAMES, milliseconds = 0): Peaks {
   const arena = stagingArena();
   const found: Partial<Record<PeakName, number>> = {};
   for (const name of names) {
@@ -58,13 +61,15 @@ export function peaks(names: readonly PeakName[] = NAMES): Peaks {
     const run = instantiate(`bench peak ${name}`, () => [emit(name)], arena)[name]!;
     arena.reset();
     const at = arena.allocate(16 * CHAINS);
-    const rates = Array.from({ length: BURSTS + 1 }, () => {
+    const burst = (turns: number): number => {
       arena.write(at, new Float32Array(4 * CHAINS).fill(1e-3));
       const start = performance.now();
-      run(TURNS * UNROLLED, at);
-      return (TURNS * UNROLLED * CHAINS * STEPS[name].operations) / (performance.now() - start) / 1e6;
-    });
-    found[name] = Math.max(...rates.slice(1));
+      run(turns * UNROLLED, at);
+      return performance.now() - start;
+    };
+    const turns = Math.round(TURNS * Math.max(1, milliseconds / burst(TURNS)));
+    const times = Array.from({ length: BURSTS }, () => burst(turns));
+    found[name] = (turns * UNROLLED * CHAINS * STEPS[name].operations) / Math.min(...times) / 1e6;
   }
   return found;
 }

@@ -30,11 +30,17 @@ export class Figures {
     return shares && medianOf(shares);
   }
 
-  /** Floating-point rate of one row over that of another. */
+  /** Floating-point rate of one row over that of another, best calls of a round held to each other. */
   rateRatio(name: string, other: string): number | undefined {
+    const times = this.bestRatio(other, name);
     const [a, b] = [this.row(name), this.row(other)];
-    const times = a && b && timeRatio(b.rounds, a.rounds);
-    return times && (times * a.flops) / b.flops;
+    return times && a && b && (times * a.flops) / b.flops;
+  }
+
+  /** Time of one row over that of another, best calls of a round held to each other. */
+  bestRatio(name: string, over: string): number | undefined {
+    const [a, b] = [this.row(name), this.row(over)];
+    return a && b && timeRatio(bestOf(a), bestOf(b));
   }
 
   /** How many times as fast a row is as another. */
@@ -55,6 +61,9 @@ export class Figures {
     return row && timeRatio(roundsOf(row, than), roundsOf(row, engine));
   }
 }
+
+/** The rounds of a row as if every call had been as fast as the best. */
+const bestOf = ({ rounds }: KernelRow): Round[] => rounds.map(({ best }) => ({ median: best, best }));
 
 /** The times of an engine on a problem by round; none where it could not. */
 export function roundsOf({ outcomes }: PeerRow, engine: string): readonly (Round | null)[] {

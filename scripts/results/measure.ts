@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectionsKept, type Prediction } from "../../src/detect/index.ts";
-import { type Detections, detectAll, type LoadedModel, loadModel, quantize, Samples, score } from "../../src/job/index.ts";
+import { collect, type Detections, detectAll, type LoadedModel, loadModel, quantize, type Samples, score } from "../../src/job/index.ts";
 import {
   type Agreement,
   annotatedPictures,
@@ -53,7 +53,7 @@ export class Bench {
 
   async measure(row: Row): Promise<Measured> {
     const model = this.#load(row);
-    const samples = this.#samples(row.model, model);
+    const samples = await this.#samples(row.model, model);
     const result = row.method === "float" ? await this.#float(row, model, samples) : await this.#quantized(row, model, samples);
     writeFileAtomic(join(this.#cache, `${row.id}.json`), `${JSON.stringify(result, null, 2)}\n`);
     return result;
@@ -63,11 +63,11 @@ export class Bench {
     return loadModel(readModel(join(this.#data, "models", `${model}.onnx`)).bytes, model);
   }
 
-  #samples(model: string, { card }: LoadedModel): Samples {
+  async #samples(model: string, { card }: LoadedModel): Promise<Samples> {
     if (this.#evaluation?.model !== model) {
       const dataset = readAnnotations(join(this.#data, "voc100", "instances_coco.json"));
       const pictures = annotatedPictures(join(this.#data, "voc100", "images"), dataset, card.classes);
-      this.#evaluation = { model, samples: new Samples([...pictures], card.input) };
+      this.#evaluation = { model, samples: await collect(pictures, dataset.images.length, card.input) };
     }
     return this.#evaluation.samples;
   }
@@ -90,7 +90,7 @@ export class Bench {
   }
 
   async #quantized(row: Row, model: LoadedModel, samples: Samples): Promise<Measured> {
-    const photos = [...readPictures(listPictures(join(this.#data, "coco-calib64")))];
+    const photos = readPictures(listPictures(join(this.#data, "coco-calib64")));
     const { method, scheme, options } = row;
     if (method === "float") throw new Error(`${row.id} has nothing to quantize`);
     const result = await quantize(model.graph, { ...options, samples: photos, method, scheme, name: row.model });

@@ -1,4 +1,4 @@
-import { type Chain, chainOf, type ElementFormula, formulaOf, type OpEvent, type Tensor } from "../tensor/index.ts";
+import { type Chain, chainOf, type ElementFormula, formulaOf, type OpEvent, type Tensor, takesEpilogue } from "../tensor/index.ts";
 
 /** What is placed and run as one: a call, or calls in a chain whose results in between are kept in registers only. */
 export interface Unit {
@@ -11,6 +11,8 @@ export interface Unit {
   readonly outputs: readonly Tensor[];
   /** Given for a chain: one call can be one as well. */
   readonly chain?: Chain;
+  /** A chain that goes on with what the call makes, piece by piece, while that is in the cache. */
+  readonly epilogue?: Unit & { readonly chain: Chain };
   /** Whether the output shares the storage of the first input. */
   readonly view: boolean;
 }
@@ -31,6 +33,33 @@ const MOST_INPUTS = 8;
 export function unitsOf(steps: readonly OpEvent[], results: readonly Tensor[]): Unit[] {
   const source = viewed(steps);
   return withOutputs(grouped(steps, source), source, results);
+}
+
+/** The units, where a chain that reads what the unit before it makes is the epilogue of that unit, if its kernel takes one. */
+export function withEpilogues(units: readonly Unit[]): Unit[] {
+  const joined: Unit[] = [];
+  for (const unit of units) {
+    const before = joined[joined.length - 1];
+    if (before && isChain(unit) && goesOn(before, unit)) joined[joined.length - 1] = withEpilogue(before, unit);
+    else joined.push(unit);
+  }
+  return joined;
+}
+
+const isChain = (unit: Unit): unit is NonNullable<Unit["epilogue"]> => unit.chain !== undefined;
+
+function goesOn({ view, chain, epilogue, calls: [call], outputs: [made] }: Unit, { inputs, outputs }: Unit): boolean {
+  if (view || chain || epilogue || !takesEpilogue(call.def.name) || made.dtype !== "f32") return false;
+  return inputs.includes(made) && outputs.every((y) => y.size === made.size && y.dtype === "f32");
+}
+
+function withEpilogue(unit: Unit, epilogue: NonNullable<Unit["epilogue"]>): Unit {
+  const others = epilogue.inputs.filter((x) => !unit.outputs.includes(x));
+  return {
+    ...{ name: `${unit.name}-${epilogue.name}`, calls: [...unit.calls, ...epilogue.calls], epilogue, view: false },
+    inputs: [...new Set([...unit.inputs, ...others])],
+    outputs: [...unit.outputs, ...epilogue.outputs],
+  };
 }
 
 /** What each view looks at, through views of views. */

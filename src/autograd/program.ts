@@ -1,9 +1,11 @@
 import { ArgumentError, ShapeError, StateError } from "../errors.ts";
 import {
   type Block,
+  chainEpilogue,
   formatShape,
   type Meta,
   placeCall,
+  placeCallWith,
   placeChain,
   type Room,
   type Run,
@@ -12,6 +14,7 @@ import {
   Tensor,
 } from "../tensor/index.ts";
 import { Arena, ArenaFull } from "../wasm/index.ts";
+import type { Unit } from "./fusion.ts";
 import { type Layout, planOffsets } from "./layout.ts";
 import { type Assignment, assignStorage, type Recording, recordFunction, type Storage } from "./recording.ts";
 
@@ -145,14 +148,27 @@ function placeIn(arena: Arena, { units }: Recording, { storages, storageOf }: As
   const { room, reset, check } = roomBehind(arena);
   const runs = units
     .filter(({ view }) => !view)
-    .map(({ calls: [{ def, attrs }], chain, inputs, outputs }) => {
+    .map((unit) => {
       reset();
-      const [from, to] = [inputs.map(blockOf), outputs.map(blockOf)];
-      if (chain) return placeChain(arena, chain, outputs[0].size, from, to);
-      return placeCall(def, { ...room, inputs: from, outputs: to, attrs });
+      return placeUnit(room, unit, blockOf);
     });
   check();
   return { runs, blockOf };
+}
+
+function placeUnit(room: Room, { calls: [call], chain, epilogue, inputs, outputs }: Unit, blockOf: (x: Tensor) => Block): Run {
+  if (chain) return placeChain(room.arena, chain, outputs[0].size, inputs.map(blockOf), outputs.map(blockOf));
+  const placement = { ...room, inputs: call.inputs.map(blockOf), outputs: call.outputs.map(blockOf), attrs: call.attrs };
+  if (!epilogue) return placeCall(call.def, placement);
+  const [from, to] = [epilogue.inputs.map(blockOf), epilogue.outputs.map(blockOf)];
+  const size = call.outputs[0].size;
+  const fused = placeCallWith(call.def, placement, chainEpilogue(room.arena, epilogue.chain, size, from, to));
+  if (fused) return fused;
+  const [first, then] = [placeCall(call.def, placement), placeChain(room.arena, epilogue.chain, size, from, to)];
+  return () => {
+    first();
+    then();
+  };
 }
 
 /** Tables grow from the front; scratch, which all steps share, from the back. */

@@ -1,6 +1,7 @@
 import { itemBytes, type Meta, type OpEvent, Placeholder, runsInPlace, sizeOf, type Tensor } from "../tensor/index.ts";
-import { type Unit, unitsOf } from "./fusion.ts";
+import { type Unit, unitsOf, withEpilogues } from "./fusion.ts";
 import type { Lifetime } from "./layout.ts";
+import { reducedSoon } from "./schedule.ts";
 import { record } from "./tape.ts";
 
 /** A pure function as what it runs. */
@@ -23,7 +24,7 @@ export function recordFunction(f: (...inputs: Tensor[]) => readonly Tensor[], me
     for (const x of step.inputs) needed.add(x);
     steps.unshift(step);
   }
-  return { inputs, units: unitsOf(steps, outputs), outputs };
+  return { inputs, units: reducedSoon(withEpilogues(unitsOf(steps, outputs))), outputs };
 }
 
 /** A buffer shared by tensors that never need different values at the same time. */
@@ -102,15 +103,17 @@ function lastReads(units: readonly Unit[], outputs: readonly Tensor[]): Map<Tens
 
 /** The buffer of an input that output `y` of a unit may take over, if there is one. */
 function overwritten(
-  { view, calls: [call], chain, inputs }: Unit,
+  { view, calls: [call], chain, epilogue, inputs }: Unit,
   y: Tensor,
   index: number,
   storages: readonly Storage[],
   storageOf: ReadonlyMap<Tensor, number>,
 ): number | undefined {
   if (view) return storageOf.get(inputs[0]);
-  if (!chain && !runsInPlace(call.def.name, call.inputs, call.attrs, call.outputs)) return undefined;
+  // An epilogue may write over what the call made, but over nothing that other tasks of the call still read.
+  const readable = epilogue?.outputs.includes(y) ? call.outputs.slice(0, 1) : inputs;
+  if (readable === inputs && !chain && !runsInPlace(call.def.name, call.inputs, call.attrs, call.outputs)) return undefined;
   // What an earlier output of the unit took over lives on beyond it, so nothing is taken twice.
-  const found = inputs.find((x) => x.size === y.size && x.dtype === y.dtype && storages[storageOf.get(x) as number].to === index);
+  const found = readable.find((x) => x.size === y.size && x.dtype === y.dtype && storages[storageOf.get(x) as number].to === index);
   return found && storageOf.get(found);
 }

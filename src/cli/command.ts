@@ -22,6 +22,8 @@ export type Values = Readonly<Record<string, string | boolean | readonly string[
 export interface Invocation {
   readonly operands: readonly string[];
   readonly values: Values;
+  /** Threads to work on. */
+  readonly threads: number;
   readonly io: Io;
   readonly signal: AbortSignal;
 }

@@ -20,7 +20,7 @@ export const evalCommand: Command = {
     json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
   },
   examples: ["inlierq eval yolox-nano.onnx out/yolox-nano.w8a8.onnx --images photos --annotations coco.json"],
-  async run({ operands, values, io, signal }) {
+  async run({ operands, values, threads, io, signal }) {
     const json = values.json === true;
     const cardFile = textOf(values, "card");
     const card = cardFile === undefined ? undefined : readJson(cardFile);
@@ -30,7 +30,7 @@ export const evalCommand: Command = {
     const view = progressView(io, json);
     const results: EvaluateResult[] = [];
     for (const [i, { graph, card: found }] of loaded.entries()) {
-      const samples = annotatedPictures(textOf(values, "images") as string, dataset, found.classes);
+      const samples = annotatedPictures(textOf(values, "images") as string, dataset, found.classes, { threads });
       const share = (fraction: number): number => (i + fraction) / models.length;
       const onProgress = (p: Parameters<typeof view.report>[0]): void => view.report({ ...p, fraction: share(p.fraction) });
       results.push(await evaluate(graph, { samples, card: found, name: models[i].name, signal, onProgress }).finally(view.end));

@@ -1,6 +1,6 @@
 import type { Card, Prediction } from "../detect/index.ts";
 import { collect, detectInteger, loadInteger } from "../job/index.ts";
-import { readModel, readPicture } from "../node/index.ts";
+import { readModel, readPictures } from "../node/index.ts";
 import { Steps } from "../quant/index.ts";
 import { type Command, type Invocation, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
@@ -29,7 +29,7 @@ interface Found {
   readonly detections: readonly { readonly label: string; readonly score: number; readonly box: readonly number[] }[];
 }
 
-async function runInfer({ operands: [file, ...images], values, io, signal }: Invocation): Promise<number> {
+async function runInfer({ operands: [file, ...images], values, threads, io, signal }: Invocation): Promise<number> {
   const json = values.json === true;
   const threshold = numberOf(values, "threshold", 0, 1);
   const cardFile = textOf(values, "card");
@@ -39,9 +39,13 @@ async function runInfer({ operands: [file, ...images], values, io, signal }: Inv
   const view = progressView(io, json);
   const steps = new Steps([{ name: "infer", steps: images.length, work: 1 }], { signal, onProgress: view.report });
   const found: Found[] = [];
-  for (const path of images) {
-    const samples = await collect([readPicture({ name: path, path })], 1, card.input);
-    found.push({ image: path, detections: visible(detectInteger(detector, samples, 0), card, threshold ?? card.visibleThreshold) });
+  const pictures = readPictures(
+    images.map((path) => ({ name: path, path })),
+    { threads },
+  );
+  for await (const sample of pictures) {
+    const samples = await collect([sample], 1, card.input);
+    found.push({ image: sample.name, detections: visible(detectInteger(detector, samples, 0), card, threshold ?? card.visibleThreshold) });
     await steps.after("infer", found.length).finally(view.end);
   }
   io.out(json ? jsonText(found) : `${found.map(textOfImage).join("\n")}\n`);

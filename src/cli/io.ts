@@ -9,10 +9,24 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Streams whose errors are listened to. */
+const heard = new WeakSet<NodeJS.WriteStream>();
+
+/** A reader that has gone away, as the one of `| head` does, does not end the work: its files are still wanted. */
+function write(stream: NodeJS.WriteStream, text: string): void {
+  if (!heard.has(stream)) {
+    heard.add(stream);
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+  stream.write(text);
+}
+
 /** The process's own streams. */
 export const processIo: Io = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  out: (text) => write(process.stdout, text),
+  err: (text) => write(process.stderr, text),
   interactive: process.stderr.isTTY === true,
   env: process.env,
 };

@@ -58,7 +58,7 @@ async function dispatch(argv: readonly string[], io: Io, signal: AbortSignal): P
   const kernels = wordOf(values, "kernels", POLICIES) ?? before;
   const pool = command.flags.threads ? startThreads(wholeOf(values, "threads", 1, 256)) : undefined;
   setKernelPolicy(kernels);
-  return command.run({ operands, values, io, signal }).finally(() => {
+  return command.run({ operands, values, threads: pool?.threads ?? 1, io, signal }).finally(() => {
     setKernelPolicy(before);
     pool?.close();
   });

@@ -1,6 +1,6 @@
 import { cardFor } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
-import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
+import type { Estimate, LoadedModel, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
 import { integerFileOf, loadModel, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
 import {
   type Agreement,
@@ -8,6 +8,8 @@ import {
   choosePictures,
   compareWithRuntime,
   listPictures,
+  type ModelFile,
+  type PictureReading,
   readAnnotations,
   readModel,
   readPictures,
@@ -67,22 +69,17 @@ export const quantizeCommand: Command = {
   run: runQuantize,
 };
 
-async function runQuantize({ operands, values, io, signal }: Invocation): Promise<number> {
+async function runQuantize({ operands, values, threads, io, signal }: Invocation): Promise<number> {
   const json = values.json === true;
   const { samples: sampleCount = 64, ...config } = configOf(values);
   const model = readModel(operands[0]);
-  const cardFile = textOf(values, "card");
-  const loaded = loadModel(model.bytes, model.name, cardFile === undefined ? undefined : readJson(cardFile));
-  cardFor(loaded.graph, loaded.card);
   const out = textOf(values, "out") as string;
   const scheme = (config.scheme ?? "W8A8").toLowerCase();
   const integer = values.integer === true ? `${model.name}.${scheme}.inlierq` : undefined;
-  checkOutput(
-    out,
-    [`${model.name}.${scheme}.onnx`, ...(integer ? [integer] : []), "record.json", "timing.json", "report.md"],
-    values.force === true,
-  );
-  const samples = samplesOf(values, sampleCount, config, loaded.card.classes);
+  const names = [`${model.name}.${scheme}.onnx`, ...(integer ? [integer] : []), "record.json", "timing.json", "report.md"];
+  const choice = { count: sampleCount, seed: config.seed ?? 0, threads };
+  const ahead = readAhead(values, choice);
+  const { loaded, samples } = await inputsOf(values, model, names, choice, ahead).finally(() => ahead?.close());
   const view = progressView(io, json);
   const result = await quantize(loaded.graph, {
     ...config,
@@ -144,17 +141,70 @@ function oneOf(values: Values, name: string, known: readonly string[]): string |
   throw new UsageError(`--${name}`, `must be one of ${known.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
 }
 
+/** Which pictures are taken, and by how many threads they are decoded. */
+interface Choice {
+  readonly count: number;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+interface Inputs {
+  readonly loaded: LoadedModel;
+  readonly samples: readonly Sample[];
+}
+
+/** The parsed model and its pictures. What is wrong is said in this order: model and card, output, pictures. */
+async function inputsOf(
+  values: Values,
+  model: ModelFile,
+  names: readonly string[],
+  choice: Choice,
+  ahead: PictureReading | undefined,
+): Promise<Inputs> {
+  const cardFile = textOf(values, "card");
+  const loaded = loadModel(model.bytes, model.name, cardFile === undefined ? undefined : readJson(cardFile));
+  cardFor(loaded.graph, loaded.card);
+  checkOutput(textOf(values, "out") as string, names, values.force === true);
+  return { loaded, samples: await samplesOf(values, choice, loaded.card.classes, ahead) };
+}
+
+/**
+ * Lets other threads decode while this one parses the model. Undefined where the choice depends on annotations, and
+ * where the folder is refused: `samplesOf` says why when its turn comes.
+ */
+function readAhead(values: Values, { count, seed, threads }: Choice): PictureReading | undefined {
+  if (values.annotations !== undefined) return undefined;
+  try {
+    return readPictures(choosePictures(listPictures(textOf(values, "calibrate") as string), count, seed), { threads });
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
+  }
+}
+
 /** The chosen pictures, decoded; with annotations only the annotated ones, each with its boxes. */
-function samplesOf(values: Values, count: number, { seed = 0 }: QuantizeConfig, classes: readonly string[]): Sample[] {
+async function samplesOf(
+  values: Values,
+  { count, seed, threads }: Choice,
+  classes: readonly string[],
+  ahead: PictureReading | undefined,
+): Promise<Sample[]> {
   const folder = textOf(values, "calibrate") as string;
-  const files = listPictures(folder);
   const annotations = textOf(values, "annotations");
-  if (annotations === undefined) return [...readPictures(choosePictures(files, count, seed))];
+  const samples: Sample[] = [];
+  if (annotations === undefined) {
+    for await (const sample of ahead ?? readPictures(choosePictures(listPictures(folder), count, seed), { threads })) samples.push(sample);
+    return samples;
+  }
+  const files = listPictures(folder);
   const truth = truthByName(readAnnotations(annotations), classes);
   const annotated = files.filter(({ name }) => truth.has(name));
   if (annotated.length === 0)
     throw new UsageError("--annotations", `${annotations} must list pictures of ${folder}, got none of its ${files.length}`);
-  return [...readPictures(choosePictures(annotated, count, seed))].map((sample) => ({ ...sample, truth: truth.get(sample.name) ?? [] }));
+  for await (const sample of readPictures(choosePictures(annotated, count, seed), { threads })) {
+    samples.push({ ...sample, truth: truth.get(sample.name) ?? [] });
+  }
+  return samples;
 }
 
 /** Runs the export in the other runtime; undefined where that is not installed and was not asked for. */

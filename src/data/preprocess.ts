@@ -101,17 +101,36 @@ function toTensor(resized: Picture, place: Placement, spec: InputSpec): Tensor {
   const { width, height, layout, color, fill, mean, std } = spec;
   const planar = layout === "NCHW";
   const out = new Float32Array(3 * width * height);
-  const stepX = planar ? 1 : 3;
-  const stepC = planar ? width * height : 1;
+  const step = planar ? 1 : 3;
+  const covered = place.width === width && place.height === height;
   for (let c = 0; c < 3; c++) {
     const source = color === "RGB" ? c : 2 - c;
     const levels = Float32Array.from({ length: 256 }, (_, level) => (level - mean[c]) / std[c]);
     const border = (fill - mean[c]) / std[c];
-    for (let i = 0, to = c * stepC; i < width * height; i++, to += stepX) out[to] = border;
-    for (let y = 0, from = source; y < place.height; y++) {
-      let to = c * stepC + ((y + place.top) * width + place.left) * stepX;
-      for (let x = 0; x < place.width; x++, from += 3, to += stepX) out[to] = levels[resized.data[from]];
+    const first = planar ? c * width * height : c;
+    if (!covered) fillChannel(out, first, step, width * height, border);
+    for (let y = 0; y < place.height; y++) {
+      const to = first + ((y + place.top) * width + place.left) * step;
+      writeRow(out, to, step, resized.data, 3 * y * place.width + source, place.width, levels);
     }
   }
   return new Tensor(planar ? [1, 3, height, width] : [1, height, width, 3], "f32", out);
+}
+
+function fillChannel(out: Float32Array, first: number, step: number, count: number, value: number): void {
+  if (step === 1) out.fill(value, first, first + count);
+  else for (let i = 0, to = first; i < count; i++, to += step) out[to] = value;
+}
+
+/** One channel of one row of pixels, as the values that its levels stand for. */
+function writeRow(
+  out: Float32Array,
+  to: number,
+  step: number,
+  pixels: Uint8Array,
+  from: number,
+  count: number,
+  levels: Float32Array,
+): void {
+  for (let x = 0, source = from, target = to; x < count; x++, source += 3, target += step) out[target] = levels[pixels[source]];
 }

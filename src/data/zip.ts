@@ -88,7 +88,8 @@ function expand(stored: Uint8Array, { name, method, size, crc }: Entry, fail: Fa
 const LARGEST_RATIO = 1032;
 
 function inflated(stored: Uint8Array, size: number, own: Fail): Uint8Array {
-  if (size > LARGEST_RATIO * (stored.length + 1)) throw own(`must expand ${LARGEST_RATIO} times at most, got ${stored.length} to ${size} bytes`);
+  if (size > LARGEST_RATIO * (stored.length + 1))
+    throw own(`must expand ${LARGEST_RATIO} times at most, got ${stored.length} to ${size} bytes`);
   let data: Uint8Array;
   try {
     data = inflateSync(stored, { out: new Uint8Array(size) });

@@ -1,6 +1,8 @@
+import { compileViews } from "../autograd/index.ts";
+import type { Graph } from "../graph/index.ts";
 import type { CalibrateOptions, Method } from "../quant/index.ts";
 import { assign, stagesOf } from "../quant/index.ts";
-import { listen, sizeOf } from "../tensor/index.ts";
+import { type Meta, sizeOf, type Tensor } from "../tensor/index.ts";
 import type { LoadedModel } from "./model.ts";
 import type { Samples } from "./samples.ts";
 
@@ -14,23 +16,14 @@ export interface Estimate {
 const BASE_BYTES = 180e6;
 
 /**
- * Times one float forward and counts what it allocates; the rest follows from the stages of the job.
+ * Times one float forward and counts what it computes; the rest follows from the stages of the job.
  * Memory: pictures, the activations and gradients of one sample, refinement rows, and for bias
  * correction the widest live state of its samples.
  */
 export function estimate({ graph }: LoadedModel, samples: Samples, method: Method, options: CalibrateOptions): Estimate {
   const assignment = assign(graph, options.assign);
-  let activations = 0;
-  const x = samples.tensor(0);
-  graph.forward(x);
-  const start = performance.now();
-  listen(
-    ({ outputs }) => {
-      for (const y of outputs) activations += 4 * y.size;
-    },
-    () => graph.forward(x),
-  );
-  const forward = (performance.now() - start) / 1000;
+  const activations = graph.nodes.flatMap(({ outputs }) => outputs).reduce((sum, y) => sum + bytesOf(graph.metas.get(y)), 0);
+  const forward = secondsOf(graph, samples.tensor(0));
   const stages = stagesOf(method, options, assignment, samples.names.length);
   const units = stages.reduce((sum, s) => sum + s.steps * s.work, 0) + 1.2 * samples.names.length;
   const pictures = samples.list.reduce((sum, s) => sum + s.picture.data.length, 0);
@@ -41,6 +34,17 @@ export function estimate({ graph }: LoadedModel, samples: Samples, method: Metho
     ? (options.biasSamples ?? samples.names.length) * 3 * widest(graph.metas.values())
     : 0;
   return { seconds: units * forward, bytes: BASE_BYTES + pictures + Math.max(activations * (method.selection ? 3 : 1) + rows, bias) };
+}
+
+const bytesOf = (meta: Meta | undefined): number => 4 * sizeOf(meta?.shape ?? [0]);
+
+/** Seconds of one replayed forward, as the stages run it. */
+function secondsOf(graph: Graph, x: Tensor): number {
+  const forward = compileViews((x) => graph.forward(x));
+  forward(x);
+  const start = performance.now();
+  forward(x);
+  return (performance.now() - start) / 1000;
 }
 
 function rowBytes(weight: readonly number[], groups: number, method: Method): number {

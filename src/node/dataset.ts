@@ -1,9 +1,10 @@
 import { join } from "node:path";
-import { type CocoDataset, decodePicture, labelsOf, parseCoco, truthByImage } from "../data/index.ts";
+import { type CocoDataset, labelsOf, parseCoco, truthByImage } from "../data/index.ts";
 import type { GroundTruth } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Sample } from "../job/index.ts";
 import { readBytes } from "./pictures.ts";
+import { type ReadOptions, readPictures } from "./readPictures.ts";
 
 /** Reads a COCO annotation file. Errors: UsageError for a path that cannot be read, ArgumentError for bad contents. */
 export function readAnnotations(path: string): CocoDataset {
@@ -29,24 +30,24 @@ export function truthByName(dataset: CocoDataset, classes: readonly string[]): M
 }
 
 /**
- * The annotated pictures of a dataset with the labels of `classes`, in the order of the annotation file, decoded one
- * at a time.
+ * The annotated pictures of a dataset with the labels of `classes`, in the order of the annotation file, decoded as they
+ * are asked for on so many threads.
  *
  * Errors: ArgumentError when no category is a class of the detector, or when the dataset lists no picture.
  */
-export function annotatedPictures(folder: string, dataset: CocoDataset, classes: readonly string[]): Iterable<Sample> {
+export function annotatedPictures(
+  folder: string,
+  dataset: CocoDataset,
+  classes: readonly string[],
+  options: ReadOptions = {},
+): AsyncIterable<Sample> {
   if (dataset.images.length === 0) throw new ArgumentError("annotatedPictures", "the annotation file must list at least 1 picture, got 0");
   const truth = truthByName(dataset, classes);
+  const files = dataset.images.map(({ fileName }) => ({ name: fileName, path: join(folder, fileName) }));
   return {
-    *[Symbol.iterator]() {
-      for (const { fileName } of dataset.images) {
-        const path = join(folder, fileName);
-        yield {
-          name: fileName,
-          picture: decodePicture(readBytes(path, "annotatedPictures"), { name: path }),
-          truth: truth.get(fileName) ?? [],
-        };
-      }
+    async *[Symbol.asyncIterator]() {
+      const samples = readPictures(files, { where: "annotatedPictures", ...options });
+      for await (const sample of samples) yield { ...sample, truth: truth.get(sample.name) ?? [] };
     },
   };
 }

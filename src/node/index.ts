@@ -2,7 +2,8 @@ export { annotatedPictures, readAnnotations, truthByName } from "./dataset.ts";
 export { demoModel, demoScenes } from "./demo.ts";
 export { type ModelFile, readModel } from "./model.ts";
 export { checkOutput, OutputError, type OutputFiles, writeFileAtomic, writeOutput } from "./output.ts";
-export { choosePictures, listPictures, type PictureFile, readBytes, readPicture, readPictures } from "./pictures.ts";
+export { choosePictures, listPictures, type PictureFile, readBytes, readPicture } from "./pictures.ts";
+export { type PictureReading, type ReadOptions, readPictures } from "./readPictures.ts";
 export { encodedPicture, readableBoxes, resultFiles } from "./resultFiles.ts";
 export {
   type Agreement,

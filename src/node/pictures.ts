@@ -42,14 +42,13 @@ export function choosePictures(files: readonly PictureFile[], count: number, see
   return Array.from(new Rng(seed).split("pictures").choose(files.length, count), (i) => files[i]);
 }
 
-/** The decoded picture as a sample named after its file. Errors: ArgumentError when it cannot be read or is no picture. */
-export function readPicture({ name, path }: PictureFile): Sample {
-  return { name, picture: decodePicture(readBytes(path, "readPicture"), { name: path }) };
-}
-
-/** Decodes the files one at a time, as they are asked for. */
-export function* readPictures(files: readonly PictureFile[]): Generator<Sample> {
-  for (const file of files) yield readPicture(file);
+/**
+ * The decoded picture as a sample named after its file. `where` is what messages call the caller.
+ *
+ * Errors: UsageError when it cannot be read, ArgumentError when it is no picture.
+ */
+export function readPicture({ name, path }: PictureFile, where = "readPicture"): Sample {
+  return { name, picture: decodePicture(readBytes(path, where), { name: path }) };
 }
 
 /** The bytes of a file. Errors: UsageError that says what was wrong with the path. */

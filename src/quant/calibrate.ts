@@ -13,7 +13,7 @@ import { applySite, biasOf, type Plan, type SitePlan } from "./plan.ts";
 import type { Refined, RefineReader } from "./refine.ts";
 import type { LayerRows } from "./rows.ts";
 import { chooseQParams, type Range, type Scheme } from "./scheme.ts";
-import { type Observed, observe, type SampleSource, type Selected, select } from "./statistics.ts";
+import { type Observed, observe, type Pass, runsOf, type SampleSource, type Selected, select } from "./statistics.ts";
 import type { Stage, Steps } from "./steps.ts";
 
 export interface CalibrateOptions {
@@ -82,12 +82,7 @@ export async function calibrate(
   const flags = new Map<string, string[]>();
   const weights = planWeights(model, assignment, method, flags);
   const meanSamples = correctsBiases(options) ? spread(samples.names.length, biasSampleCount(options, samples.names.length)) : [];
-  const pass = { model, samples, assignment, method, seed: options.seed, meanSamples, steps };
-  const observed = await observe(pass);
-  const separations = await separate(method, observed, steps);
-  const selected: Selected = method.selection
-    ? await select(pass, separations, observed.extremes)
-    : { ranges: observed.ranges, rows: new Map() };
+  const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
   const refined = await refineSites(model, assignment, method, weights, selected, steps);
   const activations = planActivations(assignment, selected.ranges, refined, flags);
   const rough: Plan = { layers: new Set(assignment.layers.map((l) => l.name)), activations, weights, biases: new Map() };
@@ -108,6 +103,17 @@ export async function calibrate(
     flags,
     detections: observed.detections,
   };
+}
+
+/** Both passes over the float model; what they run is let go of at the end. */
+async function passes(shared: Omit<Pass, "runAt">) {
+  const pass = { ...shared, runAt: runsOf(shared) };
+  const observed = await observe(pass);
+  const separations = await separate(pass.method, observed, pass.steps);
+  const selected: Selected = pass.method.selection
+    ? await select(pass, separations, observed.extremes)
+    : { ranges: observed.ranges, rows: new Map() };
+  return { observed, separations, selected };
 }
 
 function planWeights(

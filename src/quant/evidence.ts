@@ -4,6 +4,7 @@ import { ArgumentError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { type TopKNllOptions, tapFrom, topKNll } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
+import { saliency } from "./saliency.ts";
 
 /** A detector whose network is a graph, so that its tensors have names. */
 export interface GraphDetector {
@@ -18,12 +19,14 @@ export interface SaliencyLoss {
   readonly mode: NonNullable<TopKNllOptions["mode"]>;
 }
 
-/** One full-precision forward: chosen tensors, and with a loss their gradients. All values hold until the next run. */
+/** One full-precision forward: chosen tensors, and with a loss what moves it. All values hold until the next run. */
 export interface FpRun {
   readonly heads: Heads;
   readonly tensors: ReadonlyMap<string, Tensor>;
   /** Absent where the loss does not depend on the tensor. */
   readonly gradients: ReadonlyMap<string, Tensor>;
+  /** Volume saliency (InlierQ eq. 9) where there is a gradient. */
+  readonly saliency: ReadonlyMap<string, Tensor>;
   readonly loss: number | undefined;
 }
 
@@ -36,44 +39,42 @@ export function floatRuns({ graph }: GraphDetector, names: ReadonlySet<string>):
   });
   return (x) => {
     const { heads, tensors } = run(x);
-    return { heads, tensors: new Map(Object.entries(tensors)), gradients: new Map(), loss: undefined };
+    return { heads, tensors: new Map(Object.entries(tensors)), gradients: new Map(), saliency: new Map(), loss: undefined };
   };
 }
 
 /**
- * As `floatRuns`, with the gradient of the saliency loss at every named tensor from one backward pass
- * (InlierQ Algorithm 1, lines 2-3).
+ * As `floatRuns`, with the saliency of every named tensor from one backward pass (InlierQ Algorithm 1, lines 2-3), and the
+ * gradients of the tensors in `kept` (default all).
  *
  * Errors: ArgumentError naming the tensor and sample where a gradient is not finite.
  */
-export function gradientRuns(model: GraphDetector, names: ReadonlySet<string>, loss: SaliencyLoss): (x: Tensor, sample: string) => FpRun {
-  const run = uncheckedRuns(model, names, loss);
+export function gradientRuns(
+  model: GraphDetector,
+  names: ReadonlySet<string>,
+  loss: SaliencyLoss,
+  kept: ReadonlySet<string> = names,
+): (x: Tensor, sample: string) => FpRun {
+  const run = compileViews((x) => withGradients(model, x, names, loss, kept));
   return (x, sample) => {
     const found = run(x);
-    for (const [name, g] of found.gradients) requireFinite(g, g, name, sample);
-    return found;
+    const [tensors, gradients, scores] = [found.tensors, found.gradients, found.scores].map((record) => new Map(Object.entries(record)));
+    for (const [name, h] of scores) requireFinite(h, name, sample);
+    return { heads: found.heads, tensors, gradients, saliency: scores, loss: found.loss.data[0] };
   };
 }
 
-/** As `gradientRuns`, for callers that look at the gradients themselves and see what is not finite. */
-export function uncheckedRuns(model: GraphDetector, names: ReadonlySet<string>, loss: SaliencyLoss): (x: Tensor) => FpRun {
-  const run = compileViews((x) => withGradients(model, x, names, loss));
-  return (x) => {
-    const found = run(x);
-    const [tensors, gradients] = [found.tensors, found.gradients].map((record) => new Map(Object.entries(record)));
-    return { heads: found.heads, tensors, gradients, loss: found.loss.data[0] };
-  };
-}
-
-function withGradients(model: GraphDetector, x: Tensor, names: ReadonlySet<string>, loss: SaliencyLoss) {
+function withGradients(model: GraphDetector, x: Tensor, names: ReadonlySet<string>, loss: SaliencyLoss, kept: ReadonlySet<string>) {
   const tensors = new Map<string, Tensor>();
   const { value, tape } = record(() => {
     const heads = model.graph.forward(x, watching(names, tensors));
     return { heads, loss: topKNll(model.detector.logScores(heads), loss) };
   });
   const found = tape.vjp(value.loss, [...tensors.values()]);
-  const gradients = [...tensors.keys()].flatMap((name, i) => (found[i] ? [[name, found[i]] as const] : []));
-  return { ...value, tensors: Object.fromEntries(tensors), gradients: Object.fromEntries(gradients) };
+  const all = [...tensors.keys()].flatMap((name, i) => (found[i] ? [[name, found[i]] as const] : []));
+  const gradients = Object.fromEntries(all.filter(([name]) => kept.has(name)));
+  const scores = Object.fromEntries(all.map(([name, g]) => [name, saliency(g)]));
+  return { ...value, tensors: Object.fromEntries(tensors), gradients, scores };
 }
 
 function watching(names: ReadonlySet<string>, into: Map<string, Tensor>) {
@@ -83,17 +84,13 @@ function watching(names: ReadonlySet<string>, into: Map<string, Tensor>) {
   });
 }
 
-/**
- * Fails where a gradient is not finite. `sums` is the gradient, or sums of its magnitudes: they show whether there is
- * something to look for.
- */
-export function requireFinite(g: Tensor, sums: Tensor, tensor: string, sample: string): void {
-  if (allFinite(sums.data as Float32Array)) return;
-  const { data } = g;
-  for (let i = 0; i < data.length; i++) {
-    if (Number.isFinite(data[i])) continue;
-    throw new ArgumentError("saliency", `gradients must be finite, got ${data[i]} at tensor "${tensor}" (sample "${sample}")`);
-  }
+function requireFinite({ data }: Tensor, tensor: string, sample: string): void {
+  if (allFinite(data as Float32Array)) return;
+  const bad = data.find((h) => !Number.isFinite(h));
+  throw new ArgumentError(
+    "saliency",
+    `gradients must be finite, got a sum of magnitudes of ${bad} at tensor "${tensor}" (sample "${sample}")`,
+  );
 }
 
 /** 0 times anything finite is 0, so one sum tells. */

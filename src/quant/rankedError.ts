@@ -13,7 +13,7 @@ const PIECE_ROWS = { min: 64, max: 512 };
  * of the rows.
  */
 export class RankedError {
-  readonly pieces: number;
+  readonly waves: number;
   /** Weighted energy of the float outputs; 1 where that is 0. */
   readonly energy: number;
   readonly #placed: PlacedRows;
@@ -28,16 +28,16 @@ export class RankedError {
       importance: importance.elements,
       length: pieceLength(quantizedWeight.size),
     });
-    this.pieces = this.#placed.pieces;
+    this.waves = this.#placed.waves;
     this.energy = this.ordered() || 1;
   }
 
-  /** Runs one piece: its share of the error, up to rounding. */
-  piece(index: number, { scale, zeroPoint }: QParams): number {
-    return this.#placed.piece(index, scale.data[0], zeroPoint.data[0]);
+  /** Runs the pieces of one wave: their share of the error, up to rounding. */
+  wave(index: number, { scale, zeroPoint }: QParams): number {
+    return this.#placed.wave(index, scale.data[0], zeroPoint.data[0]);
   }
 
-  /** The error after all pieces ran. */
+  /** The error after all waves ran. */
   ordered(): number {
     return this.#placed.ordered();
   }

@@ -64,10 +64,10 @@ class RankedEvaluation implements Evaluation {
   evaluate(params: QParams, [limit]: Float64Array): Float64Array {
     // Sums of the pieces differ from the ordered sum by rounding alone, far less than this share.
     const giveUp = limit * (1 + 1e-6);
-    const pieces = Math.max(...this.#errors.map((e) => e.pieces));
+    const waves = Math.max(...this.#errors.map((e) => e.waves));
     let sum = 0;
-    for (let i = 0; i < pieces; i++) {
-      for (const error of this.#errors) if (i < error.pieces) sum += error.piece(i, params) / error.energy;
+    for (let i = 0; i < waves; i++) {
+      for (const error of this.#errors) if (i < error.waves) sum += error.wave(i, params) / error.energy;
       if (sum > giveUp) return Float64Array.of(sum);
     }
     return Float64Array.of(this.#errors.reduce((total, error) => total + error.ordered() / error.energy, 0));

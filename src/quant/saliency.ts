@@ -1,6 +1,5 @@
 import { DTypeError, ShapeError } from "../errors.ts";
-import { allocate, type Data, formatShape, kernelPolicy, normalizeAxis, sizeOf, Tensor } from "../tensor/index.ts";
-import { magnitudeSums } from "./kernels/volumeSums.ts";
+import { formatShape, l1Norm, type Tensor } from "../tensor/index.ts";
 
 /**
  * The axis that runs over the elements of one volume (pixel, voxel, token), by rank: channels first for maps
@@ -22,27 +21,5 @@ export function saliency(gradient: Tensor, axis: number = volumeAxis(gradient.sh
   if (gradient.dtype !== "f32" && gradient.dtype !== "f64") {
     throw new DTypeError("saliency", `a gradient must be f32 or f64, got ${gradient.dtype}${formatShape(gradient.shape)}`);
   }
-  const dim = normalizeAxis("saliency", axis, gradient.shape.length);
-  const shape = gradient.shape.filter((_, i) => i !== dim);
-  const outer = sizeOf(gradient.shape.slice(0, dim));
-  const length = gradient.shape[dim];
-  const inner = sizeOf(gradient.shape.slice(dim + 1));
-  const data = allocate(gradient.dtype, outer * inner);
-  for (let n = 0; n < outer; n++) {
-    const block = gradient.data.subarray(n * length * inner, (n + 1) * length * inner);
-    data.set(fastSums(block, length, inner) ?? plainSums(block, inner), n * inner);
-  }
-  return new Tensor(shape, gradient.dtype, data);
-}
-
-const fastSums = (block: Data, channels: number, positions: number): Float64Array | undefined =>
-  block instanceof Float32Array && kernelPolicy() !== "reference" ? magnitudeSums(block, channels, positions) : undefined;
-
-function plainSums(block: Data, positions: number): Float64Array {
-  const sums = new Float64Array(positions);
-  for (let i = 0, p = 0; i < block.length; i++) {
-    sums[p] += Math.abs(block[i]);
-    p = p + 1 === positions ? 0 : p + 1;
-  }
-  return sums;
+  return l1Norm(gradient, { dim: axis });
 }

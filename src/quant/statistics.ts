@@ -4,14 +4,13 @@ import { Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
 import { emplace } from "./emplace.ts";
-import { type FpRun, floatRuns, type GraphDetector, requireFinite, type SaliencyLoss, uncheckedRuns } from "./evidence.ts";
+import { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 import { inlierMask } from "./inlier.ts";
 import type { Method, Selection } from "./method.ts";
 import { minmax } from "./observer/minmax.ts";
 import type { Observer } from "./observer/observer.ts";
 import { identityView, patchView } from "./patches.ts";
 import { type LayerRows, type RowLimits, RowSampler } from "./rows.ts";
-import { saliency } from "./saliency.ts";
 import type { Range } from "./scheme.ts";
 import { ScoreSample } from "./scores.ts";
 import type { Steps } from "./steps.ts";
@@ -36,7 +35,8 @@ export interface Observed {
   readonly detections: readonly (readonly Prediction[])[];
 }
 
-interface Pass {
+/** What the passes over the float model share. */
+export interface Pass {
   readonly model: GraphDetector;
   readonly samples: SampleSource;
   readonly assignment: Assignment;
@@ -45,6 +45,8 @@ interface Pass {
   /** Samples whose channel means bias correction will compare with, in order. */
   readonly meanSamples: readonly number[];
   readonly steps: Steps;
+  /** What `runsOf` gives. */
+  readonly runAt: (index: number) => FpRun;
 }
 
 /** Resolves eq. 7's K: "cap" is the detector's cap on detections. */
@@ -53,19 +55,29 @@ const lossOf = ({ loss }: Selection, { detector }: GraphDetector): SaliencyLoss 
   mode: loss.mode,
 });
 
-/** The float model on the samples of a pass, by their index. Gradients are not checked: the first to look at them is `addScores`. */
-function runsOf({ model, method, samples }: Pass, names: ReadonlySet<string>): (index: number) => FpRun {
+/**
+ * The float model on the samples of a pass, by their index: all tensors a pass must see, and where the method selects, their
+ * saliency and the gradients that refinement weighs errors with. Both passes run the same recording.
+ */
+export function runsOf(pass: Omit<Pass, "runAt">): (index: number) => FpRun {
+  const { model, method, samples, assignment } = pass;
+  const names = tensorsOf(assignment);
   if (!method.selection) {
     const run = floatRuns(model, names);
     return (index) => run(samples.tensor(index));
   }
-  const run = uncheckedRuns(model, names, lossOf(method.selection, model));
-  return (index) => run(samples.tensor(index));
+  const run = gradientRuns(model, names, lossOf(method.selection, model), measuredBy(pass));
+  return (index) => run(samples.tensor(index), samples.names[index]);
 }
 
 /** Names of the tensors a pass must see: activation sites and the outputs of the layers that read them. */
-function tensorsOf({ assignment }: Pass): Set<string> {
-  return new Set([...assignment.sites.keys(), ...assignment.layers.map((l) => l.output)]);
+const tensorsOf = ({ sites, layers }: Assignment): Set<string> => new Set([...sites.keys(), ...layers.map((l) => l.output)]);
+
+/** Names of the tensors whose errors refinement weighs: the sites themselves or the outputs of their readers. */
+function measuredBy({ assignment, method: { refinement } }: Pick<Pass, "assignment" | "method">): Set<string> {
+  if (!refinement) return new Set();
+  const sites = [...assignment.sites.values()];
+  return new Set(sites.flatMap(({ tensor, readers }) => (refinement.target === "self" ? [tensor] : readers.map((l) => l.output))));
 }
 
 /** A stateful handle on an observer, one per site. */
@@ -82,17 +94,15 @@ function observing(observer: Observer) {
 /** First pass: exact ranges, channel means, float detections, and scores or the method's own ranges. */
 export async function observe(pass: Pass): Promise<Observed> {
   const { assignment, method, samples, model } = pass;
-  const names = tensorsOf(pass);
   const sites = [...assignment.sites.values()];
   const extremes = new Map(sites.map((s) => [s.tensor, observing(minmax({ axis: s.scheme.axis }))]));
   const own = new Map(method.selection ? [] : sites.map((s) => [s.tensor, observing(method.activationObserver(s.scheme, pass.seed))]));
   const scores = new Map<string, ScoreSample>();
   const means = new ChannelMeans();
   const detections: (readonly Prediction[])[] = [];
-  const runAt = runsOf(pass, names);
   for (let i = 0; i < samples.names.length; i++) {
-    const run = runAt(i);
-    for (const [name, g] of run.gradients) addScores(pass, scores, name, g, samples.names[i]);
+    const run = pass.runAt(i);
+    for (const [name, h] of run.saliency) addScores(pass, scores, name, h);
     for (const { tensor } of sites) {
       const x = run.tensors.get(tensor) as Tensor;
       extremes.get(tensor)?.add(x);
@@ -106,9 +116,7 @@ export async function observe(pass: Pass): Promise<Observed> {
   return { extremes: resultsOf(extremes), ranges: resultsOf(own), scores, means, detections };
 }
 
-function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, g: Tensor, sample: string): void {
-  const h = saliency(g);
-  requireFinite(g, h, name, sample);
+function addScores({ method, samples, seed }: Pass, scores: Map<string, ScoreSample>, name: string, h: Tensor): void {
   const limit = (method.selection as Selection).maxScores;
   const make = () => new ScoreSample(new Rng(seed).split(`scores/${name}`), limit, samples.names.length);
   emplace(scores, name, make).add(h);
@@ -138,10 +146,9 @@ export async function select(
   const sites = [...assignment.sites.values()];
   const observers = new Map(sites.map((s) => [s.tensor, { ...observing(method.activationObserver(s.scheme, seed)), seen: false }]));
   const samplers = rowSamplers(pass);
-  const names = tensorsOf(pass);
-  const runAt = runsOf(pass, names);
+  const names = tensorsOf(assignment);
   for (let i = 0; i < samples.names.length; i++) {
-    const run = runAt(i);
+    const run = pass.runAt(i);
     const masks = masksOf(run, separations, names);
     for (const { tensor } of sites) {
       const mask = masks.get(tensor);
@@ -192,9 +199,9 @@ function masksOf(run: FpRun, separations: ReadonlyMap<string, Separation>, names
   const masks = new Map<string, Tensor>();
   for (const name of names) {
     const x = run.tensors.get(name) as Tensor;
-    const g = run.gradients.get(name);
+    const h = run.saliency.get(name);
     const separation = separations.get(name);
-    masks.set(name, g && separation ? inlierMask(saliency(g), separation) : everyVolume(x));
+    masks.set(name, h && separation ? inlierMask(h, separation) : everyVolume(x));
   }
   return masks;
 }

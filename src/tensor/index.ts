@@ -1,8 +1,20 @@
 export { type Draw, drawFrom } from "./draw.ts";
-export { type Chain, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";
-export { formulaOf, placeCall, runsInPlace } from "./kernels/dispatch.ts";
+export { type Chain, chainEpilogue, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";
+export { formulaOf, placeCall, placeCallWith, runsInPlace, takesEpilogue } from "./kernels/dispatch.ts";
+export { type FakeQuantPlaces, fakeQuantStep } from "./kernels/fakeQuant.ts";
 export type { Run } from "./kernels/index.ts";
-export { type Block, type Placement, type Room, residentBlock } from "./kernels/placement.ts";
+export { type ProductSize, productSteps } from "./kernels/matmul.ts";
+export {
+  type Argument,
+  type Block,
+  behind,
+  type PerThread,
+  type Placement,
+  perThread,
+  type Room,
+  residentBlock,
+  stepOf,
+} from "./kernels/placement.ts";
 export { type KernelPolicy, kernelPolicy, setKernelPolicy, withKernels } from "./kernels/policy.ts";
 export { type AnyOp, bind, type Call, defineOp, isListened, type Listener, listen, type Op, type OpDef, type OpEvent } from "./op.ts";
 export * from "./ops/index.ts";

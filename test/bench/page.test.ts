@@ -40,7 +40,7 @@ const peers: PeerRun = {
   ],
 };
 const job: JobRun = {
-  ...{ kind: "job", machine: machineOf("20.20.2"), model: "yolox-nano-416", scheme: "W8A8", samples: 64 },
+  ...{ kind: "job", machine: machineOf("20.20.2"), model: "yolox-nano-416", scheme: "W8A8", samples: 64, seconds: [25, 31.5] },
   ...{ forward: { eager: round(0.1234), replayed: round(0.1) }, job: { seconds: 25.04, peakBytes: 1.2e9, code: 0, timing: {} } },
 };
 const figures = new Figures([kernels(), peers, job]);
@@ -82,6 +82,13 @@ test("a figure just short of its target is never called reached", () => {
   expect(missedBy(target, 0.999)).toBeGreaterThan(0);
   expect(render([kernels()], [target])).toContain("missed by less than 1 %");
   expect(missedBy({ ...target, least: 1 }, 1)).toBe(0);
+});
+
+test("what was tried is told while a target is missed", () => {
+  const target: Target = { what: "a row", least: 1, unit: " x", nodes: ["20"], measured: () => 0.5 };
+  const attempt = { targets: /^a row$/, about: "A row", tried: "this and that." };
+  expect(render([kernels()], [target], [attempt])).toContain("- A row: this and that.");
+  expect(render([kernels()], [{ ...target, least: 0.4 }], [attempt])).not.toContain("this and that");
 });
 
 test("peers stand with their multiple of our time; what they cannot do is said in words", () => {

@@ -127,6 +127,26 @@ describe("a job that cannot be done ends with 1", () => {
     ["infinity in the weights", onModel(place.write("inf.onnx", withValue(Number.POSITIVE_INFINITY))), /Inf|finite/],
     ["a picture that is text", jobWith("--calibrate", place.path("fake")), /a\.jpg must be a JPEG or PNG file/],
     ["a truncated picture", jobWith("--calibrate", place.path("cut")), /a\.png must be an undamaged PNG/],
+    [
+      "a bad model with bad pictures",
+      jobWith("--calibrate", place.path("fake")).map((w) => (w === model ? place.path("text.onnx") : w)),
+      /^error: text: /,
+    ],
+    [
+      "a bad model with a missing folder",
+      jobWith("--calibrate", place.path("nowhere")).map((w) => (w === model ? place.path("text.onnx") : w)),
+      /^error: text: /,
+    ],
+    [
+      "an output that is a file, with bad pictures",
+      jobWith("--calibrate", place.path("fake")).map((w) => (w === out ? file : w)),
+      /file must be a folder/,
+    ],
+    [
+      "a picture to infer on that is text",
+      ["infer", model, "--card", card, place.path("photos/0.png"), place.path("fake/a.jpg")],
+      /a\.jpg must be a JPEG or PNG file/,
+    ],
     ["an output that is a file", jobWith("--out", file), /file must be a folder, got a file/],
     ["an output below a file", jobWith("--out", `${file}/out`), /file.* must be a folder, got a file|writable/],
     ["a pattern that matches nothing", job("--exclude", "nothing*"), /nothing\*/],

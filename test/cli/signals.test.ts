@@ -15,9 +15,9 @@ const SCRIPT = `import { main } from ${JSON.stringify(join(import.meta.dirname, 
 process.exitCode = await main(process.argv.slice(1));`;
 
 /** Starts a job of some seconds in its own process and waits for its first word on stdout, the estimate. */
-async function started(): Promise<ChildProcess> {
+async function started(samples = PICTURES): Promise<ChildProcess> {
   const where = ["--card", place.card, "--calibrate", place.photos, "--out", place.out];
-  const argv = ["quantize", place.model, ...where, "--samples", String(PICTURES), "--no-check"];
+  const argv = ["quantize", place.model, ...where, "--samples", String(samples), "--no-check"];
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", SCRIPT, "--", ...argv], {
     cwd: resolve(import.meta.dirname, "../.."),
     stdio: ["ignore", "pipe", "pipe"],
@@ -57,3 +57,11 @@ it("an interrupted run says so, ends with 1 and leaves no file", async () => {
   expect(await end(await started(), "SIGINT")).toEqual({ code: 1, signal: null, said: "aborted, nothing was written" });
   expect(readdirSync(place.root)).toEqual(before);
 });
+
+it("goes on to its end where nobody reads what it says any more", async () => {
+  const child = await started(8);
+  child.stdout?.destroy();
+  const code = await new Promise((done) => child.once("exit", done));
+  expect([0, 3]).toContain(code);
+  expect(readdirSync(place.out)).toContain("record.json");
+}, 60_000);

@@ -1,5 +1,16 @@
-import { fakeQuant, matmul, placeCall, type Room, type Run, residentBlock, type Tensor } from "../../tensor/index.ts";
-import { type Arena, instantiate, placeTasks } from "../../wasm/index.ts";
+import {
+  behind,
+  fakeQuantStep,
+  matmul,
+  perThread,
+  placeCall,
+  productSteps,
+  type Room,
+  residentBlock,
+  stepOf,
+  type Tensor,
+} from "../../tensor/index.ts";
+import { type Arena, instantiate, placeTasks, type Task } from "../../wasm/index.ts";
 import { emitOrdered, emitScatter, emitSquares, OUTPUTS } from "./weightedSquares.ts";
 
 /** Sampled volumes of a layer in the order in which their errors are looked at. */
@@ -20,11 +31,20 @@ export interface RankedRows {
 }
 
 export interface PlacedRows {
-  readonly pieces: number;
-  /** Runs a piece with the given quantizer: its share of the error, up to rounding. */
-  piece(index: number, scale: number, zeroPoint: number): number;
-  /** The error of what the pieces gave last, every output summed in the order of the row numbers; at first that of zeros. */
+  /** Pieces come in waves: those of one wave are computed side by side. */
+  readonly waves: number;
+  /** Runs a wave with the given quantizer: its share of the error, up to rounding. */
+  wave(index: number, scale: number, zeroPoint: number): number;
+  /** The error of what the waves gave last, every output summed in the order of the row numbers; at first that of zeros. */
   ordered(): number;
+}
+
+/** Where the parts of the volumes lie, piece after piece. */
+interface Places {
+  readonly patches: number;
+  readonly importance: number;
+  readonly targets: number;
+  readonly y: number;
 }
 
 /**
@@ -35,56 +55,85 @@ export interface PlacedRows {
  */
 export function placeRankedRows(arena: Arena, p: RankedRows): PlacedRows {
   const [groups, high, terms] = p.weight.shape;
-  const [outputs, lines, rows] = [groups * high, groups * terms, p.order.length];
-  const pieces = Math.ceil(rows / p.length);
+  const [outputs, lines] = [groups * high, groups * terms];
+  const pieces = Math.ceil(p.order.length / p.length);
   const size = outputs * p.length;
   const [patches, y, targets] = [lines * p.length, size, size].map((n) => arena.allocate(4 * n * pieces));
   // Groups of outputs read past the last: what they find there is not used.
   const importance = arena.allocate(8 * (size * pieces + OUTPUTS * p.length));
-  const first = placesOf(p.order, p.length, outputs);
   deal(arena, patches, p.patches, p, lines);
   deal(arena, importance, p.importance, p, outputs);
   arena.f32.fill(0, y >> 2, (y >> 2) + size * pieces);
-
-  const block = (shape: readonly number[], address: number, constant = false) =>
-    residentBlock(arena, { shape, dtype: "f32" }, address, constant);
-  const weightOf = (w: Tensor, constant: boolean) => {
-    const placed = block(w.shape, arena.allocate(4 * w.size), constant);
-    placed.data.set(w.data);
-    return placed;
-  };
-  const [weight, quantizedWeight] = [weightOf(p.weight, false), weightOf(p.quantizedWeight, true)];
-  const [scale, zeroPoint] = [block([1], arena.allocate(4)), block([1], arena.allocate(4))];
-  const onGrid = block([groups, terms, p.length], arena.allocate(4 * lines * p.length));
-  const room = roomIn(arena);
-  const runs: Run[] = [];
-  for (let i = 0; i < pieces; i++) {
-    const x = block([groups, terms, p.length], patches + 4 * i * lines * p.length);
-    const [into, target] = [y, targets].map((at) => block([groups, high, p.length], at + 4 * i * size));
-    placeCall(matmul.def, { ...room(), inputs: [weight, x], outputs: [target], attrs: {} })();
-    const attrs = { qmin: p.qmin, qmax: p.qmax, axis: null };
-    const quantize = placeCall(fakeQuant.def, { ...room(), inputs: [x, scale, zeroPoint], outputs: [onGrid], attrs });
-    const multiply = placeCall(matmul.def, { ...room(), inputs: [quantizedWeight, onGrid], outputs: [into], attrs: {} });
-    runs.push(() => {
-      quantize();
-      multiply();
-    });
-  }
-  const result = arena.allocate(16);
-  const share = new Float64Array(arena.memory.buffer, result, 2);
-  const { squares } = instantiate("weightedSquares", () => [emitSquares()], arena);
+  const places = { patches, importance, targets, y };
+  multiplyAll(arena, p, places, pieces);
+  const quantizer = arena.allocate(8) >> 2;
+  const results = arena.allocate(16 * pieces);
+  const shares = new Float64Array(arena.memory.buffer, results, 2 * pieces);
+  const tasks = pieceTasks(arena, p, places, 4 * quantizer, results, pieces);
+  const waves = wavesOf(pieces, arena.threads);
+  const runs = waves.map(([from, to]) => placeTasks(arena, tasks.slice(from, to), (to - from) * size * terms));
   return {
-    pieces,
-    piece(index, s, z) {
-      scale.data[0] = s;
-      zeroPoint.data[0] = z;
+    waves: waves.length,
+    wave(index, scale, zeroPoint) {
+      arena.f32[quantizer] = scale;
+      arena.f32[quantizer + 1] = zeroPoint;
       runs[index]();
-      const at = index * size;
-      squares(y + 4 * at, targets + 4 * at, importance + 8 * at, size, result);
-      return share[0] + share[1];
+      const [from, to] = waves[index];
+      let sum = 0;
+      for (let i = 2 * from; i < 2 * to; i++) sum += shares[i];
+      return sum;
     },
-    ordered: placeOrdered(arena, { y, targets, importance, first, outputs, length: p.length }),
+    ordered: placeOrdered(arena, { y, targets, importance, first: placesOf(p.order, p.length, outputs), outputs, length: p.length }),
   };
+}
+
+/** Pieces of a thread in a wave at most. */
+const MOST_PIECES = 4;
+
+/** Pieces [from, to) of every wave: one a thread to begin with, as most candidates end there, then more and more. */
+function wavesOf(pieces: number, threads: number): [number, number][] {
+  const waves: [number, number][] = [];
+  for (let from = 0, each = 1; from < pieces; each = Math.min(2 * each, MOST_PIECES)) {
+    const to = Math.min(pieces, from + each * threads);
+    waves.push([from, to]);
+    from = to;
+  }
+  return waves;
+}
+
+/** Writes what the float weights make of every piece to the targets. */
+function multiplyAll(arena: Arena, { weight, length }: RankedRows, { patches, targets }: Places, pieces: number): void {
+  const [groups, high, terms] = weight.shape;
+  const block = (shape: readonly number[], address: number) => residentBlock(arena, { shape, dtype: "f32" }, address, false);
+  const left = block(weight.shape, arena.allocate(4 * weight.size));
+  left.data.set(weight.data);
+  const room = roomIn(arena);
+  for (let i = 0; i < pieces; i++) {
+    const x = block([groups, terms, length], patches + 4 * i * groups * terms * length);
+    const y = block([groups, high, length], targets + 4 * i * groups * high * length);
+    placeCall(matmul.def, { ...room(), inputs: [left, x], outputs: [y], attrs: {} })();
+  }
+}
+
+/** For every piece: its patches on the grid of the quantizer, their products with the quantized weights, the squared errors. */
+function pieceTasks(arena: Arena, p: RankedRows, places: Places, quantizer: number, results: number, pieces: number): Task[] {
+  const [groups, high, terms] = p.quantizedWeight.shape;
+  const [part, size] = [terms * p.length, groups * high * p.length];
+  const weights = arena.allocate(4 * p.quantizedWeight.size);
+  arena.f32.set(p.quantizedWeight.data, weights >> 2);
+  const room = roomIn(arena)();
+  const onGrid = perThread(room, 4 * groups * part);
+  const sources = Array.from({ length: groups }, (_, g) => weights + 4 * g * high * terms);
+  const multiply = productSteps(room, { rows: high, terms, columns: p.length }, sources);
+  const { squares } = instantiate("weightedSquares", () => [emitSquares()], arena);
+  return Array.from({ length: pieces }, (_, i) => {
+    const [x, y, target] = [places.patches + 4 * i * groups * part, places.y + 4 * i * size, places.targets + 4 * i * size];
+    return [
+      fakeQuantStep(arena, { x, y: onGrid, scale: quantizer, zeroPoint: quantizer + 4 }, groups * part, p),
+      ...sources.map((_, g) => multiply(g, behind(onGrid, 4 * g * part), y + 4 * g * high * p.length)),
+      stepOf(squares, [y, target, places.importance + 8 * i * size, size, results + 16 * i]),
+    ];
+  });
 }
 
 /** For every row the place of its element in the first line of pieces of [lines, length]. */

@@ -13,7 +13,7 @@ import {
   type Task,
 } from "../../wasm/index.ts";
 import type { Run } from "./index.ts";
-import { type Block, countOf } from "./placement.ts";
+import { type Block, countOf, type Epilogue } from "./placement.ts";
 
 type Vector = Expr<"v128">;
 
@@ -75,29 +75,28 @@ function storeBytes(f: FunctionBuilder, address: Local<"i32">, mask: Vector, off
 /** Chains up to this weight are unrolled. */
 const LIGHT = 4;
 
-/** run(inputs.., outputs.., count, parameters..): the chain over `count` elements, in whole vectors. */
-function emitChain({ steps, stored }: Chain, inputs: readonly Passage[], outputs: readonly Passage[]): FunctionBuilder {
-  const numbers = steps.map(({ formula }) => formula.parameters.length);
-  const total = numbers.reduce((a, n) => a + n, 0);
-  const pointers = [...inputs, ...outputs];
-  const types = [...pointers.map(() => "i32" as const), "i32" as const, ...Array.from({ length: total }, () => "f32" as const)];
-  const f = new FunctionBuilder("run", types);
-  const at = f.params.slice(0, pointers.length) as Local<"i32">[];
-  const left = f.params[pointers.length] as Local<"i32">;
-  const splats = f.params.slice(pointers.length + 1).map((p) => f.let(op("f32x4.splat", p as Local<"f32">)));
+/** What a chain is emitted for. */
+interface Passages {
+  readonly inputs: readonly Passage[];
+  readonly outputs: readonly Passage[];
+}
+
+/** The code of a chain on one vector, `n` vectors behind the pointers: the values that are stored. */
+function vectorOf(f: FunctionBuilder, { steps, stored }: Chain, { inputs }: Passages, at: readonly Local<"i32">[], first: number) {
+  const splats = f.params.slice(first).map((p) => f.let(op("f32x4.splat", p as Local<"f32">)));
   const values = [...inputs, ...steps].map(() => f.local("v128"));
   inputs.forEach((passage, i) => {
     if (passage === "one") f.set(values[i]!, load("v128.load32_splat", at[i]!));
   });
-  const vector = (n: number): void => {
+  return (n: number): Local<"v128">[] => {
     inputs.forEach((passage, i) => {
       if (passage === "float") f.set(values[i]!, load("v128.load", at[i]!, 16 * n));
       if (passage === "byte") f.set(values[i]!, loadBytes(at[i]!, 4 * n));
     });
     let used = 0;
     steps.forEach(({ formula, operands }, i) => {
-      const parameters = splats.slice(used, used + numbers[i]!);
-      used += numbers[i]!;
+      const parameters = splats.slice(used, used + formula.parameters.length);
+      used += parameters.length;
       const result = formula.apply(
         f,
         operands.map((k) => values[k]!),
@@ -105,24 +104,90 @@ function emitChain({ steps, stored }: Chain, inputs: readonly Passage[], outputs
       );
       f.set(values[inputs.length + i]!, result);
     });
-    // After all loads, so that an output may lie where an input lies.
-    outputs.forEach((passage, i) => {
-      const [address, value] = [at[inputs.length + i]!, values[stored[i]!]!];
-      if (passage === "byte") storeBytes(f, address, value, 4 * n);
-      else f.store("v128.store", address, value, 16 * n);
-    });
+    return stored.map((k) => values[k]!);
   };
+}
+
+/** The pointers, the count and the parameters of a chain. */
+function typesOf({ steps }: Chain, { inputs, outputs }: Passages): ("i32" | "f32")[] {
+  const numbers = steps.flatMap(({ formula }) => formula.parameters.map(() => "f32" as const));
+  return [...[...inputs, ...outputs].map(() => "i32" as const), "i32", ...numbers];
+}
+
+/** run(inputs.., outputs.., count, parameters..): the chain over `count` elements, in whole vectors unless `exact`. */
+function emitChain(chain: Chain, passages: Passages, exact: boolean): FunctionBuilder {
+  const pointers = [...passages.inputs, ...passages.outputs];
+  const f = new FunctionBuilder("run", typesOf(chain, passages));
+  const at = f.params.slice(0, pointers.length) as Local<"i32">[];
+  const left = f.params[pointers.length] as Local<"i32">;
+  const vector = vectorOf(f, chain, passages, at, pointers.length + 1);
+  const into = at.slice(passages.inputs.length);
   const vectors = (count: number): void => {
-    for (let n = 0; n < count; n++) vector(n);
+    for (let n = 0; n < count; n++) {
+      // After all loads, so that an output may lie where an input lies.
+      vector(n).forEach((value, i) => {
+        if (passages.outputs[i] === "byte") storeBytes(f, into[i]!, value, 4 * n);
+        else f.store("v128.store", into[i]!, value, 16 * n);
+      });
+    }
     pointers.forEach((passage, i) => {
       if (STRIDE[passage] > 0) f.bump(at[i]!, count * STRIDE[passage]);
     });
     f.set(left, op("i32.sub", left, i32(4 * count)));
   };
-  const weight = steps.reduce((sum, { formula }) => sum + formula.weight, 0);
-  if (weight <= LIGHT) f.while(op("i32.gt_s", left, i32(12)), () => vectors(4));
-  f.while(op("i32.gt_s", left, i32(0)), () => vectors(1));
+  const weight = chain.steps.reduce((sum, { formula }) => sum + formula.weight, 0);
+  const spare = exact ? 3 : 0;
+  if (weight <= LIGHT) f.while(op("i32.gt_s", left, i32(12 + spare)), () => vectors(4));
+  f.while(op("i32.gt_s", left, i32(spare)), () => vectors(1));
+  if (exact) f.if(op("i32.gt_s", left, i32(0)), () => storeRest(f, vector(0), into, left));
   return f;
+}
+
+/** Stores the first `left` lanes, fewer than four, of floats. */
+function storeRest(f: FunctionBuilder, values: readonly Local<"v128">[], into: readonly Local<"i32">[], left: Local<"i32">): void {
+  for (const i of [0, 1, 2] as const) {
+    f.if(op("i32.gt_s", left, i32(i)), () => {
+      values.forEach((value, k) => f.store("f32.store", into[k]!, lane(value, i), 4 * i));
+    });
+  }
+}
+
+/** rows(inputs.., outputs.., count, parameters.., rows, pitch): function 0 on `rows` runs of elements, `pitch` elements apart. */
+function emitRows(chain: Chain, passages: Passages): FunctionBuilder {
+  const types = typesOf(chain, passages);
+  const f = new FunctionBuilder("rows", [...types, "i32", "i32"]);
+  const [rows, pitch] = f.params.slice(types.length) as [Local<"i32">, Local<"i32">];
+  const floats = f.let(op("i32.shl", pitch, i32(2)));
+  f.while(op("i32.gt_s", rows, i32(0)), () => {
+    f.call(0, ...f.params.slice(0, types.length));
+    [...passages.inputs, ...passages.outputs].forEach((passage, i) => {
+      if (passage !== "one") f.bump(f.params[i] as Local<"i32">, passage === "byte" ? pitch : floats);
+    });
+    f.bump(rows, -1);
+  });
+  return f;
+}
+
+const passagesOf = (size: number, inputs: readonly Block[], outputs: readonly Block[]): Passages => ({
+  inputs: inputs.map((b) => passageOf(b, size)),
+  outputs: outputs.map((b) => passageOf(b, size)),
+});
+
+const parametersOf = ({ steps }: Chain): number[] => steps.flatMap(({ formula }) => formula.parameters);
+
+/** Addresses `start` elements behind where blocks begin. */
+const behindAll = (blocks: readonly Block[], { inputs, outputs }: Passages, start: number): number[] =>
+  [...inputs, ...outputs].map((passage, i) => blocks[i]!.address + (start * STRIDE[passage]) / 4);
+
+/** A chain as what tasks of the call that makes one of its inputs end with. The outputs are floats, `size` of them each. */
+export function chainEpilogue(arena: Arena, chain: Chain, size: number, inputs: readonly Block[], outputs: readonly Block[]): Epilogue {
+  const passages = passagesOf(size, inputs, outputs);
+  const key = `${chain.name}: ${[...passages.inputs, ...passages.outputs]} in rows`;
+  const { rows: entry } = instantiate(key, () => [emitChain(chain, passages, true), emitRows(chain, passages)], arena);
+  const parameters = parametersOf(chain);
+  return ({ first, count, rows, pitch }) => [
+    { entry, args: [...behindAll([...inputs, ...outputs], passages, first), count, ...parameters, rows, pitch] },
+  ];
 }
 
 /** Elements of a task, and from how many on there are several. */
@@ -131,15 +196,14 @@ const SEVERAL = 65536;
 
 /** A run of a chain on blocks that stay. The outputs have `size` elements each, and so have inputs of more than one. */
 export function placeChain(arena: Arena, chain: Chain, size: number, inputs: readonly Block[], outputs: readonly Block[]): Run {
-  const [from, to] = [inputs, outputs].map((blocks) => blocks.map((b) => passageOf(b, size)));
-  const passages = [...from!, ...to!];
-  const { run } = instantiate(`${chain.name}: ${passages}`, () => [emitChain(chain, from!, to!)], arena);
-  const addresses = [...inputs, ...outputs].map(({ address }) => address);
-  const parameters = chain.steps.flatMap(({ formula }) => formula.parameters);
+  const passages = passagesOf(size, inputs, outputs);
+  const key = `${chain.name}: ${[...passages.inputs, ...passages.outputs]}`;
+  const { run } = instantiate(key, () => [emitChain(chain, passages, false)], arena);
+  const parameters = parametersOf(chain);
   const piece = size < SEVERAL ? size : PIECE;
   const tasks: Task[] = [];
   for (let start = 0; start < size; start += piece) {
-    const pointers = addresses.map((a, i) => a + (start / 4) * STRIDE[passages[i]!]);
+    const pointers = behindAll([...inputs, ...outputs], passages, start);
     tasks.push([{ entry: run, args: [...pointers, Math.min(piece, size - start), ...parameters] }]);
   }
   return placeTasks(arena, tasks, size * chain.steps.reduce((sum, { formula }) => sum + formula.weight, 0));

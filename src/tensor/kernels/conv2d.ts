@@ -18,7 +18,7 @@ import {
   writeTable,
 } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
-import { allFloat, type Block, countOf, floatsOf, type Placement, type Room } from "./placement.ts";
+import { allFloat, type Block, countOf, type Epilogue, floatsOf, none, type Placement, type Room } from "./placement.ts";
 import { columnOffset, isPlain, type Layout, layoutOf, padPlanes } from "./plane.ts";
 
 /** Sizes of one convolution, forward or seen from its gradients. */
@@ -86,7 +86,7 @@ export function stageImages(
   };
 }
 
-function dense(call: Placement, g: Geometry): Run {
+function dense(call: Placement, g: Geometry, epilogue: Epilogue): Run {
   const [x, weight, bias] = call.inputs;
   const { arena } = call;
   const [rows, channels] = [g.outChannels / g.groups, g.inChannels / g.groups];
@@ -115,9 +115,18 @@ function dense(call: Placement, g: Geometry): Run {
     for (const [y, count] of bands) {
       const { steps, at } = stage(x.address + 4 * i * channels * g.height * g.width, y * g.stride[0]);
       for (const [row, high] of parts) {
-        const c = output + 4 * ((i * rows + row) * pixels + y * g.out[1]);
-        const part = { row, rows: high, columns: count * g.out[1], a: packs[group]!, b: at, c, pitch: pixels, start };
-        tasks.push([...steps, multiplyStep(arena, product, space, part)]);
+        const region = { first: (i * rows + row) * pixels + y * g.out[1], count: count * g.out[1], rows: high, pitch: pixels };
+        const part = {
+          row,
+          rows: high,
+          columns: region.count,
+          a: packs[group]!,
+          b: at,
+          c: output + 4 * region.first,
+          pitch: pixels,
+          start,
+        };
+        tasks.push([...steps, multiplyStep(arena, product, space, part), ...epilogue(region)]);
       }
     }
   }
@@ -149,13 +158,22 @@ function depthwise(call: Placement, g: Geometry): Run {
   };
 }
 
+function supported({ inputs, outputs, attrs }: Placement): Geometry | undefined {
+  if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
+  return geometryOf(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
+}
+
 /** Convolution: implicit im2col into a packed product, or a direct filter where it is depthwise. */
 export const conv2d: FastKernel = {
   place(call) {
-    const { inputs, outputs, attrs } = call;
-    if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
-    const g = geometryOf(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
-    return isDepthwise(g) ? (directForward(call, g) ?? depthwise(call, g)) : dense(call, g);
+    const g = supported(call);
+    if (!g) return undefined;
+    return isDepthwise(g) ? (directForward(call, g, none) ?? depthwise(call, g)) : dense(call, g, none);
+  },
+  placeWith(call, epilogue) {
+    const g = supported(call);
+    if (!g) return undefined;
+    return isDepthwise(g) ? directForward(call, g, epilogue) : dense(call, g, epilogue);
   },
   bound([, weight, bias]: readonly Meta[]) {
     const [, channels, kh, kw] = weight.shape;

@@ -20,7 +20,19 @@ import {
   writeTable,
 } from "./gemm.ts";
 import type { Bound, FastKernel, Run } from "./index.ts";
-import { type Argument, allFloat, type Block, countOf, floatsOf, type Placement, perThread, type Room } from "./placement.ts";
+import {
+  type Argument,
+  allFloat,
+  type Block,
+  countOf,
+  type Epilogue,
+  floatsOf,
+  none,
+  type Placement,
+  perThread,
+  type Region,
+  type Room,
+} from "./placement.ts";
 import { type Layout, layoutOf, scatter, scatterStep } from "./plane.ts";
 
 /**
@@ -147,7 +159,14 @@ function bandSteps(arena: Arena, g: Geometry, prepared: readonly Prepared[], til
   });
 }
 
-function dense(call: Placement, g: Geometry): Run {
+/** Rows [y, y + count) of every phase of `planes` planes. */
+function regionOf(g: Geometry, y: number, count: number, plane: number, planes: number): Region {
+  const [first, end] = [y * g.stride[0], Math.min(g.height, (y + count) * g.stride[0])];
+  const pitch = g.height * g.width;
+  return { first: plane * pitch + first * g.width, count: (end - first) * g.width, rows: planes, pitch };
+}
+
+function dense(call: Placement, g: Geometry, epilogue: Epilogue): Run {
   const [gradient, weight, bias] = call.inputs;
   const { arena } = call;
   const { phases, layout: whole } = phasesOf(g);
@@ -168,7 +187,8 @@ function dense(call: Placement, g: Geometry): Run {
     for (const [y, count] of bands) {
       const { steps, at: b } = stage(gradient.address + 4 * i * channels * g.out[0] * g.out[1], y);
       for (const [row, tall] of parts) {
-        tasks.push([...steps, ...bandSteps(arena, g, prepared, tile, { ...{ y, count, row, rows: tall }, group, b, target, start })]);
+        const band = bandSteps(arena, g, prepared, tile, { ...{ y, count, row, rows: tall }, group, b, target, start });
+        tasks.push([...steps, ...band, ...epilogue(regionOf(g, y, count, i * rows + row, tall))]);
       }
     }
   }
@@ -222,13 +242,24 @@ function depthwise(call: Placement, g: Geometry): Run {
   };
 }
 
-function placeTransposed(call: Placement): Run | undefined {
-  const { inputs, outputs, attrs } = call;
+function supported({ inputs, outputs, attrs }: Placement): Geometry | undefined {
   if (!allFloat(inputs) || countOf(outputs[0]) === 0) return undefined;
-  const g = transposed(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
-  const { groups, inChannels, outChannels } = g;
-  const single = groups > 1 && groups === inChannels && inChannels === outChannels;
-  return single ? (directInputGrad(call, g) ?? depthwise(call, g)) : dense(call, g);
+  return transposed(inputs[0].shape, inputs[1].shape, outputs[0].shape, attrs as Conv2dAttrs);
+}
+
+const isSingle = ({ groups, inChannels, outChannels }: Geometry): boolean =>
+  groups > 1 && groups === inChannels && inChannels === outChannels;
+
+function placeTransposed(call: Placement): Run | undefined {
+  const g = supported(call);
+  if (!g) return undefined;
+  return isSingle(g) ? (directInputGrad(call, g, none) ?? depthwise(call, g)) : dense(call, g, none);
+}
+
+function placeTransposedWith(call: Placement, epilogue: Epilogue): Run | undefined {
+  const g = supported(call);
+  if (!g) return undefined;
+  return isSingle(g) ? directInputGrad(call, g, epilogue) : dense(call, g, epilogue);
 }
 
 /** Terms of one sum: all taps of all output channels of a group. */
@@ -242,12 +273,14 @@ function boundOf(weight: readonly number[], groups: number, extra: number): Boun
  */
 export const conv2dInputGrad: FastKernel = {
   place: placeTransposed,
+  placeWith: placeTransposedWith,
   bound: ([, weight]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as Conv2dAttrs).groups, 0),
 };
 
 /** Transposed convolution: the input gradient of the convolution with the same weight, plus a bias. */
 export const convTranspose2d: FastKernel = {
   place: placeTransposed,
+  placeWith: placeTransposedWith,
   bound: ([, weight, bias]: readonly Meta[], attrs) => boundOf(weight!.shape, (attrs as Conv2dAttrs).groups, bias ? 1 : 0),
 };
 

@@ -1,6 +1,6 @@
 import type { Run } from "./index.ts";
 import { emitPhases, leastAhead, type PhaseCode, phaseTaps } from "./phaseFilter.ts";
-import type { Room } from "./placement.ts";
+import type { Epilogue, Room } from "./placement.ts";
 import { type FilterBlocks, type PlaneMap, placeGroups, stripsFor } from "./planeGroups.ts";
 import { emitStrips, type FilterCode, type Masked, waitingOf } from "./rollingFilter.ts";
 
@@ -44,7 +44,7 @@ function masksAt({ kernel: [, kw], stride: [, sx], mirrored, before, size }: Fil
 }
 
 /** A run that filters all planes of a batch. */
-export function placeFiltering(room: Room, p: Filtering, blocks: FilterBlocks): Run {
+export function placeFiltering(room: Room, p: Filtering, blocks: FilterBlocks, epilogue: Epilogue): Run {
   const { kernel, stride, mirrored, before, out } = p;
   const strips = stripsFor(out[1], 4, Math.floor(SUMS / waitingOf(p)));
   const code: FilterCode = { kernel, stride, mirrored, strips };
@@ -54,7 +54,7 @@ export function placeFiltering(room: Room, p: Filtering, blocks: FilterBlocks): 
     inputColumn: (x: number) => x * stride[1] - before[1],
     masks: (x: number) => masksAt(p, strips, x),
   };
-  return placeGroups(room, p, groups, blocks);
+  return placeGroups(room, p, groups, blocks, epilogue);
 }
 
 /** Whether a spreading runs by phases: stride 2, an even number of columns, a whole group at least. */
@@ -69,7 +69,7 @@ export function isPhased(p: Spreading, dilation: readonly number[]): boolean {
 const PHASE_STRIPS = 2;
 
 /** A run that spreads all planes of a batch. */
-export function placeSpreading(room: Room, p: Spreading, blocks: FilterBlocks): Run {
+export function placeSpreading(room: Room, p: Spreading, blocks: FilterBlocks, epilogue: Epilogue): Run {
   const { kernel, before, size, out } = p;
   const strips = stripsFor(out[1], 8, PHASE_STRIPS);
   const code: PhaseCode = { kernel, parity: [before[0] & 1, before[1] & 1], strips };
@@ -86,5 +86,5 @@ export function placeSpreading(room: Room, p: Spreading, blocks: FilterBlocks): 
     ...{ inputColumn, masks },
     emit: (name: string, masked: Masked) => emitPhases(name, code, masked),
   };
-  return placeGroups(room, p, groups, blocks);
+  return placeGroups(room, p, groups, blocks, epilogue);
 }

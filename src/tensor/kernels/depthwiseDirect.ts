@@ -2,7 +2,7 @@ import type { Geometry } from "./conv2d.ts";
 import { type Filtering, isPhased, isRolling, placeFiltering, placeSpreading, type Spreading } from "./depthwiseConv.ts";
 import { isCorrelated, placeCorrelation } from "./depthwiseCorrelate.ts";
 import type { Run } from "./index.ts";
-import type { Placement } from "./placement.ts";
+import type { Epilogue, Placement } from "./placement.ts";
 
 /** A depthwise convolution as the filtering of planes. */
 const filteringOf = (g: Geometry): Filtering => ({
@@ -31,16 +31,16 @@ function startOf(call: Placement, channels: number): number {
 }
 
 /** A depthwise convolution without a table of taps; undefined where it needs one. */
-export function directForward(call: Placement, g: Geometry): Run | undefined {
+export function directForward(call: Placement, g: Geometry, epilogue: Epilogue): Run | undefined {
   const [x, weight] = call.inputs;
   const filtering = filteringOf(g);
   if (!isRolling(filtering, g.dilation)) return undefined;
   const blocks = { input: x.address, weights: weight.address, start: startOf(call, g.outChannels), output: call.outputs[0].address };
-  return placeFiltering(call, filtering, blocks);
+  return placeFiltering(call, filtering, blocks, epilogue);
 }
 
 /** The input gradient of a depthwise convolution of stride 1 or 2 (or its transpose, with a bias) likewise. */
-export function directInputGrad(call: Placement, g: Geometry): Run | undefined {
+export function directInputGrad(call: Placement, g: Geometry, epilogue: Epilogue): Run | undefined {
   const [gradient, weight] = call.inputs;
   const filtering = mirroredFiltering(g);
   const spreading: Spreading = { ...filtering, upwards: false, before: [g.padding[0], g.padding[2]] };
@@ -48,7 +48,7 @@ export function directInputGrad(call: Placement, g: Geometry): Run | undefined {
   if (single ? !isRolling(filtering, g.dilation) : !isPhased(spreading, g.dilation)) return undefined;
   const start = startOf(call, g.inChannels);
   const blocks = { input: gradient.address, weights: weight.address, start, output: call.outputs[0].address };
-  return single ? placeFiltering(call, filtering, blocks) : placeSpreading(call, spreading, blocks);
+  return single ? placeFiltering(call, filtering, blocks, epilogue) : placeSpreading(call, spreading, blocks, epilogue);
 }
 
 /** The weight gradient of a depthwise convolution likewise. */

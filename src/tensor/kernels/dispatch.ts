@@ -1,7 +1,7 @@
 import { type Meta, Tensor } from "../tensor.ts";
 import type { ElementFormula } from "./chain.ts";
 import { kernels, type Run } from "./index.ts";
-import { isFlat, type Placement, runOnce } from "./placement.ts";
+import { type Epilogue, isFlat, type Placement, runOnce } from "./placement.ts";
 import { kernelPolicy } from "./policy.ts";
 
 /** The fast kernel of an op under the policy in force. */
@@ -29,6 +29,13 @@ export function placeCall(def: Specification, call: Placement): Run {
   const reference = (): void => def.reference(xs, attrs, ys);
   return fast ? () => (kernel?.accepts?.(inputs, attrs) ? fast() : reference()) : reference;
 }
+
+/** Whether tasks of a call may go on with an epilogue. */
+export const takesEpilogue = (op: string): boolean => kernelOf(op)?.placeWith !== undefined;
+
+/** As `placeCall`, where each task ends with an epilogue; undefined where the kernel cannot do that for this call. */
+export const placeCallWith = (def: Specification, call: Placement, epilogue: Epilogue): Run | undefined =>
+  kernelOf(def.name)?.placeWith?.(call, epilogue);
 
 /** Whether a call may write its output over any input of the same size. */
 export function runsInPlace(op: string, inputs: readonly Meta[], attrs: unknown, outputs: readonly Meta[]): boolean {

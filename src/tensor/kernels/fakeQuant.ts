@@ -11,6 +11,7 @@ import {
   load,
   op,
   placeTasks,
+  type Step,
   shuffle,
   type Task,
 } from "../../wasm/index.ts";
@@ -18,7 +19,7 @@ import type { FakeQuantAttrs } from "../ops/fakeQuant.ts";
 import { channelsOf, PIECE } from "../ops/fakeQuantGrad.ts";
 import { type Meta, Placeholder } from "../tensor.ts";
 import type { FastKernel, Run } from "./index.ts";
-import { allFloat, type Block, countOf } from "./placement.ts";
+import { type Argument, allFloat, type Block, countOf, stepOf } from "./placement.ts";
 import { above, add, below, div, mul, sub } from "./vectorMath.ts";
 
 type Vector = Expr<"v128">;
@@ -146,6 +147,26 @@ function emitForward(): FunctionBuilder {
   return f;
 }
 
+/** Where the parts of a quantization with one scale lie. */
+export interface FakeQuantPlaces {
+  readonly x: Argument;
+  readonly y: Argument;
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** A step that fake-quantizes `count` values with one scale, for tasks made of several calls. Codes must be exact in f32. */
+export function fakeQuantStep(
+  arena: Arena,
+  { x, y, scale, zeroPoint }: FakeQuantPlaces,
+  count: number,
+  { qmin, qmax }: Pick<FakeQuantAttrs, "qmin" | "qmax">,
+): Step {
+  return stepOf(forwardOn(arena), [x, y, scale, zeroPoint, 1, count >> 2, count & 3, qmin, qmax]);
+}
+
+const forwardOn = (arena: Arena): Entry => instantiate("fakeQuant", () => [emitForward()], arena).run;
+
 /** The forward pass on whole vectors, for a chain of calls. */
 function onVectors(f: FunctionBuilder, [x, scale, zero]: readonly Local<"v128">[], [low, high]: readonly Local<"v128">[]): Vector {
   const zeroPoint = f.let(add(op("f32x4.nearest", zero!), f32x4(0)));
@@ -157,8 +178,7 @@ export const fakeQuant: FastKernel = {
   place({ arena, inputs, outputs: [y], attrs }) {
     if (!allFloat(inputs) || countOf(y) === 0) return undefined;
     const [x, ...parameters] = inputs;
-    const { run } = instantiate("fakeQuant", () => [emitForward()], arena);
-    return placeChannels(arena, run, x, attrs as FakeQuantAttrs, { values: [x, y], parameters });
+    return placeChannels(arena, forwardOn(arena), x, attrs as FakeQuantAttrs, { values: [x, y], parameters });
   },
   accepts: ([, , zeroPoint], attrs) => acceptsCodes(zeroPoint, attrs as FakeQuantAttrs),
   elementwise: (attrs) => (attrs as FakeQuantAttrs).axis === null,

@@ -14,7 +14,7 @@ import { maxPool2dIndices } from "./maxPoolIndices.ts";
 import { channelMoments } from "./moments.ts";
 import { moveKernels } from "./move.ts";
 import { optimizerKernels } from "./optimizer.ts";
-import type { Block, Placement } from "./placement.ts";
+import type { Block, Epilogue, Placement } from "./placement.ts";
 import { reduceKernels } from "./reduce.ts";
 import { scatterAdd } from "./scatter.ts";
 import { topk } from "./topk.ts";
@@ -39,6 +39,8 @@ export interface FastKernel {
    * element of the outputs, reads and writes blocks only where they lie, and allocates nothing that lasts.
    */
   place(call: Placement): Run | undefined;
+  /** As `place`, where every task ends with the steps of an epilogue on what it wrote of the first output. */
+  placeWith?(call: Placement, epilogue: Epilogue): Run | undefined;
   /** Given where support depends on values: whether a placed call may run on these. */
   accepts?(inputs: readonly Pick<Block, "shape" | "data">[], attrs: unknown): boolean;
   /**

@@ -1,9 +1,9 @@
-import { placeTasks, type Task } from "../../wasm/index.ts";
+import { placeTasks, type Step, type Task } from "../../wasm/index.ts";
 import { broadcastStrides, sizeOf } from "../shape.ts";
 import type { Meta } from "../tensor.ts";
 import { eachAlone, inTurn, multiplyStep, type Product, packsOf, partsOf, piecesFor, workspaceOf, writeGrid } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
-import { allFloat, type Placement } from "./placement.ts";
+import { type Argument, allFloat, type Placement, type Room } from "./placement.ts";
 
 /** Batched matrix product with broadcast batch dimensions; operands of rank 2 or more. */
 export const matmul: FastKernel = {
@@ -14,6 +14,9 @@ export const matmul: FastKernel = {
   },
   bound: ([a]: readonly Meta[]) => ({ terms: a.shape[a.shape.length - 1] }),
 };
+
+/** Sizes of one matrix product. */
+export type ProductSize = Pick<Product, "rows" | "terms" | "columns">;
 
 function product(call: Placement): Run {
   const {
@@ -51,6 +54,27 @@ function product(call: Placement): Run {
   }
   const multiply = placeTasks(arena, tasks, matrices.length * rows * columns * terms);
   return steps.length === 0 ? multiply : inTurn(placeTasks(arena, eachAlone(steps), steps.length * rows * terms), multiply);
+}
+
+/**
+ * Steps that multiply constant matrices, [rows, terms] each at `sources`, with matrices [terms, columns] at `b` into
+ * [rows, columns] at `c`: for tasks made of several calls, which run one after the other on each thread.
+ */
+export function productSteps(
+  room: Room,
+  { rows, terms, columns }: ProductSize,
+  sources: readonly number[],
+): (source: number, b: Argument, c: number) => Step {
+  const p: Product = {
+    ...{ rows, columns, terms },
+    aRows: writeGrid(room, 1, 0, rows, 4 * terms),
+    aTerms: writeGrid(room, 1, 0, terms, 4),
+    bColumns: writeGrid(room, 1, 0, columns, 4),
+    bTerms: writeGrid(room, 1, 0, terms, 4 * columns),
+  };
+  const { packs } = packsOf(room, p, sources, true);
+  const space = workspaceOf(room, p);
+  return (source, b, c) => multiplyStep(room.arena, p, space, { a: packs[source], b, c, pitch: columns });
 }
 
 /** Matrix numbers [output, a, b] of a broadcast batch, in output order. */

@@ -1,11 +1,14 @@
-import { FunctionBuilder, f32x4, i32, instantiate, load, op } from "../../wasm/index.ts";
+import { FunctionBuilder, f32x4, i32, instantiate, type Local, load, op, placeTasks, type Step } from "../../wasm/index.ts";
 import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
-import { writeTable } from "./gemm.ts";
+import { cuts, writeTable } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
-import { allFloat, countOf, type Placement } from "./placement.ts";
-import { columnOffset, layoutOf, padPlanes } from "./plane.ts";
+import { allFloat, countOf, type Placement, perThread, stepOf } from "./placement.ts";
+import { columnOffset, layoutOf, padSteps } from "./plane.ts";
 
-/** maxima(input, rowStep, rows, columns, taps, count, output): the largest of all taps, rows written in whole vectors. */
+/**
+ * maxima(input, rowStep, rows, columns, taps, count, output): the largest of all taps. The last vector of a row overlaps the one
+ * before; rows shorter than a vector are written as one.
+ */
 function emitMaxima(): FunctionBuilder {
   const f = new FunctionBuilder(
     "maxima",
@@ -19,6 +22,7 @@ function emitMaxima(): FunctionBuilder {
     f.set(from!, input!);
     f.set(to!, output!);
     f.for(x!, columns!, 4, () => {
+      stepBack(f, x!, columns!, [from!, to!]);
       f.set(best, f32x4(-Infinity));
       f.set(tap!, taps!);
       f.while(op("i32.lt_u", tap!, end), () => {
@@ -35,6 +39,21 @@ function emitMaxima(): FunctionBuilder {
   return f;
 }
 
+/** Moves pointers back so that the last vector of a row of at least one ends with the row. */
+export function stepBack(f: FunctionBuilder, x: Local<"i32">, columns: Local<"i32">, pointers: readonly Local<"i32">[]): void {
+  const over = op("i32.gt_s", op("i32.add", x, i32(4)), columns);
+  f.if(op("i32.and", over, op("i32.gt_s", columns, i32(3))), () => {
+    const back = f.let(op("i32.shl", op("i32.sub", op("i32.add", x, i32(4)), columns), i32(2)));
+    for (const pointer of pointers) f.set(pointer, op("i32.sub", pointer, back));
+  });
+}
+
+/** Planes of a pool in groups, one a task; together where rows are so short that a plane is written past its end. */
+export const planeGroups = (planes: number, columns: number): [number, number][] =>
+  cuts(planes, columns < 4 ? planes : Math.max(1, Math.ceil(planes / MOST_TASKS)));
+
+const MOST_TASKS = 16;
+
 /** Rows, then columns: a window of k x k costs 2 k comparisons. */
 function pool(call: Placement, { kernel, stride, padding, dilation }: MaxPool2dAttrs): Run {
   const { arena } = call;
@@ -47,18 +66,19 @@ function pool(call: Placement, { kernel, stride, padding, dilation }: MaxPool2dA
   const reach = (axis: 0 | 1, count: number, size: number) =>
     Math.max(padding[2 * axis + 1], (count - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1 - size - padding[2 * axis]);
   const layout = layoutOf(height, width, [padding[0], reach(0, oh, height), padding[2], reach(1, ow, width)], stride[1]);
-  const padded = call.scratch(4 * layout.size);
-  const between = call.scratch(4 * layout.height * ow);
+  const padded = perThread(call, 4 * layout.size);
+  const between = perThread(call, 4 * (layout.height * ow + 4));
   const across = writeTable(call, kernel[1], (t) => 4 * columnOffset(layout, t * dilation[1]));
   const down = writeTable(call, kernel[0], (t) => 4 * t * dilation[0] * ow);
-  const [source, output] = [x.address, y.address];
-  return () => {
-    for (let p = 0; p < batch * channels; p++) {
-      padPlanes(arena, source + 4 * p * height * width, 1, height, width, layout, padded, -Infinity);
-      maxima(padded, 4 * layout.row, layout.height, ow, across, kernel[1], between);
-      maxima(between, 4 * stride[0] * ow, oh, ow, down, kernel[0], output + 4 * p * oh * ow);
-    }
-  };
+  const ofPlane = (p: number): Step[] => [
+    ...padSteps(arena, x.address + 4 * p * height * width, height, width, layout, padded, -Infinity),
+    stepOf(maxima, [padded, 4 * layout.row, layout.height, ow, across, kernel[1], between]),
+    stepOf(maxima, [between, 4 * stride[0] * ow, oh, ow, down, kernel[0], y.address + 4 * p * oh * ow]),
+  ];
+  const tasks = planeGroups(batch * channels, ow).map(([first, count]) =>
+    Array.from({ length: count }, (_, i) => ofPlane(first + i)).flat(),
+  );
+  return placeTasks(arena, tasks, batch * channels * layout.size * (kernel[0] + kernel[1]));
 }
 
 /** Separable maximum over windows; padding is -Infinity and NaN wins, as in the reference. */

@@ -1,9 +1,10 @@
-import { type Expr, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op } from "../../wasm/index.ts";
+import { type Expr, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op, placeTasks, type Step } from "../../wasm/index.ts";
 import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
 import { writeTable } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
-import { allFloat, countOf, type Placement, type Room } from "./placement.ts";
-import { columnOffset, layoutOf, padPlanes } from "./plane.ts";
+import { planeGroups, stepBack } from "./maxPool2d.ts";
+import { allFloat, countOf, type Placement, perThread, type Room, stepOf } from "./placement.ts";
+import { columnOffset, layoutOf, padSteps } from "./plane.ts";
 
 /** The largest value so far, and where it lies: four windows at a time. */
 interface Best {
@@ -80,6 +81,7 @@ function emitDown(): FunctionBuilder {
     f.set(at, load("i32.load", windows));
     f.set(to, output);
     f.for(x, columns, 4, () => {
+      stepBack(f, x, columns, [at, to]);
       f.set(best.value, load("v128.load", op("i32.add", values, at)));
       f.set(best.index, load("v128.load", op("i32.add", indices, at)));
       f.set(offset, at);
@@ -121,23 +123,24 @@ function placeIndices(call: Placement, attrs: MaxPool2dAttrs, down: readonly Axi
   const columns = across.length;
   const reach = Math.max(0, (columns - 1) * attrs.stride[1] + (attrs.kernel[1] - 1) * attrs.dilation[1] + 1 - width - attrs.padding[2]);
   const layout = layoutOf(height, width, [0, 0, attrs.padding[2], reach], attrs.stride[1]);
-  const padded = call.scratch(4 * layout.size);
-  const [values, indices] = [call.scratch(4 * height * columns), call.scratch(4 * height * columns)];
-  const found = call.scratch(4 * down.length * columns);
+  const padded = perThread(call, 4 * layout.size);
+  const [values, indices] = [0, 1].map(() => perThread(call, 4 * (height * columns + 4)));
   const taps = writeTable(call, attrs.kernel[1], (t) => 4 * columnOffset(layout, t * attrs.dilation[1]));
   const steps = writeTable(call, 2, (i) => [width, attrs.dilation[1]][i]);
   const firsts = writeFirsts(call, across);
   const windows = writeTable(call, 2 * down.length, (i) => (i % 2 === 0 ? 4 * columns * down[i >> 1].first : down[i >> 1].inside));
-  const [source, target] = [x.address, y.data as Int32Array];
-  const result = arena.i32.subarray(found >> 2, (found >> 2) + down.length * columns);
-  return () => {
-    for (let p = 0; p < batch * channels; p++) {
-      padPlanes(arena, source + 4 * p * height * width, 1, height, width, layout, padded, -Infinity);
-      entries.across(padded, 4 * layout.row, height, columns, taps, attrs.kernel[1], steps, firsts, values, indices);
-      entries.down(values, indices, windows, down.length, columns, 4 * attrs.dilation[0] * columns, found);
-      target.set(result, p * result.length);
-    }
-  };
+  const ofPlane = (p: number): Step[] => [
+    ...padSteps(arena, x.address + 4 * p * height * width, height, width, layout, padded, -Infinity),
+    stepOf(entries.across, [padded, 4 * layout.row, height, columns, taps, attrs.kernel[1], steps, firsts, values, indices]),
+    stepOf(entries.down, [
+      ...[values, indices, windows, down.length, columns, 4 * attrs.dilation[0] * columns],
+      y.address + 4 * p * down.length * columns,
+    ]),
+  ];
+  const tasks = planeGroups(batch * channels, columns).map(([first, count]) =>
+    Array.from({ length: count }, (_, i) => ofPlane(first + i)).flat(),
+  );
+  return placeTasks(arena, tasks, 4 * batch * channels * layout.size * (attrs.kernel[0] + attrs.kernel[1]));
 }
 
 /** For every four columns: their first elements inside, then their first elements. */

@@ -61,6 +61,20 @@ export interface Placement extends Room {
   readonly attrs: unknown;
 }
 
+/** What a task wrote of an output: `rows` runs of `count` elements, `pitch` elements apart, the first of them element `first`. */
+export interface Region {
+  readonly first: number;
+  readonly count: number;
+  readonly rows: number;
+  readonly pitch: number;
+}
+
+/** Steps that a task ends with, on what it wrote and nothing else: other tasks write around it. */
+export type Epilogue = (region: Region) => readonly Step[];
+
+/** The epilogue that does nothing. */
+export const none: Epilogue = () => [];
+
 /** Number of elements of a block. */
 export const countOf = (block: Meta): number => sizeOf(block.shape);
 

@@ -1,5 +1,17 @@
-import { type Arena, type Entry, FunctionBuilder, i32, instantiate, type Local, load, op, type Step, shuffle } from "../../wasm/index.ts";
-import { type Argument, stepOf } from "./placement.ts";
+import {
+  type Arena,
+  type Entry,
+  FunctionBuilder,
+  i32,
+  instantiate,
+  type Local,
+  lane,
+  load,
+  op,
+  type Step,
+  shuffle,
+} from "../../wasm/index.ts";
+import { type Argument, behind, stepOf } from "./placement.ts";
 
 /**
  * Where a batch of planes lies once zeros are put around it and its columns are dealt out by their remainder
@@ -25,13 +37,13 @@ export function layoutOf(height: number, width: number, padding: readonly number
 }
 
 /** Float offset of column x of a padded row. */
-export const columnOffset = (l: Layout, x: number): number => (x % l.deal) * l.pitch + Math.floor(x / l.deal);
+export const columnOffset = (l: Pick<Layout, "deal" | "pitch">, x: number): number => (x % l.deal) * l.pitch + Math.floor(x / l.deal);
 
 /** True where a plane needs no rearrangement. */
 export const isPlain = (l: Layout, height: number, width: number): boolean => l.deal === 1 && l.height === height && l.pitch === width;
 
 const kernel = (arena: Arena): Readonly<Record<string, Entry>> =>
-  instantiate("plane", () => [emitPad(), emitScatter(), emitZero(), emitPadEach(0), emitScatterEach(1)], arena);
+  instantiate("plane", () => [emitPad(), emitScatter(), emitZero(), emitPadEach(0), emitScatterEach(1), emitFill()], arena);
 
 /** Lays out `planes` dense planes at `source` as `layout` at `target`, the border filled with `fill`. */
 export function padPlanes(
@@ -54,6 +66,25 @@ export function padPlanes(
       pad!(first + 4 * p * size, 4 * row, source + 4 * (p * height * width + remainder), 4 * width, height, count, deal);
     }
   }
+}
+
+/** Steps that lay out one dense plane at `source` as `layout` at `target`, the border filled with `fill`. */
+export function padSteps(
+  arena: Arena,
+  source: number,
+  height: number,
+  width: number,
+  { deal, left, top, row, size, pitch }: Layout,
+  target: Argument,
+  fill: number,
+): Step[] {
+  const layout = { deal, pitch };
+  const copies = Array.from({ length: deal }, (_, remainder) => {
+    const first = behind(target, 4 * (top * row + columnOffset(layout, left + remainder)));
+    const count = Math.max(0, Math.ceil((width - remainder) / deal));
+    return stepOf(kernel(arena).pad!, [first, 4 * row, source + 4 * remainder, 4 * width, height, count, deal]);
+  });
+  return [stepOf(kernel(arena).fill!, [target, size, fill]), ...copies];
 }
 
 /** Spreads a dense [rows, columns] plane over steps of bytes. */
@@ -99,6 +130,24 @@ function emitZero(): FunctionBuilder {
   const f = new FunctionBuilder("zero", ["i32", "i32"]);
   const [target, bytes] = f.pointers;
   f.zero(target!, bytes!);
+  return f;
+}
+
+/** fill(target, count, value): gives floats a value. */
+function emitFill(): FunctionBuilder {
+  const f = new FunctionBuilder("fill", ["i32", "i32", "f32"]);
+  const [target, count] = f.pointers as [Local<"i32">, Local<"i32">];
+  const all = f.let(op("f32x4.splat", f.params[2] as Local<"f32">));
+  f.while(op("i32.gt_s", count, i32(3)), () => {
+    f.store("v128.store", target, all);
+    f.bump(target, 16);
+    f.bump(count, -4);
+  });
+  f.while(op("i32.gt_s", count, i32(0)), () => {
+    f.store("f32.store", target, lane(all, 0));
+    f.bump(target, 4);
+    f.bump(count, -1);
+  });
   return f;
 }
 

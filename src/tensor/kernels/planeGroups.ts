@@ -12,7 +12,7 @@ import {
   type Task,
 } from "../../wasm/index.ts";
 import type { Run } from "./index.ts";
-import type { Room } from "./placement.ts";
+import type { Epilogue, Room } from "./placement.ts";
 import type { Masked } from "./rollingFilter.ts";
 
 /** A map of planes to planes, a small kernel of weights each; sizes in pixels. */
@@ -135,7 +135,8 @@ function writeGroups(room: Room, columns: number, { strips, width, inputColumn, 
 }
 
 /** A run that maps all planes of a batch. */
-export function placeGroups(room: Room, p: PlaneMap, code: Groups, { input, weights, start, output }: FilterBlocks): Run {
+export function placeGroups(room: Room, p: PlaneMap, code: Groups, blocks: FilterBlocks, epilogue: Epilogue): Run {
+  const { input, weights, start, output } = blocks;
   const entry = planesOf(room.arena, code);
   const groups = writeGroups(room, p.out[1], code);
   const [rows, columns] = p.out;
@@ -158,7 +159,11 @@ export function placeGroups(room: Room, p: PlaneMap, code: Groups, { input, weig
   const piece = p.multiplier > 1 ? p.multiplier : Math.ceil(outputs / Math.ceil(PIECES / p.batch));
   const tasks: Task[] = [];
   for (let n = 0; n < p.batch; n++) {
-    for (let c = 0; c < outputs; c += piece) tasks.push([step(n, c, Math.min(piece, outputs - c))]);
+    for (let c = 0; c < outputs; c += piece) {
+      const planes = Math.min(piece, outputs - c);
+      const count = planes * rows * columns;
+      tasks.push([step(n, c, planes), ...epilogue({ first: (n * outputs + c) * rows * columns, count, rows: 1, pitch: count })]);
+    }
   }
   return placeTasks(room.arena, tasks, (p.batch * outputs * rows * columns * area) / 4);
 }

@@ -2,6 +2,7 @@ import type { ReduceAttrs } from "../ops/reduce.ts";
 import { stridesOf } from "../shape.ts";
 import { type Axis, mergeAxes, walk } from "./axes.ts";
 import type { FastKernel } from "./index.ts";
+import { placeLineSums } from "./lineSums.ts";
 import { placeChannelSums } from "./moments.ts";
 import { allFloat, countOf, floatsOf } from "./placement.ts";
 
@@ -12,8 +13,8 @@ interface Fold {
   /** Folds one element. */
   one(value: number, x: number): number;
   readonly mean?: boolean;
-  /** Whether it folds by addition from 0. */
-  readonly adds?: boolean;
+  /** What it adds up from 0, where that is what it does. */
+  readonly adds?: "values" | "magnitudes";
 }
 
 /** Sizes of batch, channels and inner where only the channels stay; undefined for other reductions. */
@@ -23,10 +24,23 @@ function channelsOf(axes: readonly Axis[]): [number, number, number] | undefined
   return fits ? [batch[0], channels[0], inner[0]] : undefined;
 }
 
+/** Sizes of outer, lines and inner where only the lines are reduced, between what stays; undefined for other reductions. */
+function linesOf(axes: readonly Axis[]): [number, number, number] | undefined {
+  const [inner, lines, outer = [1, [1]]] = axes.toReversed() as [Axis, Axis | undefined, Axis | undefined];
+  const fits = axes.length <= 3 && inner[1][0] !== 0 && lines?.[1][0] === 0 && outer[1][0] !== 0;
+  return fits ? [outer[0], lines[0], inner[0]] : undefined;
+}
+
 /** Visits elements in the order of the reference and accumulates in double as it does, so the bits agree. */
 function reduction(fold: Fold): FastKernel {
   return {
-    place({ arena, inputs, outputs: [y], attrs }) {
+    place(call) {
+      const {
+        arena,
+        inputs,
+        outputs: [y],
+        attrs,
+      } = call;
       const { shape } = inputs[0];
       const { dim } = attrs as ReduceAttrs;
       if (!allFloat(inputs) || countOf(inputs[0]) === 0) return undefined;
@@ -35,8 +49,11 @@ function reduction(fold: Fold): FastKernel {
       const [length, steps] = axes[axes.length - 1];
       const outer = axes.slice(0, -1);
       const count = fold.mean ? dim.reduce((n, d) => n * shape[d], 1) : 1;
-      const channels = fold.adds && channelsOf(axes);
-      const fast = channels && placeChannelSums(arena, inputs[0], y, channels, count);
+      const channels = fold.adds === "values" ? channelsOf(axes) : undefined;
+      const lines = fold.adds && linesOf(axes);
+      const fast =
+        (channels && placeChannelSums(arena, inputs[0], y, channels, count)) ??
+        (lines && placeLineSums(call, lines, count, fold.adds === "magnitudes"));
       if (fast) return fast;
       const sums = new Float64Array(countOf(y));
       const [x, results] = [floatsOf(inputs[0]), y.data];
@@ -59,7 +76,7 @@ function reduction(fold: Fold): FastKernel {
 
 const plus: Omit<Fold, "mean"> = {
   start: 0,
-  adds: true,
+  adds: "values",
   run(value, x, from, length) {
     let sum = value;
     for (let i = from; i < from + length; i++) sum += x[i]!;
@@ -72,6 +89,16 @@ const plus: Omit<Fold, "mean"> = {
 export const reduceKernels: Readonly<Record<string, FastKernel>> = {
   sum: reduction(plus),
   mean: reduction({ ...plus, mean: true }),
+  l1Norm: reduction({
+    start: 0,
+    adds: "magnitudes",
+    run(value, x, from, length) {
+      let sum = value;
+      for (let i = from; i < from + length; i++) sum += Math.abs(x[i]!);
+      return sum;
+    },
+    one: (value, x) => value + Math.abs(x),
+  }),
   amax: reduction({
     start: -Infinity,
     run(value, x, from, length) {

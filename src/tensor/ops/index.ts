@@ -35,7 +35,7 @@ export { type AdamStepAttrs, adamStep, clipNorm, type RmspropStepAttrs, rmspropS
 export { type PadAttrs, type PadMode, pad, padInputGrad } from "./pad.ts";
 export { permute } from "./permute.ts";
 export { diagonal, flip, repeat, roll } from "./rearrange.ts";
-export { amax, amin, logSumExp, mean, type ReduceAttrs, type ReduceOptions, sum, sumTo } from "./reduce.ts";
+export { amax, amin, l1Norm, logSumExp, mean, type ReduceAttrs, type ReduceOptions, sum, sumTo } from "./reduce.ts";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.ts";
 export { type RoiAlignAttrs, roiAlign, roiAlignInputGrad } from "./roiAlign.ts";
 export { roundSte } from "./roundSte.ts";

@@ -1,5 +1,5 @@
 import { ShapeError } from "../../errors.ts";
-import { type Draw, drawDistinct, drawShape, drawTensor } from "../draw.ts";
+import { type Draw, drawAway, drawDistinct, drawShape, drawTensor } from "../draw.ts";
 import { defineOp, type Op, type OpDef } from "../op.ts";
 import { requireFloat } from "../require.ts";
 import { formatShape, normalizeAxis, sameShape, sizeOf } from "../shape.ts";
@@ -10,7 +10,7 @@ import { cast } from "./cast.ts";
 import { equal } from "./compare.ts";
 import { expand } from "./expand.ts";
 import { reshape } from "./reshape.ts";
-import { exp } from "./unary.ts";
+import { exp, sign } from "./unary.ts";
 
 /** Axes to reduce, each in [0, rank), and whether they stay as size 1. */
 export interface ReduceAttrs {
@@ -103,6 +103,15 @@ export const mean: Reduction = reduction({
   name: "mean",
   reduce: { start: 0, step: (s, x) => s + x, finish: (s, n) => s / n },
   backward: (g, x, _, attrs) => spread(div(g, countOf(x, attrs)), x, attrs),
+  emptyAllowed: true,
+});
+/** Sum of magnitudes over `dim`, accumulated in double; 0 over no elements. */
+export const l1Norm: Reduction = reduction({
+  name: "l1Norm",
+  reduce: { start: 0, step: (s, x) => s + Math.abs(x) },
+  backward: (g, x, _, attrs) => mul(spread(g, x, attrs), sign(x)),
+  draw: (draw, shape) => drawAway(draw, shape, [0]),
+  smooth: false,
   emptyAllowed: true,
 });
 
