@@ -70,6 +70,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ["detect/", "data/", "quant/", "job/", "node/", "cli/"],
   "jpeg-js": ["data/"],
   "fast-png": ["data/"],
+  fflate: ["data/zip.ts"],
   "onnx-buf": ["onnx/"],
   "@bufbuild/protobuf": ["onnx/"],
   "onnxruntime-web": ["node/runtimeCheck.ts"],

@@ -12,6 +12,8 @@ export {
   truthByImage,
 } from "./coco.ts";
 export { type DecodeOptions, decodePicture, encodePng, type Picture } from "./image.ts";
+export { readNpy, writeNpy } from "./npy.ts";
+export { readNpz, writeNpz } from "./npz.ts";
 export { fitToInput, type Prepared, prepare, preprocess, resize } from "./preprocess.ts";
 export { readSafetensors, type TensorFile, writeSafetensors } from "./safetensors.ts";
 export { SCENE_CLASSES, type Scene, type SceneOptions, scene, scenes, turnScene } from "./scenes.ts";

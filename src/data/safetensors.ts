@@ -1,17 +1,12 @@
 import { ArgumentError } from "../errors.ts";
-import { allocate, type DType, formatShape, sizeOf, Tensor } from "../tensor/index.ts";
+import { formatShape, sizeOf, Tensor } from "../tensor/index.ts";
+import { type Element, elements, written } from "./elements.ts";
 import { jsonProblem } from "./jsonProblem.ts";
 
 /** What a safetensors file holds. */
 export interface TensorFile {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly metadata: ReadonlyMap<string, string>;
-}
-
-/** One stored element type: its width in bytes and how it becomes one of ours. */
-interface Stored {
-  readonly bytes: number;
-  read(view: DataView, count: number, fail: Fail): { dtype: DType; data: Tensor["data"] };
 }
 
 type Fail = (problem: string) => ArgumentError;
@@ -44,10 +39,7 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
     }
     const entry = parseEntry(key, value, body.length, fail);
     ranges.push({ name: key, begin: entry.begin, end: entry.end });
-    tensors.set(
-      key,
-      readTensor(body, entry, (problem) => fail(`tensor "${key}" ${problem}`)),
-    );
+    tensors.set(key, readTensor(body, entry));
   }
   requireCover(ranges, body.length, fail);
   return { tensors, metadata };
@@ -102,7 +94,7 @@ function parseMetadata(value: unknown, fail: Fail): Map<string, string> {
 }
 
 interface Entry {
-  readonly stored: Stored;
+  readonly stored: Element;
   readonly shape: readonly number[];
   readonly count: number;
   readonly begin: number;
@@ -133,8 +125,8 @@ function parseEntry(key: string, value: unknown, available: number, fail: Fail):
   return { stored, shape, count, begin, end };
 }
 
-function readTensor(body: Uint8Array, { stored, shape, count, begin, end }: Entry, fail: Fail): Tensor {
-  const { dtype, data } = stored.read(new DataView(body.buffer, body.byteOffset + begin, end - begin), count, fail);
+function readTensor(body: Uint8Array, { stored, shape, count, begin, end }: Entry): Tensor {
+  const { dtype, data } = stored.read(new DataView(body.buffer, body.byteOffset + begin, end - begin), count, true);
   return new Tensor(shape, dtype, data);
 }
 
@@ -150,75 +142,31 @@ function requireCover(ranges: { name: string; begin: number; end: number }[], le
   if (covered !== length) throw fail(`must have every data byte in a tensor, got ${length - covered} bytes at the end that belong to none`);
 }
 
-function plain(bytes: number, dtype: DType, get: (view: DataView, at: number) => number): Stored {
-  return {
-    bytes,
-    read(view, count) {
-      const data = allocate(dtype, count);
-      for (let i = 0; i < count; i++) data[i] = get(view, i * bytes);
-      return { dtype, data };
-    },
-  };
-}
-
-/** Integers wider than i32: i32 where all fit, f64 otherwise. */
-function wide(bytes: number, get: (view: DataView, at: number) => number): Stored {
-  return {
-    bytes,
-    read(view, count) {
-      const data = Float64Array.from({ length: count }, (_, i) => get(view, i * bytes));
-      return data.every((v) => (v | 0) === v) ? { dtype: "i32", data: Int32Array.from(data) } : { dtype: "f64", data };
-    },
-  };
-}
-
-const STORED: Readonly<Record<string, Stored>> = {
-  BOOL: plain(1, "u8", (view, at) => view.getUint8(at)),
-  U8: plain(1, "u8", (view, at) => view.getUint8(at)),
-  I8: plain(1, "i8", (view, at) => view.getInt8(at)),
-  I16: plain(2, "i32", (view, at) => view.getInt16(at, true)),
-  U16: plain(2, "i32", (view, at) => view.getUint16(at, true)),
-  F16: plain(2, "f32", (view, at) => halfToNumber(view.getUint16(at, true))),
-  BF16: plain(2, "f32", (view, at) => bfloatToNumber(view.getUint16(at, true))),
-  I32: plain(4, "i32", (view, at) => view.getInt32(at, true)),
-  U32: wide(4, (view, at) => view.getUint32(at, true)),
-  F32: plain(4, "f32", (view, at) => view.getFloat32(at, true)),
-  F64: plain(8, "f64", (view, at) => view.getFloat64(at, true)),
-  I64: wide(8, (view, at) => Number(view.getBigInt64(at, true))),
-  U64: wide(8, (view, at) => Number(view.getBigUint64(at, true))),
-};
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-function bfloatToNumber(bits: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint32(0, bits << 16);
-  return view.getFloat32(0);
-}
-
-const WRITTEN: Readonly<Record<DType, { name: string; bytes: number; set(view: DataView, at: number, value: number): void }>> = {
-  f64: { name: "F64", bytes: 8, set: (view, at, value) => view.setFloat64(at, value, true) },
-  f32: { name: "F32", bytes: 4, set: (view, at, value) => view.setFloat32(at, value, true) },
-  i32: { name: "I32", bytes: 4, set: (view, at, value) => view.setInt32(at, value, true) },
-  i8: { name: "I8", bytes: 1, set: (view, at, value) => view.setInt8(at, value) },
-  u8: { name: "U8", bytes: 1, set: (view, at, value) => view.setUint8(at, value) },
+const STORED: Readonly<Record<string, Element>> = {
+  BOOL: elements.bool,
+  U8: elements.u8,
+  I8: elements.i8,
+  I16: elements.i16,
+  U16: elements.u16,
+  F16: elements.f16,
+  BF16: elements.bf16,
+  I32: elements.i32,
+  U32: elements.u32,
+  F32: elements.f32,
+  F64: elements.f64,
+  I64: elements.i64,
+  U64: elements.u64,
 };
 
 /** Writes a safetensors file: widest element type first, then by name, so that equal tensors give equal bytes. */
 export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array {
-  const order = [...tensors].sort(([a, x], [b, y]) => WRITTEN[y.dtype].bytes - WRITTEN[x.dtype].bytes || (a < b ? -1 : 1));
+  const order = [...tensors].sort(([a, x], [b, y]) => written[y.dtype].bytes - written[x.dtype].bytes || (a < b ? -1 : 1));
   const entries: [string, unknown][] = metadata.size > 0 ? [["__metadata__", Object.fromEntries(metadata)]] : [];
   let offset = 0;
   for (const [key, { dtype, shape, size }] of order) {
     if (key === "__metadata__") throw new ArgumentError("writeSafetensors", `a tensor's name must not be reserved, got "${key}"`);
-    const end = offset + size * WRITTEN[dtype].bytes;
-    entries.push([key, { dtype: WRITTEN[dtype].name, shape, data_offsets: [offset, end] }]);
+    const end = offset + size * written[dtype].bytes;
+    entries.push([key, { dtype: dtype.toUpperCase(), shape, data_offsets: [offset, end] }]);
     offset = end;
   }
   const members = entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
@@ -230,7 +178,7 @@ export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata:
   bytes.set(json, 8);
   let at = 8 + headerLength;
   for (const [, { dtype, data }] of order) {
-    const { bytes: width, set } = WRITTEN[dtype];
+    const { bytes: width, set } = written[dtype];
     for (let i = 0; i < data.length; i++, at += width) set(view, at, data[i]);
   }
   return bytes;

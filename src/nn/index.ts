@@ -12,11 +12,14 @@ export {
   xavierStd,
   xavierUniform,
 } from "./init.ts";
-export { Activation } from "./layers/activation.ts";
+export { Activation, PRelu } from "./layers/activation.ts";
 export { BatchNorm, type BatchNormParts, channelStatistics, forwardWithStatistics } from "./layers/batchNorm.ts";
+export { Conv1d } from "./layers/conv1d.ts";
 export { Conv2d, type Conv2dConfig } from "./layers/conv2d.ts";
+export { Embedding } from "./layers/embedding.ts";
 export { Linear } from "./layers/linear.ts";
-export { AvgPool2d, GlobalAvgPool, MaxPool2d, type PoolConfig, Upsample } from "./layers/pool.ts";
+export { GroupNorm, InstanceNorm, LayerNorm, type NormParts, RmsNorm } from "./layers/norm.ts";
+export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, GlobalAvgPool, MaxPool2d, type PoolConfig, Upsample } from "./layers/pool.ts";
 export { Sequential } from "./layers/sequential.ts";
 export { bce, bceWithLogits, type CrossEntropyOptions, crossEntropy, klDiv } from "./loss/crossEntropy.ts";
 export {
@@ -26,7 +29,7 @@ export {
   type FocalOptions,
   sigmoidFocalLoss,
 } from "./loss/focal.ts";
-export { type BoxLossOptions, diouLoss, giouLoss } from "./loss/giou.ts";
+export { type BoxLossOptions, ciouLoss, diouLoss, giouLoss } from "./loss/giou.ts";
 export { type TopKMode, type TopKNllOptions, topKNll, topKNllPerImage } from "./loss/heatmapNll.ts";
 export { type Reduction, reduceLoss } from "./loss/reduction.ts";
 export { huberLoss, type LossOptions, l1Loss, mseLoss, smoothL1Loss } from "./loss/regression.ts";

@@ -2,21 +2,30 @@ import { describe, expect, it } from "vitest";
 import { CenterNet } from "../../src/detect/index.ts";
 import {
   Activation,
+  AdaptiveAvgPool2d,
+  AdaptiveMaxPool2d,
   AvgPool2d,
   BatchNorm,
+  Conv1d,
   Conv2d,
+  Embedding,
   GlobalAvgPool,
+  GroupNorm,
+  InstanceNorm,
+  LayerNorm,
   Linear,
   MaxPool2d,
   type Module,
+  PRelu,
   parameters,
+  RmsNorm,
   Sequential,
   submodules,
   tapFrom,
   Upsample,
   withParameters,
 } from "../../src/nn/index.ts";
-import { Rng, randn, relu, Tensor, type Tensor as TensorType } from "../../src/tensor/index.ts";
+import { Rng, randn, relu, Tensor, type Tensor as TensorType, tensor } from "../../src/tensor/index.ts";
 
 const rng = new Rng(1);
 const image = randn([2, 4, 16, 16], rng.split("image"));
@@ -30,6 +39,26 @@ const MODULES: Readonly<Record<string, { module: Module<unknown>; x: TensorType 
   maxPool2d: { module: new MaxPool2d({ kernel: 2 }), x: image },
   avgPool2d: { module: new AvgPool2d({ kernel: 3, stride: 2, padding: 1 }), x: image },
   globalAvgPool: { module: new GlobalAvgPool(), x: image },
+  adaptiveAvgPool2d: { module: new AdaptiveAvgPool2d([3, 5]), x: image },
+  adaptiveMaxPool2d: { module: new AdaptiveMaxPool2d(4), x: image },
+  conv1d: { module: Conv1d.init(4, 6, 3, rng, { stride: 2, padding: 1, groups: 2 }), x: randn([2, 4, 9], rng) },
+  "conv1d without bias": { module: Conv1d.init(4, 6, 1, rng, { bias: false }), x: randn([2, 4, 9], rng) },
+  prelu: { module: PRelu.init(4), x: image },
+  layerNorm: { module: LayerNorm.init([16, 16], { eps: 1e-3 }), x: image },
+  groupNorm: { module: GroupNorm.init(2, 4), x: image },
+  instanceNorm: { module: InstanceNorm.init(4), x: image },
+  rmsNorm: { module: RmsNorm.init([16]), x: image },
+  embedding: {
+    module: Embedding.init(5, 3, rng),
+    x: tensor(
+      [
+        [0, 4],
+        [1, 1],
+      ],
+      undefined,
+      "i32",
+    ),
+  },
   upsample: { module: new Upsample(2), x: image },
   "batchNorm in training": { module: BatchNorm.init(4, { training: true }), x: image },
   batchNorm: { module: BatchNorm.init(4), x: image },

@@ -1,31 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { float, int, ints, text } from "../../src/onnx/export/attribute.ts";
-import { importOnnx } from "../../src/onnx/index.ts";
-import type { NodeInit, TensorInit } from "../../src/onnx/protobuf.ts";
-import { ones, Rng, randn, type Tensor, tensor } from "../../src/tensor/index.ts";
-import { type FileOptions, file, floats, longs, node } from "./build.ts";
-import { gap, runInRuntime } from "./runtime.ts";
-
-const random = (shape: readonly number[], seed = 1): Tensor => randn(shape, new Rng(seed));
-
-/** Our outputs and the runtime's on a random input. */
-async function agreement(options: FileOptions, shape = options.input.map((d) => (typeof d === "number" ? d : 1))): Promise<number> {
-  const bytes = file(options);
-  const x = random(shape, 7);
-  const ours = importOnnx(bytes).forward(x);
-  const theirs = await runInRuntime(bytes, { x }, "disabled");
-  return Math.max(...Object.keys(theirs).map((k) => gap(ours[k], theirs[k])));
-}
-
-interface Row {
-  readonly title: string;
-  readonly options: FileOptions;
-}
-
-const one = (title: string, opset: number, input: FileOptions["input"], nodes: NodeInit[], initializers: TensorInit[] = []): Row => ({
-  title,
-  options: { opset, input, nodes, initializers },
-});
+import { ones, tensor } from "../../src/tensor/index.ts";
+import { agreement, one, type Row, random } from "./agreement.ts";
+import { floats, longs, node } from "./build.ts";
 
 const conv = (title: string, attributes: ReturnType<typeof ints>[], weight = [4, 3, 3, 3]): Row =>
   one(

@@ -1,4 +1,4 @@
-import type { Tensor } from "../../tensor/index.ts";
+import { full, prelu, type Tensor } from "../../tensor/index.ts";
 import { identityTap, type Module, type Tap } from "../module.ts";
 
 /** An elementwise function of the library as a module: `new Activation(relu)`. Site: output. */
@@ -12,5 +12,25 @@ export class Activation implements Module {
 
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", this.apply(x));
+  }
+}
+
+/** `prelu` with learned slopes, one or one for each channel of x [N,C,...]. Sites: input, weight, output. */
+export class PRelu implements Module {
+  readonly weight: Tensor;
+
+  constructor(weight: Tensor) {
+    this.weight = weight;
+    Object.freeze(this);
+  }
+
+  /** Slopes of 0.25. */
+  static init(channels = 1): PRelu {
+    return new PRelu(full([channels], 0.25));
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    const input = tap("input", x);
+    return tap("output", prelu(input, tap("weight", this.weight)));
   }
 }

@@ -1,4 +1,13 @@
-import { avgPool2d, interpolate, maxPool2d, mean, type Tensor } from "../../tensor/index.ts";
+import {
+  adaptiveAvgPool2d,
+  adaptiveMaxPool2d,
+  avgPool2d,
+  interpolate,
+  maxPool2d,
+  mean,
+  type PairOption,
+  type Tensor,
+} from "../../tensor/index.ts";
 import { identityTap, type Module, type Tap } from "../module.ts";
 
 /** Kernel, stride (default: the kernel) and padding, the same in both directions. */
@@ -44,6 +53,34 @@ export class GlobalAvgPool implements Module {
 
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", mean(x, { dim: [2, 3], keepdim: true }));
+  }
+}
+
+/** Mean over as many windows as `output` says: [N,C,H,W] → [N,C,oh,ow]. Site: output. */
+export class AdaptiveAvgPool2d implements Module {
+  readonly output: PairOption;
+
+  constructor(output: PairOption) {
+    this.output = output;
+    Object.freeze(this);
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    return tap("output", adaptiveAvgPool2d(x, this));
+  }
+}
+
+/** Maximum over as many windows as `output` says: [N,C,H,W] → [N,C,oh,ow]. Site: output. */
+export class AdaptiveMaxPool2d implements Module {
+  readonly output: PairOption;
+
+  constructor(output: PairOption) {
+    this.output = output;
+    Object.freeze(this);
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    return tap("output", adaptiveMaxPool2d(x, this));
   }
 }
 

@@ -1,4 +1,4 @@
-import { add, div, maximum, minimum, mul, relu, reshape, slice, square, sub, type Tensor } from "../../tensor/index.ts";
+import { add, atan, detach, div, maximum, minimum, mul, relu, reshape, slice, square, sub, type Tensor } from "../../tensor/index.ts";
 import { type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Options of the box losses. Defaults: "none", eps 1e-7. */
@@ -37,11 +37,34 @@ export function giouLoss(x: Tensor, t: Tensor, { reduction = "none", eps = 1e-7 
   return perBox(add(sub(1, iou), slack), reduction);
 }
 
-/** 1 - DIoU: squared distance of the centres over the hull's squared diagonal is added. Source: Zheng et al. 2020, eq. 7. */
-export function diouLoss(x: Tensor, t: Tensor, { reduction = "none", eps = 1e-7 }: BoxLossOptions = {}): Tensor {
+/** IoU, and the squared distance of the centres over the hull's squared diagonal; both [N,1]. */
+function distances(x: Tensor, t: Tensor, eps: number): { iou: Tensor; apart: Tensor } {
   const { iou, width, height } = compare(x, t, eps);
   const diagonal = add(add(square(width), square(height)), eps);
   const [x1, y1, x2, y2] = columns(sub(x, t));
   const apart = mul(add(square(add(x1, x2)), square(add(y1, y2))), 0.25);
-  return perBox(add(sub(1, iou), div(apart, diagonal)), reduction);
+  return { iou, apart: div(apart, diagonal) };
+}
+
+/** 1 - DIoU: squared distance of the centres over the hull's squared diagonal is added. Source: Zheng et al. 2020, eq. 7. */
+export function diouLoss(x: Tensor, t: Tensor, { reduction = "none", eps = 1e-7 }: BoxLossOptions = {}): Tensor {
+  const { iou, apart } = distances(x, t, eps);
+  return perBox(add(sub(1, iou), apart), reduction);
+}
+
+/** Angle of the diagonal of boxes [N,4] to the vertical, [N,1]. */
+function angle(boxes: Tensor): Tensor {
+  const [x1, y1, x2, y2] = columns(boxes);
+  return atan(div(sub(x2, x1), sub(y2, y1)));
+}
+
+/**
+ * 1 - CIoU: to DIoU's terms comes alpha v, v = 4/pi^2 (difference of the diagonals' angles)^2, with the weight
+ * alpha = v / (1 - IoU + v + eps), which counts as a constant in the gradient. Source: Zheng et al. 2020, eq. 8-11.
+ */
+export function ciouLoss(x: Tensor, t: Tensor, { reduction = "none", eps = 1e-7 }: BoxLossOptions = {}): Tensor {
+  const { iou, apart } = distances(x, t, eps);
+  const v = mul(square(sub(angle(t), angle(x))), 4 / Math.PI ** 2);
+  const alpha = detach(div(v, add(add(sub(1, iou), v), eps)));
+  return perBox(add(add(sub(1, iou), apart), mul(alpha, v)), reduction);
 }

@@ -22,11 +22,11 @@ export interface ExportOptions {
 
 /** Opset and the IR version that goes with it. */
 const PLAIN = { opset: 13, ir: 8n } as const;
-const SMALL_TYPES = { opset: 21, ir: 10n } as const;
+const LATE = { opset: 21, ir: 10n } as const;
 
 /**
  * Writes a graph as an ONNX file with the same inputs, outputs and names: opset 13, or 21 where weights have
- * 4 bits. With a plan, quantized layers read QuantizeLinear / DequantizeLinear pairs; everything
+ * 4 bits or opset 13 lacks an operator. With a plan, quantized layers read QuantizeLinear / DequantizeLinear pairs; everything
  * else reads the float tensors. Equal arguments give equal bytes.
  *
  * Errors: ArgumentError for scales that are not positive normal numbers, or ops ONNX has no word for (all at once).
@@ -37,7 +37,7 @@ export function exportOnnx(
   { metadata = {}, producerVersion = "", fusible = false }: ExportOptions = {},
 ): Uint8Array {
   requireExportable(graph);
-  const { opset, ir } = needsSmallTypes(graph, plan) ? SMALL_TYPES : PLAIN;
+  const { opset, ir } = needsSmallTypes(graph, plan) || graph.nodes.some((n) => exportRows.get(n.op)?.late) ? LATE : PLAIN;
   const writer = new OnnxWriter(graph, withBatchOf2(graph), opset);
   const quantized = plan && new QuantizedInputs(graph, plan, writer, fusible);
   const outputs = new Set(graph.outputs.map((p) => p.name));

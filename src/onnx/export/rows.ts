@@ -1,98 +1,31 @@
 import { ArgumentError } from "../../errors.ts";
 import {
   type AnyOp,
-  abs,
-  add,
   amax,
   amin,
   avgPool2d,
-  batchNorm,
   type Conv2dAttrs,
-  ceil,
-  clamp,
-  concat,
   conv2d,
   convTranspose2d,
-  cos,
-  div,
-  exp,
-  expand,
-  floor,
-  gather,
-  hardsigmoid,
-  hardswish,
-  indexSelect,
-  interpolate,
-  leakyRelu,
-  log,
-  logSigmoid,
   logSoftmax,
   logSumExp,
   type MaxPool2dAttrs,
   type Meta,
   matmul,
-  maximum,
   maxPool2d,
   mean,
-  minimum,
-  mul,
-  neg,
   type OpDef,
-  type PadMode,
-  pad,
-  permute,
-  pow,
   type ReduceAttrs,
-  reciprocal,
-  relu,
-  relu6,
-  reshape,
-  round,
-  rsqrt,
-  sigmoid,
-  sign,
-  silu,
-  sin,
-  slice,
   softmax,
-  softplus,
-  sqrt,
-  square,
-  sub,
   sum,
-  tanh,
 } from "../../tensor/index.ts";
 import type { AttributeInit } from "../protobuf.ts";
-import { float, int, ints, text } from "./attribute.ts";
+import { int, ints } from "./attribute.ts";
+import { elementwise } from "./elementwise.ts";
+import { indexing } from "./indexing.ts";
+import { type ExportRow, finish, row, same } from "./row.ts";
+import { shaping } from "./shaping.ts";
 import type { ExportCall } from "./writer.ts";
-
-/** How one op of ours is written in ONNX, at opset 13 and at 21. */
-interface ExportRow {
-  readonly op: AnyOp;
-  write(call: ExportCall): void;
-}
-
-/** A row whose attributes have the op's own type. */
-function row<A>({ def }: { readonly def: OpDef<A> }, write: (call: ExportCall<A>) => void): ExportRow {
-  return { op: def, write: (call) => write(call as ExportCall<A>) };
-}
-
-/** One ONNX node with the op's inputs and outputs. */
-const same = <A>(op: { readonly def: OpDef<A> }, type: string, attributes: (attrs: A) => AttributeInit[] = () => []): ExportRow =>
-  row(op, ({ writer, node, attrs, inputs, outputs }) => writer.node(node.name, type, inputs, outputs, attributes(attrs)));
-
-/** An inner tensor and the node that writes it. */
-function step<A>(
-  { writer, node, outputs }: ExportCall<A>,
-  label: string,
-  type: string,
-  inputs: readonly string[],
-  attributes: AttributeInit[] = [],
-): string {
-  const output = writer.freshName(`${outputs[0]}/${label}`);
-  writer.node(writer.freshNodeName(`${node.name}/${label}`), type, inputs, [output], attributes);
-  return output;
-}
 
 const onnxPads = ([top, bottom, left, right]: readonly number[]): number[] => [top, left, bottom, right];
 
@@ -157,121 +90,6 @@ const pools: readonly ExportRow[] = [
   }),
 ];
 
-const SIXTH = [float("alpha", 1 / 6), float("beta", 0.5)];
-
-const elementwise: readonly ExportRow[] = [
-  same(relu, "Relu"),
-  same(sigmoid, "Sigmoid"),
-  same(tanh, "Tanh"),
-  same(exp, "Exp"),
-  same(log, "Log"),
-  same(sqrt, "Sqrt"),
-  same(abs, "Abs"),
-  same(neg, "Neg"),
-  same(floor, "Floor"),
-  same(ceil, "Ceil"),
-  same(round, "Round"),
-  same(sign, "Sign"),
-  same(sin, "Sin"),
-  same(cos, "Cos"),
-  same(reciprocal, "Reciprocal"),
-  same(add, "Add"),
-  same(sub, "Sub"),
-  same(mul, "Mul"),
-  same(div, "Div"),
-  same(pow, "Pow"),
-  same(maximum, "Max"),
-  same(minimum, "Min"),
-  same(hardsigmoid, "HardSigmoid", () => SIXTH),
-  same(leakyRelu, "LeakyRelu", ({ slope }) => [float("alpha", slope)]),
-  row(silu, (call) => finish(call, "Mul", [call.inputs[0], step(call, "sigmoid", "Sigmoid", call.inputs)])),
-  row(hardswish, (call) => finish(call, "Mul", [call.inputs[0], step(call, "hardSigmoid", "HardSigmoid", call.inputs, SIXTH)])),
-  row(square, (call) => finish(call, "Mul", [call.inputs[0], call.inputs[0]])),
-  row(rsqrt, (call) => finish(call, "Reciprocal", [step(call, "sqrt", "Sqrt", call.inputs)])),
-  row(logSigmoid, (call) => finish(call, "Neg", [step(call, "softplus", "Softplus", [step(call, "neg", "Neg", call.inputs)])])),
-  row(softplus, (call) => {
-    if (call.attrs.beta === 1) return finish(call, "Softplus", call.inputs);
-    const beta = call.writer.floats(`${call.outputs[0]}/beta`, [call.attrs.beta], []);
-    const scaled = step(call, "scaled", "Mul", [call.inputs[0], beta]);
-    return finish(call, "Div", [step(call, "softplus", "Softplus", [scaled]), beta]);
-  }),
-  row(relu6, (call) => clip(call, 0, 6)),
-  row(clamp, (call) => clip(call, call.attrs.min, call.attrs.max)),
-  same(batchNorm, "BatchNormalization", ({ eps }) => [float("epsilon", eps)]),
-];
-
-function finish<A>(
-  { writer, node, outputs }: ExportCall<A>,
-  type: string,
-  inputs: readonly string[],
-  attributes: AttributeInit[] = [],
-): void {
-  writer.node(node.name, type, inputs, outputs, attributes);
-}
-
-function clip<A>(call: ExportCall<A>, min: number, max: number): void {
-  const bound = (label: string, value: number): string =>
-    Number.isFinite(value) ? call.writer.floats(`${call.outputs[0]}/${label}`, [value], []) : "";
-  finish(call, "Clip", [call.inputs[0], bound("min", min), bound("max", max)]);
-}
-
-const PAD_MODES: Readonly<Record<PadMode, string | undefined>> = {
-  constant: "constant",
-  reflect: "reflect",
-  replicate: "edge",
-  circular: undefined, // "wrap" exists from opset 19 only
-};
-
-const shaping: readonly ExportRow[] = [
-  same(concat, "Concat", ({ dim }) => [int("axis", dim)]),
-  same(permute, "Transpose", ({ perm }) => [ints("perm", perm)]),
-  same(indexSelect, "Gather", ({ dim }) => [int("axis", dim)]),
-  same(gather, "GatherElements", ({ dim }) => [int("axis", dim)]),
-  row(reshape, (call) => finish(call, "Reshape", [call.inputs[0], call.writer.longs(`${call.outputs[0]}/shape`, [...call.attrs.shape])])),
-  row(expand, (call) => finish(call, "Expand", [call.inputs[0], call.writer.longs(`${call.outputs[0]}/shape`, [...call.attrs.shape])])),
-  row(slice, (call) => {
-    const { start, end, dim, step: stride } = call.attrs;
-    const bounds = [
-      ["starts", start],
-      ["ends", end],
-      ["axes", dim],
-      ["steps", stride],
-    ] as const;
-    finish(call, "Slice", [call.inputs[0], ...bounds.map(([label, value]) => call.writer.longs(`${call.outputs[0]}/${label}`, [value]))]);
-  }),
-  row(pad, (call) => {
-    const { pads, mode, value } = call.attrs;
-    const rank = call.metas[0].shape.length;
-    const name = PAD_MODES[mode];
-    if (name === undefined)
-      throw new ArgumentError("exportOnnx", `padding must be constant, reflect or replicate, got ${mode} (node "${call.node.name}")`);
-    const at = (axis: number, side: number): number => pads[2 * (rank - 1 - axis) + side] ?? 0;
-    const axes = Array.from({ length: rank }, (_, i) => i);
-    const amounts = call.writer.longs(`${call.outputs[0]}/pads`, [...axes.map((a) => at(a, 0)), ...axes.map((a) => at(a, 1))]);
-    const fill = mode === "constant" && value !== 0 ? [call.writer.floats(`${call.outputs[0]}/value`, [value], [])] : [];
-    finish(call, "Pad", [call.inputs[0], amounts, ...fill], [text("mode", name)]);
-  }),
-  row(interpolate, (call) => {
-    const { size, step: stride, mode, coordinate, rounding } = call.attrs;
-    const { shape } = call.metas[0];
-    const scales = stride.map((s) => Math.fround(1 / s));
-    const byScale = scales.every((s, i) => Math.floor(shape[2 + i] * s) === size[i] && s * stride[i] === 1);
-    const target = byScale
-      ? ["", call.writer.floats(`${call.outputs[0]}/scales`, [1, 1, ...scales])]
-      : ["", "", call.writer.longs(`${call.outputs[0]}/sizes`, [shape[0], shape[1], ...size])];
-    finish(
-      call,
-      "Resize",
-      [call.inputs[0], ...target],
-      [
-        text("coordinate_transformation_mode", coordinate),
-        text("mode", mode === "nearest" ? "nearest" : "linear"),
-        text("nearest_mode", rounding),
-      ],
-    );
-  }),
-];
-
 /** Axes move from an attribute to an input at opset 13 (ReduceSum) or 18 (the others). */
 const reduce = (op: { readonly def: OpDef<ReduceAttrs> }, type: string, inputFrom: number): ExportRow =>
   row(op, (call) => {
@@ -293,5 +111,5 @@ const reductions: readonly ExportRow[] = [
 
 /** Every op that can be exported, but for fakeQuant, which `quantize.ts` writes. */
 export const exportRows: ReadonlyMap<AnyOp, ExportRow> = new Map(
-  [...convolutions, ...pools, ...elementwise, ...shaping, ...reductions].map((r) => [r.op, r]),
+  [...convolutions, ...pools, ...elementwise, ...shaping, ...indexing, ...reductions].map((r) => [r.op, r]),
 );

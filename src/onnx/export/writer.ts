@@ -6,7 +6,8 @@ import { packNibbles } from "../tensors.ts";
 const bytesOf = (values: ArrayBufferView<ArrayBufferLike>): Uint8Array<ArrayBuffer> =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
 
-const ONNX_TYPE: Readonly<Record<Tensor["dtype"], number>> = {
+/** How our element types are stored. */
+export const ONNX_TYPE: Readonly<Record<Tensor["dtype"], number>> = {
   f32: DataType.FLOAT,
   f64: DataType.DOUBLE,
   i32: DataType.INT32,
@@ -81,11 +82,11 @@ export class OnnxWriter {
   }
 
   /** 64-bit integers, as shapes, axes and bounds are given. */
-  longs(wanted: string, values: readonly number[]): string {
+  longs(wanted: string, values: readonly number[], shape: readonly number[] = [values.length]): string {
     const name = this.freshName(wanted);
     this.initializers.push({
       name,
-      dims: [BigInt(values.length)],
+      dims: shape.map(BigInt),
       dataType: DataType.INT64,
       rawData: bytesOf(BigInt64Array.from(values, BigInt)),
     });

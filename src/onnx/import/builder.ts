@@ -86,13 +86,14 @@ export class GraphBuilder {
 
   #fold(where: string, op: AnyOp, values: readonly Tensor[], attrs: unknown, outputs: readonly string[]): Operand[] {
     const whole = values.every(isInteger);
-    const inputs = whole && !takes(op, values, attrs) ? values.map((v) => cast(v, "f64")) : values;
+    const asTheyAre = !whole || takes(op, values, attrs);
+    const inputs = asTheyAre ? values : values.map((v) => cast(v, "f64"));
     for (const { shape } of this.#infer(where, op, inputs, attrs)) {
       if (sizeOf(shape) <= LARGEST_CONSTANT) continue;
       throw new ArgumentError(where, `a computed constant must have at most ${LARGEST_CONSTANT} elements, got shape ${formatShape(shape)}`);
     }
     const results = bind(op, inputs, attrs);
-    return outputs.map((name, i) => constant(name, whole ? cast(results[i], "i32") : results[i]));
+    return outputs.map((name, i) => constant(name, whole && !(asTheyAre && !isInteger(results[i])) ? cast(results[i], "i32") : results[i]));
   }
 
   #infer(where: string, op: AnyOp, inputs: readonly Meta[], attrs: unknown): readonly Meta[] {

@@ -35,6 +35,11 @@ export class NodeCall {
     return this.#proto.output.filter((name) => name !== "").length;
   }
 
+  /** Whether the file uses output number `index`. */
+  writes(index: number): boolean {
+    return (this.#proto.output[index] ?? "") !== "";
+  }
+
   get inputs(): Operand[] {
     return this.#proto.input.map((_, i) => this.input(i));
   }

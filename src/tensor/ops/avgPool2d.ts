@@ -1,8 +1,10 @@
+import { ArgumentError } from "../../errors.ts";
 import { type Draw, drawTensor } from "../draw.ts";
 import { defineOp, type Op } from "../op.ts";
 import { requireFloat, requireRank, requireShape } from "../require.ts";
 import type { Meta, Tensor } from "../tensor.ts";
 import { type Padding, type PaddingOption, type Pair, type PairOption, toPadding, toPair, windowCount } from "../window.ts";
+import { mul } from "./binary.ts";
 
 /** Fully normalised geometry; padding is [top, bottom, left, right]. */
 export interface AvgPool2dAttrs {
@@ -14,13 +16,17 @@ export interface AvgPool2dAttrs {
   readonly countIncludePad: boolean;
 }
 
-/** `stride` defaults to the kernel; `countIncludePad` to true, as in PyTorch. */
+/**
+ * `stride` defaults to the kernel; `countIncludePad` to true, as in PyTorch. A `divisorOverride` divides every window's sum
+ * in place of its size.
+ */
 export interface AvgPool2dOptions {
   readonly kernel: PairOption;
   readonly stride?: PairOption | undefined;
   readonly padding?: PaddingOption | undefined;
   readonly ceilMode?: boolean | undefined;
   readonly countIncludePad?: boolean | undefined;
+  readonly divisorOverride?: number | undefined;
 }
 
 function attrsOf({ kernel, stride = kernel, padding = 0, ceilMode = false, countIncludePad = true }: AvgPool2dOptions): AvgPool2dAttrs {
@@ -31,6 +37,17 @@ function attrsOf({ kernel, stride = kernel, padding = 0, ceilMode = false, count
     ceilMode,
     countIncludePad,
   };
+}
+
+/** The same windows, none cut short: what ceil mode adds becomes padding, and all padding counts. */
+function wholeWindows(x: Meta, attrs: AvgPool2dAttrs): AvgPool2dAttrs {
+  requireRank("avgPool2d", "x", x, 4);
+  const { kernel, stride, padding } = attrs;
+  const size: Pair = [x.shape[2], x.shape[3]];
+  const count = outSize("avgPool2d", size, attrs);
+  const after = (axis: 0 | 1): number =>
+    Math.max(padding[2 * axis + 1], (count[axis] - 1) * stride[axis] + kernel[axis] - size[axis] - padding[2 * axis]);
+  return { kernel, stride, padding: [padding[0], after(0), padding[2], after(1)], ceilMode: false, countIncludePad: true };
 }
 
 const DENSE: Pair = [1, 1];
@@ -105,7 +122,13 @@ export const avgPool2d: Op<AvgPool2dAttrs, (x: Tensor, options: AvgPool2dOptions
     },
     misuse: (draw) => ({ inputs: [drawTensor(draw, [1, 1, 2, 2])], attrs: attrsOf({ kernel: 3 }) }),
   },
-  (run) => (x: Tensor, options: AvgPool2dOptions) => run([x], attrsOf(options))[0],
+  (run) => (x: Tensor, options: AvgPool2dOptions) => {
+    const { divisorOverride: divisor } = options;
+    const attrs = attrsOf(options);
+    if (divisor === undefined) return run([x], attrs)[0];
+    if (!(Math.abs(divisor) > 0)) throw new ArgumentError("avgPool2d", `divisorOverride must be a number other than 0, got ${divisor}`);
+    return mul(run([x], wholeWindows(x, attrs))[0], (attrs.kernel[0] * attrs.kernel[1]) / divisor);
+  },
 );
 
 export interface AvgPool2dInputGradAttrs extends AvgPool2dAttrs {

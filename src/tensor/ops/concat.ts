@@ -84,3 +84,12 @@ export function split(x: Tensor, { sizes, dim }: { sizes: readonly number[]; dim
   const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((n, size) => n + size, 0));
   return sizes.map((size, i) => slice(x, { dim: axis, start: starts[i], end: starts[i] + size }));
 }
+
+/** Cuts `dim` into at most `chunks` pieces of equal length, of which the last may be shorter. */
+export function chunk(x: Tensor, { chunks, dim }: { chunks: number; dim: number }): Tensor[] {
+  if (!Number.isInteger(chunks) || chunks < 1) throw new ArgumentError("chunk", `chunks must be an integer >= 1, got ${chunks}`);
+  const length = x.shape[normalizeAxis("chunk", dim, x.shape.length)];
+  const size = Math.max(1, Math.ceil(length / chunks));
+  const count = Math.max(1, Math.ceil(length / size));
+  return split(x, { sizes: Array.from({ length: count }, (_, i) => Math.min(size, length - i * size)), dim });
+}

@@ -14,7 +14,7 @@ export interface IndexAttrs {
 }
 
 /** For each element of `index`, the offset in `x` of the element it names along `dim`. */
-function named(op: string, x: Meta, index: Tensor, dim: number): Int32Array {
+export function named(op: string, x: Meta, index: Tensor, dim: number): Int32Array {
   const strides = stridesOf(x.shape);
   const at = offsets(
     index.shape,
@@ -28,7 +28,8 @@ function named(op: string, x: Meta, index: Tensor, dim: number): Int32Array {
   return at;
 }
 
-function requireInside(op: string, x: Meta, index: Meta, dim: number): void {
+/** Checks the shapes of an index that names elements of x along `dim`. */
+export function requireInside(op: string, x: Meta, index: Meta, dim: number): void {
   requireIndex(op, "index", index);
   if (index.shape.length !== x.shape.length || dim >= x.shape.length || index.shape.some((d, i) => i !== dim && d > x.shape[i])) {
     throw new ShapeError(

@@ -78,3 +78,9 @@ export const topk: Op<TopkAttrs, (x: Tensor, options: { k: number; dim?: number;
       return [values, indices] as [Tensor, Tensor];
     },
 );
+
+/** All values along `dim` (default the last) in ascending or descending order, and their indices (i32); equal values keep ascending index. */
+export function sort(x: Tensor, { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {}): [Tensor, Tensor] {
+  const axis = normalizeAxis("sort", dim, x.shape.length);
+  return topk(x, { k: x.shape[axis], dim: axis, largest: descending });
+}

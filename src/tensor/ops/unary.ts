@@ -88,6 +88,8 @@ export const reciprocal: Unary = unary(
 export const sin: Unary = unary("sin", Math.sin, (g, x) => mul(g, cos(x)));
 /** Cosine, x in radians. */
 export const cos: Unary = unary("cos", Math.cos, (g, x) => neg(mul(g, sin(x))));
+/** Arc tangent in radians, in (-pi/2, pi/2). */
+export const atan: Unary = unary("atan", Math.atan, (g, x) => div(g, add(mul(x, x), 1)));
 /** Hyperbolic tangent. */
 export const tanh: Unary = unary("tanh", Math.tanh, (g, _, y) => mul(g, sub(1, mul(y, y))));
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { parseCoco, readSafetensors } from "../../../src/data/index.ts";
+import { parseCoco, readNpy, readNpz, readSafetensors } from "../../../src/data/index.ts";
 import { importOnnx, parseTensor, type StoredTensor } from "../../../src/onnx/index.ts";
 import { Tensor, tensor } from "../../../src/tensor/index.ts";
 import type { Claim, Claims, LoadedCase } from "../runner.ts";
@@ -17,6 +17,8 @@ const bytesOf = (c: LoadedCase): Uint8Array => Uint8Array.from(readFileSync(join
 /** Every reader of files the library has; formats without one are unclaimed. */
 const READERS: Readonly<Record<string, (bytes: Uint8Array, name: string) => unknown>> = {
   safetensors: readSafetensors,
+  npy: readNpy,
+  npz: readNpz,
   coco: parseCoco,
   onnx: (bytes, name) => importOnnx(bytes, { name }),
 };
@@ -38,6 +40,8 @@ const reject: Claim = (c) => {
 
 export const claims: Claims = {
   reject,
+  read_npy: (c) => ({ outputs: { array: readNpy(bytesOf(c), c.name) } }),
+  read_npz: (c) => ({ outputs: Object.fromEntries(readNpz(bytesOf(c), c.name)) }),
   read_safetensors: (c) => ({ outputs: Object.fromEntries(readSafetensors(bytesOf(c), c.name).tensors) }),
   read_coco: (c) => ({ outputs: { bbox: boxOf(c) } }),
   read_onnx_tensor: (c) => ({ outputs: { array: asTensor(parseTensor(bytesOf(c), c.name)) } }),

@@ -6,6 +6,7 @@ import {
   type CrossEntropyOptions,
   centernetFocalLoss,
   centernetRegL1Loss,
+  ciouLoss,
   clipGradNorm,
   constant,
   cosine,
@@ -66,6 +67,7 @@ const losses: Claims = {
   centernet_reg_l1_loss: differentiable(({ x, ind, mask, t }) => centernetRegL1Loss(x, ind, mask, t)),
   giou_loss: loss(giouLoss),
   diou_loss: loss(diouLoss),
+  ciou_loss: loss(ciouLoss),
 };
 
 /** Applies the case's gradients one after another; the trajectory stacks the parameter after each step. */

@@ -16,6 +16,11 @@ const reduction = (f: (x: Tensor, options: Options) => Tensor): Claim => differe
 const elementwise: Claims = {
   abs: unary(ops.abs),
   ceil: unary(ops.ceil),
+  elu: differentiable(({ x }, attrs) => ops.elu(x, attrs)),
+  erf: unary(ops.erf),
+  gelu: differentiable(({ x }, attrs) => ops.gelu(x, attrs)),
+  mish: unary(ops.mish),
+  prelu: differentiable(({ x, w }) => ops.prelu(x, w)),
   cos: unary(ops.cos),
   exp: unary(ops.exp),
   expm1: unary(ops.expm1),
@@ -78,8 +83,7 @@ const reductions: Claims = {
     return { values, indices };
   }),
   sort: differentiable(({ x }, attrs) => {
-    const { dim, descending } = as<{ dim: number; descending: boolean }>(attrs);
-    const [values, indices] = ops.topk(x, { k: x.shape.at(dim) as number, dim, largest: descending });
+    const [values, indices] = ops.sort(x, as(attrs));
     return { values, indices };
   }),
   max_dim: differentiable(({ x }, attrs) => best(x, as(attrs), true)[0]),
@@ -112,13 +116,32 @@ const shapes: Claims = {
   gather: differentiable(({ x, index }, attrs) => ops.gather(x, index, as(attrs))),
   scatter_add: differentiable(({ x, index, src }, attrs) => ops.scatterAdd(x, index, src, as(attrs))),
   index_select: differentiable(({ x, index }, attrs) => ops.indexSelect(x, index, as(attrs))),
-  embedding: differentiable(({ w, index }) =>
-    ops.reshape(ops.indexSelect(w, ops.flatten(index), { dim: 0 }), { shape: [...index.shape, w.shape[1]] }),
-  ),
+  embedding: differentiable(({ w, index }) => ops.embedding(index, w)),
+  scatter: differentiable(({ x, index, src }, attrs) => ops.scatter(x, index, src, as(attrs))),
+  index_nd: differentiable(({ x, ...indices }, attrs) => ops.indexNd(x, Object.values(indices), as(attrs))),
+  masked_select: differentiable(({ x, mask }) => ops.maskedSelect(x, mask)),
+  one_hot: ({ inputs, attrs }) => ({ outputs: { y: ops.oneHot(inputs.index, as(attrs)) } }),
+  chunk: differentiable(({ x }, attrs) => numbered(ops.chunk(x, as(attrs)))),
+  repeat: differentiable(({ x }, attrs) => ops.repeat(x, as(attrs))),
+  flip: differentiable(({ x }, attrs) => ops.flip(x, as(attrs))),
+  roll: differentiable(({ x }, attrs) => ops.roll(x, as(attrs))),
+  diagonal: differentiable(({ x }, attrs) => ops.diagonal(x, as(attrs))),
+  tril: differentiable(({ x }, attrs) => ops.tril(x, as(attrs))),
+  cumsum: differentiable(({ x }, attrs) => ops.cumsum(x, as(attrs))),
 };
 
 interface ResizeAttrs extends ops.InterpolateOptions {
   readonly scaleFactor?: number;
+}
+
+interface LayerNormAttrs {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+}
+
+interface GroupNormAttrs {
+  readonly groups: number;
+  readonly eps: number;
 }
 
 const layers: Claims = {
@@ -127,8 +150,14 @@ const layers: Claims = {
   conv2d: differentiable(({ x, w, b }, attrs) => ops.conv2d(x, w, { ...attrs, bias: b })),
   conv_transpose2d: differentiable(({ x, w, b }, attrs) => ops.convTranspose2d(x, w, { ...attrs, bias: b })),
   max_pool2d: differentiable(({ x }, attrs) => ops.maxPool2d(x, as(attrs))),
-  avg_pool2d: (c) =>
-    "divisorOverride" in c.attrs ? "unclaimed" : differentiable(({ x }, attrs) => ops.avgPool2d(x, as<ops.AvgPool2dOptions>(attrs)))(c),
+  conv1d: differentiable(({ x, w, b }, attrs) => ops.conv1d(x, w, { ...attrs, bias: b })),
+  avg_pool2d: differentiable(({ x }, attrs) => ops.avgPool2d(x, as(attrs))),
+  adaptive_avg_pool2d: differentiable(({ x }, attrs) => ops.adaptiveAvgPool2d(x, as(attrs))),
+  adaptive_max_pool2d: differentiable(({ x }, attrs) => ops.adaptiveMaxPool2d(x, as(attrs))),
+  grid_sample: differentiable(({ x, grid }, attrs) => ops.gridSample(x, grid, as(attrs))),
+  layer_norm: differentiable(({ x, gamma, beta }, attrs) => ops.layerNorm(x, { ...as<LayerNormAttrs>(attrs), weight: gamma, bias: beta })),
+  group_norm: differentiable(({ x, gamma, beta }, attrs) => ops.groupNorm(x, { ...as<GroupNormAttrs>(attrs), weight: gamma, bias: beta })),
+  instance_norm: differentiable(({ x, gamma, beta }, attrs) => ops.instanceNorm(x, { ...attrs, weight: gamma, bias: beta })),
   interpolate: differentiable(({ x }, attrs) => {
     const { scaleFactor, ...options } = as<ResizeAttrs>(attrs);
     return ops.interpolate(x, scaleFactor === undefined ? options : { ...options, scales: scaleFactor });

@@ -1,9 +1,14 @@
 import {
   abs,
   add,
+  atan,
   cast,
+  ceil,
   clamp,
+  cos,
+  type DType,
   div,
+  erf,
   exp,
   floor,
   hardsigmoid,
@@ -18,13 +23,17 @@ import {
   pow,
   reciprocal,
   relu,
+  round,
   scalar,
   sigmoid,
+  sign,
+  sin,
   softplus,
   sqrt,
   sub,
   tanh,
 } from "../../../tensor/index.ts";
+import { DataType } from "../../protobuf.ts";
 import { dtypeOf, typeName } from "../../tensors.ts";
 import type { OperatorRow } from "../call.ts";
 
@@ -78,7 +87,11 @@ const clip: OperatorRow = {
   },
 };
 
-/** Constants are converted; a computed tensor may only be cast to the type it has. */
+/** Whether our cast of computed values is ONNX's: to a truth value it is not, nor between widths of integers. */
+const casts = (from: DType, to: DType, onnxTo: number): boolean =>
+  onnxTo !== DataType.BOOL && (to === "f32" || to === "f64" || (to === "i32" && from !== "f64"));
+
+/** Constants are converted; a computed tensor may be cast to a float type or to i32. */
 const castRow: OperatorRow = {
   type: "Cast",
   build(call) {
@@ -87,8 +100,9 @@ const castRow: OperatorRow = {
     const x = call.input(0);
     const dtype = dtypeOf(to) ?? call.fail(`the target must be a numeric type known here, got ${typeName(to)}`);
     if (x.value) return call.define({ meta: { shape: x.meta.shape, dtype }, value: cast(x.value, dtype) });
-    if (x.meta.dtype !== dtype) call.fail(`a computed tensor must keep its type ${x.meta.dtype}, got a cast to ${dtype}`);
-    return call.alias(x);
+    if (x.meta.dtype === dtype) return call.alias(x);
+    if (!casts(x.meta.dtype, dtype, to)) call.fail(`a computed ${x.meta.dtype} must be cast to a float type or INT32, got ${typeName(to)}`);
+    return call.write(cast, [x], { dtype });
   },
 };
 
@@ -110,6 +124,13 @@ export const elementwiseRows: readonly OperatorRow[] = [
   unary("Abs", abs),
   unary("Neg", neg),
   unary("Floor", floor),
+  unary("Ceil", ceil),
+  unary("Round", round),
+  unary("Sign", sign),
+  unary("Sin", sin),
+  unary("Cos", cos),
+  unary("Atan", atan),
+  unary("Erf", erf),
   unary("Reciprocal", reciprocal),
   unary("HardSwish", hardswish),
   binary("Add", add),

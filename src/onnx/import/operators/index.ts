@@ -1,7 +1,10 @@
 import type { OperatorRow } from "../call.ts";
+import { activationRows } from "./activation.ts";
 import { batchNormRows } from "./batchNorm.ts";
 import { convolutionRows } from "./convolution.ts";
 import { elementwiseRows } from "./elementwise.ts";
+import { indexingRows } from "./indexing.ts";
+import { normRows } from "./norm.ts";
 import { poolingRows } from "./pooling.ts";
 import { quantizeRows } from "./quantize.ts";
 import { reductionRows } from "./reduction.ts";
@@ -13,6 +16,9 @@ export const operators: ReadonlyMap<string, OperatorRow> = new Map(
   [
     ...convolutionRows,
     ...elementwiseRows,
+    ...activationRows,
+    ...normRows,
+    ...indexingRows,
     ...poolingRows,
     ...shapingRows,
     ...reductionRows,

@@ -2,6 +2,8 @@ import {
   add,
   amax,
   amin,
+  logSoftmax,
+  logSumExp,
   matmul,
   mean,
   mul,
@@ -33,18 +35,18 @@ const reduce = (type: string, op: { readonly def: OpDef<ReduceAttrs> }, inputFro
 });
 
 /** Before opset 13 everything from `axis` on counts as one axis. */
-const softmaxRow: OperatorRow = {
-  type: "Softmax",
+const softmaxRow = (type: string, op: { readonly def: OpDef<{ readonly dim: number }> }): OperatorRow => ({
+  type,
   build(call) {
     const x = call.input(0);
     const { shape } = x.meta;
     const dim = call.axis(call.attributes.int("axis", call.opset < 13 ? 1 : -1), shape.length);
-    if (call.opset >= 13 || sizeOf(shape.slice(dim + 1)) === 1) return call.write(softmax, [x], { dim });
+    if (call.opset >= 13 || sizeOf(shape.slice(dim + 1)) === 1) return call.write(op, [x], { dim });
     const flat = call.emit("flat", reshape, [x], { shape: [sizeOf(shape.slice(0, dim)), sizeOf(shape.slice(dim))] });
-    const y = call.emit("flatSoftmax", softmax, [flat], { dim: 1 });
+    const y = call.emit("flatSoftmax", op, [flat], { dim: 1 });
     return call.write(reshape, [y], { shape });
   },
-};
+});
 
 const matMul: OperatorRow = {
   type: "MatMul",
@@ -92,7 +94,9 @@ export const reductionRows: readonly OperatorRow[] = [
   reduce("ReduceSum", sum, 13),
   reduce("ReduceMax", amax, 18),
   reduce("ReduceMin", amin, 18),
-  softmaxRow,
+  reduce("ReduceLogSumExp", logSumExp, 18),
+  softmaxRow("Softmax", softmax),
+  softmaxRow("LogSoftmax", logSoftmax),
   matMul,
   gemm,
 ];

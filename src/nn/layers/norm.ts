@@ -1,0 +1,116 @@
+import { groupNorm, instanceNorm, layerNorm, ones, rmsNorm, type Tensor, zeros } from "../../tensor/index.ts";
+import { identityTap, type Module, type Tap } from "../module.ts";
+
+/** Scale, shift, and what is added to the variance (default 1e-5). */
+export interface NormParts {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly eps?: number;
+}
+
+type NormConfig = Pick<NormParts, "eps">;
+
+/** The tensors of a normalisation as the tap sees them. */
+function watched({ weight, bias }: Pick<NormParts, "weight" | "bias">, x: Tensor, tap: Tap): { x: Tensor; weight: Tensor; bias: Tensor } {
+  return { x: tap("input", x), weight: tap("weight", weight), bias: tap("bias", bias) };
+}
+
+const parts = (shape: readonly number[], config: NormConfig): NormParts => ({ weight: ones(shape), bias: zeros(shape), ...config });
+
+/** `layerNorm` over the last axes of x, those of the weight. Sites: input, weight, bias, output. */
+export class LayerNorm implements Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly eps: number;
+
+  constructor({ weight, bias, eps = 1e-5 }: NormParts) {
+    this.weight = weight;
+    this.bias = bias;
+    this.eps = eps;
+    Object.freeze(this);
+  }
+
+  /** A weight of ones and a bias of zeros. */
+  static init(normalizedShape: readonly number[], config: NormConfig = {}): LayerNorm {
+    return new LayerNorm(parts(normalizedShape, config));
+  }
+
+  forward(input: Tensor, tap: Tap = identityTap): Tensor {
+    const { x, ...given } = watched(this, input, tap);
+    return tap("output", layerNorm(x, { ...given, eps: this.eps, normalizedShape: this.weight.shape }));
+  }
+}
+
+/** `groupNorm` of x [N,C,...] in `groups` groups; weight and bias [C]. Sites: input, weight, bias, output. */
+export class GroupNorm implements Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly groups: number;
+  readonly eps: number;
+
+  constructor({ weight, bias, groups, eps = 1e-5 }: NormParts & { readonly groups: number }) {
+    this.weight = weight;
+    this.bias = bias;
+    this.groups = groups;
+    this.eps = eps;
+    Object.freeze(this);
+  }
+
+  /** A weight of ones and a bias of zeros. */
+  static init(groups: number, channels: number, config: NormConfig = {}): GroupNorm {
+    return new GroupNorm({ ...parts([channels], config), groups });
+  }
+
+  forward(input: Tensor, tap: Tap = identityTap): Tensor {
+    const { x, ...given } = watched(this, input, tap);
+    return tap("output", groupNorm(x, { ...given, eps: this.eps, groups: this.groups }));
+  }
+}
+
+/** `instanceNorm` of x [N,C,...]; weight and bias [C]. Sites: input, weight, bias, output. */
+export class InstanceNorm implements Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly eps: number;
+
+  constructor({ weight, bias, eps = 1e-5 }: NormParts) {
+    this.weight = weight;
+    this.bias = bias;
+    this.eps = eps;
+    Object.freeze(this);
+  }
+
+  /** A weight of ones and a bias of zeros. */
+  static init(channels: number, config: NormConfig = {}): InstanceNorm {
+    return new InstanceNorm(parts([channels], config));
+  }
+
+  forward(input: Tensor, tap: Tap = identityTap): Tensor {
+    const { x, ...given } = watched(this, input, tap);
+    return tap("output", instanceNorm(x, { ...given, eps: this.eps }));
+  }
+}
+
+/** `rmsNorm` over the last axes of x, those of the weight. Sites: input, weight, output. */
+export class RmsNorm implements Module {
+  readonly weight: Tensor;
+  /** undefined: what `rmsNorm` takes by itself. */
+  readonly eps: number | undefined;
+
+  constructor({ weight, eps }: Omit<NormParts, "bias">) {
+    this.weight = weight;
+    this.eps = eps;
+    Object.freeze(this);
+  }
+
+  /** A weight of ones. */
+  static init(normalizedShape: readonly number[], config: NormConfig = {}): RmsNorm {
+    return new RmsNorm({ weight: ones(normalizedShape), ...config });
+  }
+
+  forward(x: Tensor, tap: Tap = identityTap): Tensor {
+    const input = tap("input", x);
+    const weight = tap("weight", this.weight);
+    return tap("output", rmsNorm(input, { weight, eps: this.eps, normalizedShape: weight.shape }));
+  }
+}

@@ -1,0 +1,176 @@
+import {
+  add,
+  cast,
+  cumsum,
+  equal,
+  expand,
+  type GridSampleAttrs,
+  gather,
+  greater,
+  greaterEqual,
+  gridSample,
+  less,
+  lessEqual,
+  mul,
+  type OpDef,
+  reshape,
+  scalar,
+  scatter,
+  scatterAdd,
+  Tensor,
+  tril,
+  triu,
+  where,
+} from "../../../tensor/index.ts";
+import type { NodeCall, OperatorRow } from "../call.ts";
+import type { Operand } from "../operand.ts";
+
+type Plain = { readonly def: OpDef<Record<string, never>> };
+
+const comparison = (type: string, op: Plain): OperatorRow => ({
+  type,
+  build: (call) => call.write(op, [call.input(0), call.input(1)], {}),
+});
+
+/** Truth values that were computed from constants come as i32. */
+const whereRow: OperatorRow = {
+  type: "Where",
+  build(call) {
+    const condition = call.input(0);
+    const known = condition.value && condition.meta.dtype !== "u8" ? call.own("condition", cast(condition.value, "u8")) : condition;
+    call.write(where, [known, call.input(1), call.input(2)], {});
+  },
+};
+
+const cumSum: OperatorRow = {
+  type: "CumSum",
+  build(call) {
+    const x = call.input(0);
+    const [axis] = call.numbers(1) ?? call.fail("the axis must be given, got none");
+    const [exclusive, reverse] = ["exclusive", "reverse"].map((name) => call.attributes.int(name, 0) !== 0);
+    call.write(cumsum, [x], { dim: call.axis(axis, x.meta.shape.length), exclusive, reverse });
+  },
+};
+
+const tile: OperatorRow = {
+  type: "Tile",
+  build(call) {
+    const x = call.input(0);
+    const { shape } = x.meta;
+    const repeats = call.numbers(1) ?? [];
+    if (repeats.length !== shape.length || repeats.some((r) => r < 0)) {
+      call.fail(`repeats must hold ${shape.length} numbers >= 0, got [${repeats.join(",")}]`);
+    }
+    if (repeats.every((r) => r === 1)) return call.alias(x);
+    const apart = call.emit("apart", reshape, [x], { shape: shape.flatMap((d) => [1, d]) });
+    const copies = call.emit("copies", expand, [apart], { shape: shape.flatMap((d, i) => [repeats[i], d]) });
+    return call.write(reshape, [copies], { shape: shape.map((d, i) => d * repeats[i]) });
+  },
+};
+
+/** No file may ask for more classes. */
+const LARGEST_DEPTH = 2 ** 20;
+
+/** off + (on - off) where the index is k or k - depth, on a new axis. */
+const oneHot: OperatorRow = {
+  type: "OneHot",
+  build(call) {
+    const given = call.input(0);
+    const [depth] = call.numbers(1) ?? call.fail("the depth must be given, got none");
+    const values = call.constant(2);
+    if (!Number.isInteger(depth) || depth < 1 || depth > LARGEST_DEPTH || values.size !== 2) {
+      call.fail(`depth must be in 1..${LARGEST_DEPTH} and values two numbers, got ${depth} and ${values.size}`);
+    }
+    const [off, on] = values.data;
+    const rank = given.meta.shape.length + 1;
+    const axis = call.axis(call.attributes.int("axis", -1), rank);
+    const index = given.meta.dtype === "i32" ? given : call.emit("whole", cast, [given], { dtype: "i32" as const });
+    const shape = [...given.meta.shape];
+    shape.splice(axis, 0, 1);
+    const line = call.emit("line", reshape, [index], { shape });
+    const numbers = (label: string, first: number): Operand => {
+      const data = Int32Array.from({ length: depth }, (_, k) => first + k);
+      return call.own(label, new Tensor([depth, ...new Array<number>(rank - 1 - axis).fill(1)], "i32", data));
+    };
+    const hits = [numbers("classes", 0), numbers("fromEnd", -depth)].map((classes, i) =>
+      call.emit(`hit${i}`, cast, [call.emit(`equal${i}`, equal, [line, classes], {})], { dtype: values.dtype }),
+    );
+    const number = (label: string, value: number): Operand => call.own(label, scalar(value, values.dtype));
+    const spread = call.emit("spread", mul, [call.emit("hot", add, hits, {}), number("step", on - off)], {});
+    call.write(add, [spread, number("off", off)], {});
+  },
+};
+
+/** Indices in [0, length) of axis `dim`: constants may count from the end. */
+function positions(call: NodeCall, x: Operand, dim: number): Operand {
+  const given = call.input(1);
+  if (!given.value) return given;
+  const length = x.meta.shape[dim];
+  const { data: named } = given.value;
+  const bad = named.find((k: number) => k < -length || k >= length);
+  if (bad !== undefined) call.fail(`every index must be in [${-length}, ${length}), got ${bad}`);
+  if (named.every((k: number) => k >= 0)) return given;
+  const data = Int32Array.from(named, (k) => (k < 0 ? k + length : k));
+  return call.own("index", new Tensor(given.meta.shape, "i32", data));
+}
+
+const scatterElements = (type: string): OperatorRow => ({
+  type,
+  build(call) {
+    const x = call.input(0);
+    const dim = call.axis(call.attributes.int("axis", 0), x.meta.shape.length);
+    const reduction = call.attributes.string("reduction", "none");
+    if (reduction !== "none" && reduction !== "add") call.fail(`reduction must be none or add, got ${reduction}`);
+    call.write(reduction === "none" ? scatter : scatterAdd, [x, positions(call, x, dim), call.input(2)], { dim });
+  },
+});
+
+const gatherElements: OperatorRow = {
+  type: "GatherElements",
+  build(call) {
+    const x = call.input(0);
+    const dim = call.axis(call.attributes.int("axis", 0), x.meta.shape.length);
+    call.write(gather, [x, positions(call, x, dim)], { dim });
+  },
+};
+
+const trilu: OperatorRow = {
+  type: "Trilu",
+  build(call) {
+    const k = call.numbers(1)?.[0] ?? 0;
+    call.write(call.attributes.int("upper", 1) !== 0 ? triu : tril, [call.input(0)], { k });
+  },
+};
+
+const GRID_MODES: Readonly<Record<string, GridSampleAttrs["mode"]>> = { bilinear: "bilinear", linear: "bilinear", nearest: "nearest" };
+const GRID_PADDINGS: readonly string[] = ["zeros", "border", "reflection"] satisfies GridSampleAttrs["paddingMode"][];
+
+const gridSampleRow: OperatorRow = {
+  type: "GridSample",
+  build(call) {
+    const name = call.attributes.string("mode", "bilinear");
+    const mode = GRID_MODES[name] ?? call.fail(`mode must be one of ${Object.keys(GRID_MODES).join(", ")}, got ${name}`);
+    const padding = call.attributes.string("padding_mode", "zeros");
+    if (!GRID_PADDINGS.includes(padding)) call.fail(`padding_mode must be one of ${GRID_PADDINGS.join(", ")}, got ${padding}`);
+    const alignCorners = call.attributes.int("align_corners", 0) !== 0;
+    const paddingMode = padding as GridSampleAttrs["paddingMode"];
+    call.write(gridSample, [call.input(0), call.input(1)], { mode, paddingMode, alignCorners });
+  },
+};
+
+export const indexingRows: readonly OperatorRow[] = [
+  comparison("Equal", equal),
+  comparison("Greater", greater),
+  comparison("GreaterOrEqual", greaterEqual),
+  comparison("Less", less),
+  comparison("LessOrEqual", lessEqual),
+  whereRow,
+  cumSum,
+  tile,
+  oneHot,
+  scatterElements("ScatterElements"),
+  scatterElements("Scatter"),
+  gatherElements,
+  trilu,
+  gridSampleRow,
+];
