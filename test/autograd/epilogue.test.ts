@@ -2,11 +2,25 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compile, grad } from "../../src/autograd/index.ts";
 import { recordFunction } from "../../src/autograd/recording.ts";
-import { add, conv2d, greater, mul, Rng, randn, relu, reshape, sigmoid, sum, type Tensor, where } from "../../src/tensor/index.ts";
+import {
+  add,
+  conv2d,
+  greater,
+  mul,
+  Rng,
+  randn,
+  relu,
+  reshape,
+  sigmoid,
+  sum,
+  type Tensor,
+  where,
+  withKernels,
+} from "../../src/tensor/index.ts";
 import { runs } from "../runs.ts";
 
 const namesOf = (f: (...inputs: Tensor[]) => readonly Tensor[], inputs: readonly Tensor[]): string[] =>
-  recordFunction(f, inputs).units.map(({ name }) => name);
+  withKernels("auto", () => recordFunction(f, inputs).units.map(({ name }) => name));
 
 const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
 
