@@ -20,13 +20,26 @@ export interface Bands {
   stage(source: number, first: number): { readonly steps: readonly Step[]; readonly at: Argument };
 }
 
-/** Steps that lay out `channels` planes at `source` as `to`, from row `first` of the padded planes on, at `at`. */
-export function laySteps(arena: Arena, source: Source, to: Layout, address: number, first: number, at: Argument): Step[] {
+/** Steps that lay out `channels` planes at `source` as `to`, from row `first` of the padded planes on, at `at`, in zeros. */
+export const laySteps = (arena: Arena, source: Source, to: Layout, address: number, first: number, at: Argument): Step[] => [
+  zeroStep(arena, at, 4 * source.channels * to.size),
+  ...insideSteps(arena, source, to, address, first, at),
+];
+
+/** As `laySteps`, the border left as it is. */
+export function insideSteps(
+  arena: Arena,
+  source: Omit<Source, "layout">,
+  to: Layout,
+  address: number,
+  first: number,
+  at: Argument,
+): Step[] {
   const { channels, height, width } = source;
   const { top, left, row, deal } = to;
   const from = Math.max(first, top);
   const count = Math.min(first + to.height, top + height) - from;
-  const steps = [zeroStep(arena, at, 4 * channels * to.size)];
+  const steps: Step[] = [];
   for (let remainder = 0; remainder < deal && count > 0; remainder++) {
     const target = { at: behind(at, 4 * ((from - first) * row + columnOffset(to, left + remainder))), row: 4 * row, plane: 4 * to.size };
     const origin = { at: address + 4 * ((from - top) * width + remainder), row: 4 * width, plane: 4 * height * width };

@@ -1,9 +1,10 @@
 import { FunctionBuilder, f32x4, i32, instantiate, type Local, load, op, placeTasks, type Step } from "../../wasm/index.ts";
 import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
+import { insideSteps } from "./bands.ts";
 import { cuts, writeTable } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { allFloat, countOf, type Placement, perThread, stepOf } from "./placement.ts";
-import { columnOffset, layoutOf, padSteps } from "./plane.ts";
+import { columnOffset, fillStep, layoutOf } from "./plane.ts";
 
 /**
  * maxima(input, rowStep, rows, columns, taps, count, output): the largest of all taps. The last vector of a row overlaps the one
@@ -71,7 +72,8 @@ function pool(call: Placement, { kernel, stride, padding, dilation }: MaxPool2dA
   const across = writeTable(call, kernel[1], (t) => 4 * columnOffset(layout, t * dilation[1]));
   const down = writeTable(call, kernel[0], (t) => 4 * t * dilation[0] * ow);
   const ofPlane = (p: number): Step[] => [
-    ...padSteps(arena, x.address + 4 * p * height * width, height, width, layout, padded, -Infinity),
+    fillStep(arena, padded, layout.size, -Infinity),
+    ...insideSteps(arena, { channels: 1, height, width }, layout, x.address + 4 * p * height * width, 0, padded),
     stepOf(maxima, [padded, 4 * layout.row, layout.height, ow, across, kernel[1], between]),
     stepOf(maxima, [between, 4 * stride[0] * ow, oh, ow, down, kernel[0], y.address + 4 * p * oh * ow]),
   ];

@@ -1,10 +1,11 @@
 import { type Expr, FunctionBuilder, f32x4, i32, instantiate, type Local, load, op, placeTasks, type Step } from "../../wasm/index.ts";
 import type { MaxPool2dAttrs } from "../ops/maxPool2d.ts";
+import { insideSteps } from "./bands.ts";
 import { writeTable } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
 import { planeGroups, stepBack } from "./maxPool2d.ts";
 import { allFloat, countOf, type Placement, perThread, type Room, stepOf } from "./placement.ts";
-import { columnOffset, layoutOf, padSteps } from "./plane.ts";
+import { columnOffset, fillStep, layoutOf } from "./plane.ts";
 
 /** The largest value so far, and where it lies: four windows at a time. */
 interface Best {
@@ -130,7 +131,8 @@ function placeIndices(call: Placement, attrs: MaxPool2dAttrs, down: readonly Axi
   const firsts = writeFirsts(call, across);
   const windows = writeTable(call, 2 * down.length, (i) => (i % 2 === 0 ? 4 * columns * down[i >> 1].first : down[i >> 1].inside));
   const ofPlane = (p: number): Step[] => [
-    ...padSteps(arena, x.address + 4 * p * height * width, height, width, layout, padded, -Infinity),
+    fillStep(arena, padded, layout.size, -Infinity),
+    ...insideSteps(arena, { channels: 1, height, width }, layout, x.address + 4 * p * height * width, 0, padded),
     stepOf(entries.across, [padded, 4 * layout.row, height, columns, taps, attrs.kernel[1], steps, firsts, values, indices]),
     stepOf(entries.down, [
       ...[values, indices, windows, down.length, columns, 4 * attrs.dilation[0] * columns],

@@ -11,7 +11,7 @@ import {
   type Step,
   shuffle,
 } from "../../wasm/index.ts";
-import { type Argument, behind, stepOf } from "./placement.ts";
+import { type Argument, stepOf } from "./placement.ts";
 
 /**
  * Where a batch of planes lies once zeros are put around it and its columns are dealt out by their remainder
@@ -37,7 +37,7 @@ export function layoutOf(height: number, width: number, padding: readonly number
 }
 
 /** Float offset of column x of a padded row. */
-export const columnOffset = (l: Pick<Layout, "deal" | "pitch">, x: number): number => (x % l.deal) * l.pitch + Math.floor(x / l.deal);
+export const columnOffset = (l: Layout, x: number): number => (x % l.deal) * l.pitch + Math.floor(x / l.deal);
 
 /** True where a plane needs no rearrangement. */
 export const isPlain = (l: Layout, height: number, width: number): boolean => l.deal === 1 && l.height === height && l.pitch === width;
@@ -68,25 +68,6 @@ export function padPlanes(
   }
 }
 
-/** Steps that lay out one dense plane at `source` as `layout` at `target`, the border filled with `fill`. */
-export function padSteps(
-  arena: Arena,
-  source: number,
-  height: number,
-  width: number,
-  { deal, left, top, row, size, pitch }: Layout,
-  target: Argument,
-  fill: number,
-): Step[] {
-  const layout = { deal, pitch };
-  const copies = Array.from({ length: deal }, (_, remainder) => {
-    const first = behind(target, 4 * (top * row + columnOffset(layout, left + remainder)));
-    const count = Math.max(0, Math.ceil((width - remainder) / deal));
-    return stepOf(kernel(arena).pad!, [first, 4 * row, source + 4 * remainder, 4 * width, height, count, deal]);
-  });
-  return [stepOf(kernel(arena).fill!, [target, size, fill]), ...copies];
-}
-
 /** Spreads a dense [rows, columns] plane over steps of bytes. */
 export function scatter(
   arena: Arena,
@@ -103,6 +84,10 @@ export function scatter(
 
 /** Sets bytes to zero. */
 export const zeroStep = (arena: Arena, target: Argument, bytes: number): Step => stepOf(kernel(arena).zero!, [target, bytes]);
+
+/** Gives floats a value. */
+export const fillStep = (arena: Arena, target: Argument, count: number, value: number): Step =>
+  stepOf(kernel(arena).fill!, [target, count, value]);
 
 /** Planes of rows and columns, bytes apart. */
 export interface Planes {
