@@ -1,9 +1,8 @@
 import { ArgumentError, InlierqError } from "../../errors.ts";
-import type { Graph, Port } from "../../graph/index.ts";
+import { type Graph, GraphBuilder, LARGEST_TENSOR, type Port } from "../../graph/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto } from "../protobuf.ts";
 import { dtypeOf, readTensor, typeName } from "../tensors.ts";
-import { GraphBuilder, LARGEST_TENSOR } from "./builder.ts";
 import { NodeCall, nodeNameOf } from "./call.ts";
 import { constant } from "./operand.ts";
 import { operators } from "./operators/index.ts";
