@@ -162,7 +162,7 @@ async function inputsOf(
   ahead: PictureReading | undefined,
 ): Promise<Inputs> {
   const cardFile = textOf(values, "card");
-  const loaded = loadModel(model.bytes, model.name, cardFile === undefined ? undefined : readJson(cardFile));
+  const loaded = loadModel(model, model.name, cardFile === undefined ? undefined : readJson(cardFile));
   cardFor(loaded.graph, loaded.card);
   checkOutput(textOf(values, "out") as string, names, values.force === true);
   return { loaded, samples: await samplesOf(values, choice, loaded.card.classes, ahead) };

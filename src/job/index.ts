@@ -7,3 +7,4 @@ export { detectInteger, type IntegerDetector, integerFileOf, loadInteger, type Q
 export { type LoadedModel, loadModel } from "./model.ts";
 export { type QuantizeOptions, type QuantizeResult, quantize, type SampleDetections } from "./quantize.ts";
 export { collect, type Sample, Samples } from "./samples.ts";
+export { type ModelFiles, type ModelSource, modelParts, readGraph } from "./source.ts";

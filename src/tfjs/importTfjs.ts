@@ -13,10 +13,11 @@ export interface TfjsImportOptions {
   /** Shape [N,H,W,C] of the input where the file leaves sizes other than the batch free. */
   readonly inputShape?: readonly number[];
   /**
-   * Tensors to end the graph at, by the file's names. Default: the outputs of the signature (without one, the tensors nobody
-   * reads) that need no operator unknown here, so that decoding written into the file is cut off.
+   * Tensors the graph has to give, by the file's names: it ends at them where they are not all among its own outputs. Those
+   * are the outputs of the signature (without one, the tensors nobody reads) that need no operator unknown here, so that
+   * decoding written into the file is cut off.
    */
-  readonly outputs?: readonly string[];
+  readonly endAt?: readonly string[] | undefined;
 }
 
 /**
@@ -43,7 +44,7 @@ const LONGEST_MESSAGE = 2000;
 
 function readModel(model: ModelJson, files: ReadonlyMap<string, Uint8Array>, name: string, options: TfjsImportOptions): Graph {
   const nodes = nodesByName(model, name);
-  const outputs = options.outputs ? wanted(nodes, options.outputs, name) : supportedOutputs(model, nodes, name);
+  const outputs = outputsOf(model, nodes, name, options.endAt);
   const order = inOrder(nodes, outputs, name);
   const builder = new GraphBuilder(name, readersOf(order, outputs));
   const shapes = new Map(
@@ -97,13 +98,17 @@ function wanted(nodes: ReadonlyMap<string, TfNode>, names: readonly string[], fi
   return outputs;
 }
 
-/** Outputs of the file that need no unknown operator. Errors: ArgumentError naming all unknown operators when none is left. */
-function supportedOutputs(model: ModelJson, nodes: ReadonlyMap<string, TfNode>, file: string): string[] {
+/**
+ * Outputs of the file that need no unknown operator, or `endAt`. Errors: ArgumentError naming all unknown operators when none
+ * is left.
+ */
+function outputsOf(model: ModelJson, nodes: ReadonlyMap<string, TfNode>, file: string, endAt: readonly string[] | undefined): string[] {
   const signed = Object.entries(model.signature?.outputs ?? {}).map(([key, port]) => tensorKey(port.name ?? key));
   const all = signed.filter((name) => nodes.has(writerOf(name)));
   const outputs = all.length > 0 ? all : unread(nodes);
   const missing = outputs.map((output) => ({ output, nodes: unsupported(nodes, output, file) }));
   const kept = missing.filter((m) => m.nodes.length === 0).map((m) => m.output);
+  if (endAt && !endAt.every((name) => kept.includes(tensorKey(name)))) return wanted(nodes, endAt, file);
   if (kept.length > 0) return [...new Set(kept)];
   const operatorsOf = listed(missing.flatMap((m) => m.nodes));
   return fail(

@@ -23,7 +23,13 @@ export async function loadTfjs(json: Uint8Array, shards: readonly Uint8Array[]):
   const { modelTopology, weightsManifest, signature, format } = JSON.parse(new TextDecoder().decode(json));
   const weightData = Uint8Array.from(shards.flatMap((shard) => [...shard])).buffer;
   const model = await loadGraphModel(
-    tf.io.fromMemory({ modelTopology, format, signature, weightSpecs: weightsManifest.flatMap((group: { weights: unknown[] }) => group.weights), weightData }),
+    tf.io.fromMemory({
+      modelTopology,
+      format,
+      signature,
+      weightSpecs: weightsManifest.flatMap((group: { weights: unknown[] }) => group.weights),
+      weightData,
+    }),
   );
   return {
     run(input, { data, shape }, outputs) {
