@@ -1,18 +1,8 @@
 import type { Module, Tap } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { Card } from "./card.ts";
-import { centernetDecoder } from "./decoders/centernet.ts";
-import type { Decoder } from "./decoders/decoder.ts";
-import { fastestdetDecoder } from "./decoders/fastestdet.ts";
-import { yoloxDecoder } from "./decoders/yolox.ts";
+import { type Card, formatNamed } from "./card.ts";
 import type { Detector, Heads, Prediction } from "./detector.ts";
 import { suppress } from "./nms.ts";
-
-function decoderOf(card: Card): Decoder {
-  if (card.format === "yolox") return yoloxDecoder(card);
-  if (card.format === "fastestdet") return fastestdetDecoder(card);
-  return centernetDecoder(card);
-}
 
 /** A network read through a card. */
 export interface CardDetector extends Detector {
@@ -28,7 +18,7 @@ export interface CardDetector extends Detector {
  * Errors: ArgumentError or ShapeError from `logScores` and `decode` when an output is missing or has another shape.
  */
 export function detectorFrom(module: Module<Heads>, card: Card): CardDetector {
-  const decoder = decoderOf(card);
+  const decoder = formatNamed(card.format, "card").decoder(card);
   const { name, classes, input, maxDetections, nmsIou } = card;
   return {
     module,

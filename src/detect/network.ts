@@ -14,6 +14,24 @@ export interface NetworkView {
   readonly layers: readonly { readonly name: string; readonly input: string; readonly output: string }[];
 }
 
+/** A tensor that enters or leaves a network. */
+export type Port = NetworkView["outputs"][number];
+
+/** Width and height of the one picture input, or undefined when there is none of a fixed size. */
+export function pictureInput(network: NetworkView): { width: number; height: number; layout: "NCHW" | "NHWC" } | undefined {
+  if (network.inputs.length !== 1) return undefined;
+  const [{ shape }] = network.inputs;
+  if (shape.length !== 4) return undefined;
+  const [, a, b, c] = shape;
+  if (a === 3 && b > 0 && c > 0) return { height: b, width: c, layout: "NCHW" };
+  if (c === 3 && a > 0 && b > 0) return { height: a, width: b, layout: "NHWC" };
+  return undefined;
+}
+
+/** Whether a sigmoid wrote the tensor. */
+export const throughSigmoid = (network: NetworkView, output: string): boolean =>
+  network.nodes.some((node) => node.outputs.includes(output) && node.op.name === "sigmoid");
+
 /** The layers that end a detector, by name, in execution order. */
 export interface HeadLayers {
   /** From where a level's branches part to its predictions. */

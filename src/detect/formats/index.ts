@@ -1,0 +1,3 @@
+export { centernet } from "./centernet.ts";
+export { fastestdet } from "./fastestdet.ts";
+export { yolox } from "./yolox.ts";
