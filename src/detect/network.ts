@@ -28,9 +28,16 @@ export function pictureInput(network: NetworkView): { width: number; height: num
   return undefined;
 }
 
-/** Whether a sigmoid wrote the tensor. */
-export const throughSigmoid = (network: NetworkView, output: string): boolean =>
-  network.nodes.some((node) => node.outputs.includes(output) && node.op.name === "sigmoid");
+/** Ops that move values and leave them as they are. */
+const MOVES = ["permute", "reshape"];
+
+/** Whether a sigmoid wrote the tensor, looking through nodes that only move values. */
+export function throughSigmoid(network: NetworkView, output: string): boolean {
+  const made = makers(network);
+  let maker = made.get(output);
+  while (maker !== undefined && MOVES.includes(network.nodes[maker].op.name)) maker = made.get(network.nodes[maker].inputs[0]);
+  return maker !== undefined && network.nodes[maker].op.name === "sigmoid";
+}
 
 /** The layers that end a detector, by name, in execution order. */
 export interface HeadLayers {

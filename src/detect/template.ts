@@ -30,6 +30,7 @@ export function cardTemplate(network: NetworkView): Record<string, unknown> {
     input,
     classes: heat && heat.shape[1] > 0 ? classNames(heat.shape[1]) : ["?"],
     outputs: { heatmap: heat?.name ?? "?", size: guess(SIZE_NAME), offset: guess(OFFSET_NAME) },
+    outputLayout: "NCHW",
     heatmap: heat && !throughSigmoid(network, heat.name) ? "logit" : "probability",
     sizeUnit: "cell",
     scoreThreshold: 0.01,

@@ -26,6 +26,7 @@ export const DEMO_CARD: CenternetCard = {
   },
   classes: ["disc", "square", "triangle", "ring"],
   outputs: { heatmap: "heatmap", size: "size", offset: "offset" },
+  outputLayout: "NCHW",
   heatmap: "probability",
   sizeUnit: "cell",
   scoreThreshold: 0.01,
