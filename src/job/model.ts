@@ -16,9 +16,20 @@ export interface LoadedModel extends GraphDetector {
  * an output the graph does not have.
  */
 export function loadModel(model: Uint8Array | Graph, name: string, card?: unknown): LoadedModel {
-  const graph = model instanceof Graph ? model : importOnnx(model, { name });
-  const found = cardFor(graph, card === undefined ? undefined : parseCard(card, "card"));
+  const given = card === undefined ? undefined : parseCard(card, "card");
+  const graph = readGraph(model, name, given);
+  const found = cardFor(graph, given);
   return { graph, card: found, detector: detectorFrom(graph, found) };
+}
+
+/** Height and width of the pictures of a file that takes any, unless a card says otherwise: a multiple of every usual stride. */
+const FREE_SIDE = 640;
+
+/** Imports a model; sides that the file leaves free are the card's, or 640 pixels. */
+export function readGraph(model: Uint8Array | Graph, name: string, card?: Card): Graph {
+  if (model instanceof Graph) return model;
+  const { height, width } = card?.input ?? { height: FREE_SIDE, width: FREE_SIDE };
+  return importOnnx(model, { name, freeSides: [height, width] });
 }
 
 /** The card a graph matches, or a template to complete. */

@@ -165,7 +165,7 @@ function presetOfSizes(network: NetworkView): CenternetCard | undefined {
   };
 }
 
-/** The CenterNet of TensorFlow.js: channels last, RGB 0..255, letterboxed, distances in pixels at stride 4. */
+/** The CenterNet of TensorFlow.js: channels last, RGB 0..255, letterboxed to the top left, distances in pixels at stride 4. */
 function presetOfDistances(network: NetworkView): CenternetCard | undefined {
   const input = pictureInput(network);
   const roles = distanceOutputs(network.outputs);
@@ -177,7 +177,7 @@ function presetOfDistances(network: NetworkView): CenternetCard | undefined {
     version: 1,
     name: "centernet",
     format: "centernet",
-    input: { ...input, color: "RGB", resize: "letterbox", anchor: "center", fill: 0, mean: [0, 0, 0], std: [1, 1, 1] },
+    input: { ...input, color: "RGB", resize: "letterbox", anchor: "topLeft", fill: 0, mean: [0, 0, 0], std: [1, 1, 1] },
     classes: [...classNames(classes)],
     outputs,
     outputLayout: "NHWC",

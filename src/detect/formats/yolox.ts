@@ -7,6 +7,7 @@ import type { Heads, Prediction } from "../detector.ts";
 import { headLayers, type NetworkView, pictureInput } from "../network.ts";
 import { cardKeys, name, side } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
+import { cellCounts, gridOf } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const STRIDES = [8, 16, 32];
@@ -21,31 +22,13 @@ const schema = z.strictObject({
 
 export type YoloxCard = z.infer<typeof schema>;
 
-/** Cells of every level: column, row and stride of each anchor, levels in the order of the strides. */
-function grid(card: YoloxCard): { x: Float64Array; y: Float64Array; stride: Float64Array } {
-  const cells = card.strides.map((s) => [Math.floor(card.input.width / s), Math.floor(card.input.height / s)]);
-  const size = cells.reduce((sum, [w, h]) => sum + w * h, 0);
-  const x = new Float64Array(size);
-  const y = new Float64Array(size);
-  const stride = new Float64Array(size);
-  let at = 0;
-  cells.forEach(([w, h], level) => {
-    for (let i = 0; i < w * h; i++, at++) {
-      x[at] = i % w;
-      y[at] = Math.floor(i / w);
-      stride[at] = card.strides[level];
-    }
-  });
-  return { x, y, stride };
-}
-
 /**
  * YOLOX: one output [N, anchors, 5 + classes] with raw x, y, w, h and sigmoid objectness and classes.
  * Centre = (xy + cell) * stride, size = exp(wh) * stride, score = objectness * best class;
  * log H = log objectness + log class.
  */
 function decoder(card: YoloxCard): Decoder {
-  const { x, y, stride } = grid(card);
+  const { x, y, stride } = gridOf(card.input, card.strides);
   const depth = 5 + card.classes.length;
   const read = (heads: Heads): Tensor => {
     const out = readHead(heads, card.outputs.predictions, [-1, -1, depth]);
@@ -93,7 +76,7 @@ function preset(network: NetworkView): YoloxCard | undefined {
   const input = pictureInput(network);
   if (!input || network.outputs.length !== 1) return undefined;
   const [{ name, shape }] = network.outputs;
-  const anchors = STRIDES.reduce((sum, s) => sum + Math.floor(input.width / s) * Math.floor(input.height / s), 0);
+  const anchors = cellCounts(input, STRIDES).reduce((a, b) => a + b, 0);
   if (shape.length !== 3 || shape[1] !== anchors || shape[2] < 6) return undefined;
   return {
     version: 1,

@@ -16,7 +16,11 @@ export interface ImportOptions {
   readonly name?: string;
   /** Shape of the input where the file leaves dimensions other than the batch free. */
   readonly inputShape?: readonly number[];
+  /** Height and width of pictures [N,3,H,W] or [N,H,W,3] where the file leaves them free. Default: none, such a file is refused. */
+  readonly freeSides?: readonly [height: number, width: number];
 }
+
+type Shapes = Pick<ImportOptions, "inputShape" | "freeSides">;
 
 /**
  * Reads an ONNX model (opset 7 to 25, one file) into a Graph of our ops. Names of nodes, tensors and
@@ -25,9 +29,9 @@ export interface ImportOptions {
  *
  * Errors: ArgumentError in one line that starts with the file's name; all unsupported operators at once.
  */
-export function importOnnx(bytes: Uint8Array, { name = "model.onnx", inputShape }: ImportOptions = {}): Graph {
+export function importOnnx(bytes: Uint8Array, { name = "model.onnx", ...shapes }: ImportOptions = {}): Graph {
   try {
-    return readModel(bytes, name, inputShape);
+    return readModel(bytes, name, shapes);
   } catch (cause) {
     if (!(cause instanceof InlierqError) || (cause.message.startsWith(`${name}: `) && isOneLine(cause.message))) throw cause;
     // Names in the file may hold anything; the message stays one readable line that begins with the file.
@@ -40,7 +44,7 @@ const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
 const LONGEST_MESSAGE = 2000;
 const isOneLine = (message: string): boolean => message.length <= LONGEST_MESSAGE && message.search(CONTROL) < 0;
 
-function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[] | undefined): Graph {
+function readModel(bytes: Uint8Array, name: string, shapes: Shapes): Graph {
   const model = decodeModel(bytes, name);
   const graph = model.graph;
   if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {
@@ -51,7 +55,7 @@ function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[
   const builder = new GraphBuilder(name, readersOf(graph));
   for (const proto of graph.initializer) builder.define(proto.name, constant(proto.name, readTensor(proto, name), proto.dataType));
   if (graph.sparseInitializer.length > 0) throw new ArgumentError(name, "initializers must be dense, got a sparse one");
-  const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => portOf(info, name, inputShape));
+  const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => portOf(info, name, shapes));
   for (const port of inputs) {
     builder.define(port.name, { name: port.name, meta: { shape: port.shape.map((d) => (d === -1 ? 1 : d)), dtype: port.dtype } });
   }
@@ -141,14 +145,14 @@ function readersOf(graph: GraphProto): Map<string, number> {
   return readers;
 }
 
-function portOf(info: ValueInfoProto, file: string, inputShape: readonly number[] | undefined): Port {
+function portOf(info: ValueInfoProto, file: string, { inputShape, freeSides }: Shapes): Port {
   const type = info.type?.value;
   if (type?.case !== "tensorType") throw new ArgumentError(file, `input "${info.name}" must be a tensor, got ${type?.case ?? "no type"}`);
   const dtype = dtypeOf(type.value.elemType);
   if (!dtype) throw new ArgumentError(file, `input "${info.name}" must be numeric, got ${typeName(type.value.elemType)}`);
   const declared = type.value.shape?.dim.map((d) => (d.value.case === "dimValue" && d.value.value > 0n ? Number(d.value.value) : -1));
   if (!declared) throw new ArgumentError(file, `input "${info.name}" must declare its shape, got none`);
-  const shape = inputShape ? merged(declared, inputShape, info.name, file) : declared;
+  const shape = inputShape ? merged(declared, inputShape, info.name, file) : withSides(declared, freeSides);
   if (shape.some((d, i) => i > 0 && d === -1)) {
     const text = type.value.shape?.dim.map((d) => (d.value.case === "dimParam" ? d.value.value : (d.value.value ?? "?")));
     throw new ArgumentError(
@@ -159,6 +163,13 @@ function portOf(info: ValueInfoProto, file: string, inputShape: readonly number[
   if (sizeOf(shape) > LARGEST_TENSOR)
     throw new ArgumentError(file, `input "${info.name}" must have at most ${LARGEST_TENSOR} elements, got [${shape.join(",")}]`);
   return { name: info.name, shape, dtype };
+}
+
+/** The shape of a picture with its free sides filled in. */
+function withSides(declared: readonly number[], sides: ImportOptions["freeSides"]): readonly number[] {
+  const first = declared[1] === 3 ? 2 : 1;
+  if (!sides || declared.length !== 4 || declared[first === 2 ? 1 : 3] !== 3) return declared;
+  return declared.map((d, i) => (d === -1 && (i === first || i === first + 1) ? sides[i - first] : d));
 }
 
 function merged(declared: readonly number[], given: readonly number[], name: string, file: string): number[] {
