@@ -18,7 +18,8 @@ export interface LoadedModel extends GraphDetector {
 export function loadModel(model: ModelSource, name: string, card?: unknown): LoadedModel {
   const given = card === undefined ? undefined : parseCard(card, "card");
   const endAt = given && Object.values(given.outputs).filter((output) => output !== undefined);
-  const graph = readGraph(model, { name, endAt });
+  const freeSides = given && ([given.input.height, given.input.width] as const);
+  const graph = readGraph(model, { name, endAt, freeSides });
   const found = cardFor(graph, given);
   return { graph, card: found, detector: detectorFrom(graph, found) };
 }

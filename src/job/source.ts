@@ -17,7 +17,11 @@ interface ReadOptions {
   readonly name: string;
   /** Tensors the graph has to give: it ends at them where they are not all outputs of the file. */
   readonly endAt?: readonly string[] | undefined;
+  /** Height and width of the pictures of a file that takes any. Default 640 and 640: a multiple of every usual stride. */
+  readonly freeSides?: readonly [height: number, width: number] | undefined;
 }
+
+const FREE_SIDES = [640, 640] as const;
 
 /** A file format of models. */
 interface ModelFormat {
@@ -67,8 +71,8 @@ export const storedGrids = (bytes: Uint8Array, name: string): ReadonlyMap<string
  *
  * Errors: ArgumentError for a file that is refused; all unsupported operators at once.
  */
-export function readGraph(model: ModelSource, options: ReadOptions): Graph {
+export function readGraph(model: ModelSource, { name, endAt, freeSides = FREE_SIDES }: ReadOptions): Graph {
   if (model instanceof Graph) return model;
   const files = model instanceof Uint8Array ? { bytes: model, parts: new Map<string, Uint8Array>() } : model;
-  return formatOf(files.bytes).read(files, options);
+  return formatOf(files.bytes).read(files, { name, endAt, freeSides });
 }

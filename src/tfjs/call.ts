@@ -17,6 +17,8 @@ export interface Import {
   readonly inputs: Port[];
   /** Shape of an input by the file's signature or the caller; undefined where neither gives one. */
   inputShape(name: string): readonly number[] | undefined;
+  /** Height and width of pictures where the file leaves them free. */
+  readonly freeSides: readonly [height: number, width: number] | undefined;
 }
 
 /** Name of a tensor in the file: ":0" is left out, as tfjs does. */
@@ -162,7 +164,10 @@ export class TfCall {
   input(declared: readonly number[] | undefined): void {
     const name = this.node.name;
     const given = this.shared.inputShape(name);
-    const shape = (declared ?? given)?.map((d, i) => (d < 0 ? (given?.[i] ?? -1) : d));
+    const known = (declared ?? given)?.map((d, i) => (d < 0 ? (given?.[i] ?? -1) : d));
+    const { freeSides } = this.shared;
+    const isPicture = known?.length === 4 && known[3] === 3;
+    const shape = isPicture && freeSides ? known.map((d, i) => (d < 0 && (i === 1 || i === 2) ? freeSides[i - 1] : d)) : known;
     if (!shape || shape.some((d, i) => !(d >= 1 || (i === 0 && d === -1))) || (given && given.length !== shape.length))
       this.fail(`the input must have a fixed shape but for the batch, got [${shape?.join(",") ?? "?"}] (give an input shape)`);
     if (!(sizeOf(shape) <= LARGEST_TENSOR)) this.fail(`the input must have at most ${LARGEST_TENSOR} elements, got [${shape.join(",")}]`);

@@ -12,6 +12,8 @@ export interface TfjsImportOptions {
   readonly name?: string;
   /** Shape [N,H,W,C] of the input where the file leaves sizes other than the batch free. */
   readonly inputShape?: readonly number[];
+  /** Height and width of pictures [N,H,W,3] where the file leaves them free. Default: none, such a file is refused. */
+  readonly freeSides?: readonly [height: number, width: number] | undefined;
   /**
    * Tensors the graph has to give, by the file's names: it ends at them where they are not all among its own outputs. Those
    * are the outputs of the signature (without one, the tensors nobody reads) that need no operator unknown here, so that
@@ -57,6 +59,7 @@ function readModel(model: ModelJson, files: ReadonlyMap<string, Uint8Array>, nam
     weights: readWeights(model.weightsManifest, files, name),
     inputs: [] as Port[],
     inputShape: (input) => options.inputShape ?? shapes.get(input),
+    freeSides: options.freeSides,
   };
   for (const node of order) {
     const call = new TfCall(shared, node);
