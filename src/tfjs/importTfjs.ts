@@ -93,7 +93,7 @@ const writerOf = (tensor: string): string => tensor.replace(/:\d+$/, "");
 function wanted(nodes: ReadonlyMap<string, TfNode>, names: readonly string[], file: string): string[] {
   for (const name of names) {
     if (!nodes.has(writerOf(name)))
-      fail(file, `every output must be a tensor of the file, got "${name}" (${didYouMean(name, nodes.keys()).slice(0, 200)})`);
+      fail(file, `every output must be a tensor of the file, got "${name}" (${didYouMean(name, nodes.keys())})`);
   }
   const outputs = [...new Set(names.map(tensorKey))];
   const missing = outputs.flatMap((output) => unsupported(nodes, output, file));
