@@ -102,9 +102,12 @@ function layerTable({ layers, outputs }: ComparisonRecord, top: number): string 
     ...differenceCells(l.isolated),
     ...differenceCells(l.accumulated),
   ];
-  const head = ["layer", "kind", "isolated dB", "cosine", "max error", "accumulated dB", "cosine", "max error"];
-  const rest = layers.length > worst.length ? [[`... ${layers.length - worst.length} better layers`]] : [];
-  return columns([head, ...worst.map(row), ...rest, ...outputs.map(row)]);
+  const head = [
+    ["", "", "isolated", "", "", "accumulated", "", ""],
+    ["layer", "kind", "SQNR dB", "cosine", "max error", "SQNR dB", "cosine", "max error"],
+  ];
+  const rest = layers.length > worst.length ? [[`... ${layers.length - worst.length} more`]] : [];
+  return columns([...head, ...worst.map(row), ...rest, ...outputs.map(row)]);
 }
 
 /** A name from a file without what would move a terminal's cursor. */
@@ -113,13 +116,13 @@ const printable = (name: string): string => name.replace(/\p{Cc}|\p{Zl}|\p{Zp}/g
 function detectionTable({ detections: d }: ComparisonRecord, top: number): string {
   const changed = (p: PictureDifference): number => p.lost.length + p.new.length;
   const pictures = [...d.pictures].sort((a, b) => changed(b) - changed(a)).slice(0, top);
-  const rest = d.pictures.length > pictures.length ? [[`... ${d.pictures.length - pictures.length} pictures with less change`]] : [];
+  const rest = d.pictures.length > pictures.length ? [[`... ${d.pictures.length - pictures.length} more`]] : [];
   const total = `${d.kept} of ${d.model} detections kept (${percent(d.keptShare)}), ${d.lost} lost, ${d.new} new (scores of at least ${d.minScore})`;
   const matched =
     d.meanIou === null || d.meanScoreChange === null || d.largestScoreChange === null
       ? []
       : [
-          `kept ones: mean IoU ${d.meanIou.toFixed(3)}, score ${signed(d.meanScoreChange)} on average, at most ${signed(d.largestScoreChange)}`,
+          `kept ones: mean IoU ${d.meanIou.toFixed(3)}, score ${signed(d.meanScoreChange)} on average, largest change ${signed(d.largestScoreChange)}`,
         ];
   const rows = pictures.map((p) => [p.name, String(p.kept.length), String(p.lost.length), String(p.new.length)]);
   return [columns([["picture", "kept", "lost", "new"], ...rows, ...rest]), [total, ...matched].join("\n")].join("\n\n");

@@ -58,7 +58,7 @@ function summary({ model, other, detector, matchedBy, layers, samples, seed, det
   if (meanIou !== null && meanScoreChange !== null && largestScoreChange !== null) {
     rows.push([
       "kept detections",
-      `mean IoU ${meanIou.toFixed(3)}, score ${signed(meanScoreChange)} on average, at most ${signed(largestScoreChange)}`,
+      `mean IoU ${meanIou.toFixed(3)}, score ${signed(meanScoreChange)} on average, largest change ${signed(largestScoreChange)}`,
     ]);
   }
   if (gate)
