@@ -16,7 +16,7 @@ import {
 import { tapFrom } from "../../src/nn/index.ts";
 import { importOnnx } from "../../src/onnx/index.ts";
 import { type ComparisonRecord, parseComparison, tapOf } from "../../src/quant/index.ts";
-import { fakeQuant, relu, Tensor, tensor } from "../../src/tensor/index.ts";
+import { clamp, fakeQuant, relu, Tensor, tensor } from "../../src/tensor/index.ts";
 import { tinyDetector } from "../quant/tiny.ts";
 
 const samples: Sample[] = [0, 1, 2].map((i) => ({ name: `p${i}`, picture: scene("compare", i, { width: 48, height: 48 }).picture }));
@@ -210,6 +210,21 @@ describe("layers find each other", () => {
     expect(quantized.matchedBy).toBe("position");
     expect(quantized.layers.map((l) => l.isolated)).toEqual(named.layers.map((l) => l.isolated));
     expect(quantized.detections).toEqual(named.detections);
+  });
+
+  it("also where quantizers swallow clips, in both directions", async () => {
+    const clipped = withParts(graph, {
+      nodes: graph.nodes.map((n) => (n.op === relu.def ? { ...n, op: clamp.def, attrs: { min: 0, max: 6 } } : n)),
+    });
+    const { onnx, plan } = await quantize(clipped, { samples, card: seen, scheme: "W8A3", method: "minmax", gate: "kept=0" });
+    const simulated = { graph: clipped, plan };
+    for (const [a, b] of [
+      [await run(clipped, onnx), await run(clipped, simulated)],
+      [await run(onnx, clipped), await run(simulated, clipped)],
+    ]) {
+      expect(a.layers.map((l) => [l.name, l.isolated, l.accumulated])).toEqual(b.layers.map((l) => [l.name, l.isolated, l.accumulated]));
+      expect(a.layers[1].isolated.maxError).toBeGreaterThan(0);
+    }
   });
 
   it("or the error says how many did", async () => {
