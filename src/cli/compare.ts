@@ -1,7 +1,7 @@
 import { type CompareResult, compare, parseKeptGate, type Sample } from "../job/index.ts";
 import { checkOutput, choosePictures, comparisonFiles, listPictures, readModel, readPictures, writeOutput } from "../node/index.ts";
 import type { ComparisonRecord, PictureDifference } from "../quant/index.ts";
-import { differenceCells, signed, worstFirst } from "../report/index.ts";
+import { countText, differenceCells, signed, worstFirst } from "../report/index.ts";
 import { type Command, type Invocation, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
@@ -80,7 +80,7 @@ async function* chosen(folder: string, count: number, seed: number, threads: num
 function comparisonText({ record, gate }: CompareResult, top: number): string {
   const { layers, outputs, matchedBy, samples, model, other } = record;
   const parts = [
-    `${other} against ${model}: ${layers.length} layers matched by ${matchedBy}, ${samples.length} picture${samples.length === 1 ? "" : "s"}`,
+    `${other} against ${model}: ${countText(layers)} matched by ${matchedBy}, ${samples.length} picture${samples.length === 1 ? "" : "s"}`,
     layerTable(record, top),
     detectionTable(record, top),
   ];
@@ -98,7 +98,7 @@ function layerTable({ layers, outputs }: ComparisonRecord, top: number): string 
   const worst = worstFirst(layers).slice(0, top);
   const row = (l: (typeof layers)[number]): string[] => [
     printable(l.name),
-    l.kind,
+    l.role === "output" ? l.role : l.kind,
     ...differenceCells(l.isolated),
     ...differenceCells(l.accumulated),
   ];

@@ -22,8 +22,10 @@ const tensorDifference = z.strictObject({
 const layerDifference = z.strictObject({
   /** The node's name in the first model; for an output the tensor's. */
   name: z.string(),
-  /** The op's name, or "output". */
+  /** The op's name. */
   kind: z.string(),
+  /** A layer has weights; an operation is another node that reads quantized tensors in either model. */
+  role: z.enum(["layer", "operation", "output"]),
   tensor: z.string(),
   /** Name of the same tensor in the second model. */
   otherTensor: z.string(),
@@ -55,7 +57,7 @@ const schema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   /** How the layers of the two models found each other. */
   matchedBy: z.enum(["name", "position"]),
-  /** In order of execution: all layers, and other operations that read quantized tensors in either model. */
+  /** Layers and operations, in order of execution. */
   layers: z.array(layerDifference),
   outputs: z.array(layerDifference),
   detections: z.strictObject({

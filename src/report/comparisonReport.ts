@@ -51,7 +51,7 @@ function summary({ model, other, detector, matchedBy, layers, samples, seed, det
     ["first model", plain(model)],
     ["second model", plain(other)],
     ["detector card", plain(detector)],
-    ["layers", `${layers.length}, matched by ${matchedBy}`],
+    ["matched", `${countText(layers)}, by ${matchedBy}`],
     ["pictures", `${samples.length}, seed ${seed}`],
     ["detections", `${kept} of ${detections.model} kept (${percent(keptShare)}), ${lost} lost, ${added} new`],
   ];
@@ -64,6 +64,13 @@ function summary({ model, other, detector, matchedBy, layers, samples, seed, det
   if (gate)
     rows.push(["gate", `${gate.rule} = ${number(gate.value)}, needed ${number(gate.limit)}: ${gate.passed ? "passed" : "not passed"}`]);
   return table(["", ""], rows);
+}
+
+/** "113 layers", or "113 layers and 20 other operations". */
+export function countText(rows: readonly LayerDifference[]): string {
+  const layers = rows.filter((l) => l.role === "layer").length;
+  const rest = rows.length - layers;
+  return `${layers} layer${layers === 1 ? "" : "s"}${rest === 0 ? "" : ` and ${rest} other operation${rest === 1 ? "" : "s"}`}`;
 }
 
 /** A change with its sign, "+0.012". */
@@ -80,9 +87,9 @@ function pictureRow({ name, kept, lost, new: added }: PictureDifference): string
 
 const LAYER_HEAD = ["layer", "kind", "isolated dB", "cosine", "max error", "accumulated dB", "cosine", "max error"];
 
-const layerRow = ({ name, kind, isolated, accumulated }: LayerDifference): string[] => [
+const layerRow = ({ name, kind, role, isolated, accumulated }: LayerDifference): string[] => [
   plain(name),
-  kind,
+  role === "output" ? role : kind,
   ...differenceCells(isolated),
   ...differenceCells(accumulated),
 ];

@@ -1,5 +1,5 @@
 export { type ComparisonPicture, drawComparison } from "./comparisonPicture.ts";
-export { differenceCells, makeComparison, signed } from "./comparisonReport.ts";
+export { countText, differenceCells, makeComparison, signed } from "./comparisonReport.ts";
 export { decibels, decibelText, worstFirst } from "./decibels.ts";
 export { type DetectionPicture, type DrawnBox, drawDetections } from "./detectionPicture.ts";
 export { drawMixture } from "./mixtureFigure.ts";

@@ -33,7 +33,7 @@ export function drawSqnr(layers: readonly LayerDifference[]): string | undefined
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}">`,
     "<title>SQNR of every layer</title>",
-    "<style>text{font:11px sans-serif;fill:#222}.mark{font:bold 11px sans-serif}</style>",
+    "<style>text{font:11px sans-serif;fill:#222}.mark{font:bold 11px sans-serif;stroke:#fff;stroke-width:3px;paint-order:stroke}</style>",
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     legend(),
     ...axes(scale, layers.length),

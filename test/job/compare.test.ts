@@ -174,7 +174,7 @@ describe("compare", () => {
     const quantized = quantizedAt(graph, graph.nodes.find((n) => n.name === "heat")!.outputs[0]);
     const { layers, outputs } = await run(graph, quantized);
     const differing = [...layers, ...outputs].filter((l) => l.isolated.maxError > 0);
-    expect(differing.map((l) => [l.kind, l.tensor])).toEqual([["sigmoid", "heatmap"]]);
+    expect(differing.map((l) => [l.kind, l.role, l.tensor])).toEqual([["sigmoid", "operation", "heatmap"]]);
   });
 
   it("leaves out what is not finite, and counts it", async () => {

@@ -26,6 +26,7 @@ const EXACT = difference({ sqnr: null, cosine: 1, maxError: 0 });
 const layer = (name: string, isolated = difference(), accumulated = difference({ sqnr: 10 })): LayerDifference => ({
   name,
   kind: "conv2d",
+  role: "layer",
   tensor: name,
   otherTensor: name,
   isolated,

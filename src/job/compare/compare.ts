@@ -156,8 +156,8 @@ async function runBoth({ model, other, loaded, pairing }: Job, samples: Samples,
     await steps.after("compare layers", Math.max(1, all.length) * (i + 1));
   }
   const differences = all.map(({ point, isolated, accumulated }): LayerDifference => {
-    const { name, kind, tensor, otherTensor } = point;
-    return { name, kind, tensor, otherTensor, isolated: isolated.result(), accumulated: accumulated.result() };
+    const { name, kind, role, tensor, otherTensor } = point;
+    return { name, kind, role, tensor, otherTensor, isolated: isolated.result(), accumulated: accumulated.result() };
   });
   return {
     layers: differences.slice(0, points.layers.length),

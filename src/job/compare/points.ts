@@ -4,8 +4,9 @@ import { type Pairing, quantizerMade } from "./pairing.ts";
 /** A tensor that is compared, and what it takes to compute it from tensors both graphs have. */
 export interface Point {
   readonly name: string;
-  /** The op's name, or "output". */
+  /** The op's name. */
   readonly kind: string;
+  readonly role: "layer" | "operation" | "output";
   readonly tensor: string;
   readonly otherTensor: string;
   /** Number of the last node of the first graph that makes anything the point needs. */
@@ -33,16 +34,17 @@ export function pointsOf(model: Graph, other: Graph, pairing: Pairing): Points {
   const partners = new Map(Array.from(pairing.tensors, ([theirs, ours]) => [ours, theirs]));
   const made = quantizerMade(model);
   const otherMade = quantizerMade(other);
-  const point = (name: string, kind: string, tensor: string, otherTensor: string): Point => {
+  const point = (name: string, role: Point["role"], tensor: string, otherTensor: string): Point => {
+    const kind = model.nodes[where.get(tensor) ?? -1]?.op.name ?? "input";
     const part = { ...pathTo(other, otherWhere.get(otherTensor) ?? -1, otherTensor, pairing.tensors) };
     const needed = [tensor, ...part.sources.values()].map((source) => where.get(source) ?? -1);
-    return { name, kind, tensor, otherTensor, at: Math.max(...needed), otherAt: otherWhere.get(otherTensor) ?? -1, ...part };
+    return { name, kind, role, tensor, otherTensor, at: Math.max(...needed), otherAt: otherWhere.get(otherTensor) ?? -1, ...part };
   };
   const layers = model.nodes.flatMap((node) => {
     const partner = partners.get(node.outputs[0]);
     const twin = partner === undefined ? undefined : other.nodes[otherWhere.get(partner) ?? -1];
     const worth = model.layerOf(node) || readsAny(node, made) || (twin && readsAny(twin, otherMade));
-    return partner === undefined || !worth ? [] : [point(node.name, node.op.name, node.outputs[0], partner)];
+    return partner === undefined || !worth ? [] : [point(node.name, model.layerOf(node) ? "layer" : "operation", node.outputs[0], partner)];
   });
   const covered = new Set(layers.map((p) => `${p.tensor}\n${p.otherTensor}`));
   const outputs = [...pairing.outputs].filter(([ours, theirs]) => !covered.has(`${ours}\n${theirs}`));
