@@ -1,3 +1,4 @@
+export { type ComparedModel, type CompareOptions, type CompareResult, compare, parseKeptGate } from "./compare/compare.ts";
 export { parseConfig, type QuantizeConfig, quantizeConfig } from "./config.ts";
 export type { Estimate } from "./estimate.ts";
 export { type Detections, detectAll, type EvaluateOptions, type EvaluateResult, evaluate, type Scores, score } from "./evaluate.ts";
