@@ -1,9 +1,9 @@
 import { ArgumentError, InlierqError } from "../../errors.ts";
-import type { Graph, Port } from "../../graph/index.ts";
+import { type Graph, GraphBuilder, LARGEST_TENSOR, type Port } from "../../graph/index.ts";
+import { didYouMean } from "../../suggest.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto } from "../protobuf.ts";
 import { dtypeOf, readTensor, typeName } from "../tensors.ts";
-import { GraphBuilder, LARGEST_TENSOR } from "./builder.ts";
 import { NodeCall, nodeNameOf } from "./call.ts";
 import { constant } from "./operand.ts";
 import { operators } from "./operators/index.ts";
@@ -17,7 +17,12 @@ export interface ImportOptions {
   /** Shape of the input where the file leaves dimensions other than the batch free. */
   readonly inputShape?: readonly number[];
   /** Height and width of pictures [N,3,H,W] or [N,H,W,3] where the file leaves them free. Default: none, such a file is refused. */
-  readonly freeSides?: readonly [height: number, width: number];
+  readonly freeSides?: readonly [height: number, width: number] | undefined;
+  /**
+   * Tensors the graph has to give: it ends at them where they are not all outputs of the file. What only decoding behind
+   * them needs is not read, unsupported operators included.
+   */
+  readonly endAt?: readonly string[] | undefined;
 }
 
 type Shapes = Pick<ImportOptions, "inputShape" | "freeSides">;
@@ -29,9 +34,9 @@ type Shapes = Pick<ImportOptions, "inputShape" | "freeSides">;
  *
  * Errors: ArgumentError in one line that starts with the file's name; all unsupported operators at once.
  */
-export function importOnnx(bytes: Uint8Array, { name = "model.onnx", ...shapes }: ImportOptions = {}): Graph {
+export function importOnnx(bytes: Uint8Array, { name = "model.onnx", endAt, ...shapes }: ImportOptions = {}): Graph {
   try {
-    return readModel(bytes, name, shapes);
+    return readModel(bytes, name, shapes, endAt);
   } catch (cause) {
     if (!(cause instanceof InlierqError) || (cause.message.startsWith(`${name}: `) && isOneLine(cause.message))) throw cause;
     // Names in the file may hold anything; the message stays one readable line that begins with the file.
@@ -44,10 +49,10 @@ const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
 const LONGEST_MESSAGE = 2000;
 const isOneLine = (message: string): boolean => message.length <= LONGEST_MESSAGE && message.search(CONTROL) < 0;
 
-function readModel(bytes: Uint8Array, name: string, shapes: Shapes): Graph {
+function readModel(bytes: Uint8Array, name: string, shapes: Shapes, endAt: ImportOptions["endAt"]): Graph {
   const model = decodeModel(bytes, name);
-  const graph = model.graph;
-  if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {
+  const graph = model.graph && endingAt(model.graph, endAt, name);
+  if (!graph || (graph.node.length === 0 && graph.outputs.length === 0)) {
     throw new ArgumentError(name, `the file must hold a graph, got none (${bytes.length} bytes)`);
   }
   const opset = opsetOf(model, name);
@@ -62,11 +67,32 @@ function readModel(bytes: Uint8Array, name: string, shapes: Shapes): Graph {
   requireOrder(graph, builder);
   for (const proto of graph.node) buildNode(builder, proto, opset);
   const graphName = name.replace(/^.*[/\\]/, "").replace(/\.onnx$/, "");
-  return builder.finish(
-    graphName,
-    inputs,
-    graph.output.map((o) => o.name),
-  );
+  return builder.finish(graphName, inputs, graph.outputs);
+}
+
+/** The part of a file's graph that is read. */
+interface Ending extends Pick<GraphProto, "node" | "input" | "initializer" | "sparseInitializer"> {
+  readonly outputs: readonly string[];
+}
+
+/** The whole graph, or the nodes that `names` need where these are not all outputs of the file. */
+function endingAt(graph: GraphProto, names: ImportOptions["endAt"], file: string): Ending {
+  const { node, input, initializer, sparseInitializer } = graph;
+  const own = graph.output.map((o) => o.name);
+  if (!names || names.every((name) => own.includes(name))) return { node, input, initializer, sparseInitializer, outputs: own };
+  const writers = new Map(node.flatMap((n) => n.output.map((name) => [name, n] as const)));
+  const missing = names.find((name) => !writers.has(name));
+  if (missing !== undefined)
+    throw new ArgumentError(file, `every output must be a tensor of the file, got "${missing}" (${didYouMean(missing, writers.keys())})`);
+  const needed = new Set<NodeProto>();
+  const open = [...names];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const writer = writers.get(name);
+    if (!writer || needed.has(writer)) continue;
+    needed.add(writer);
+    open.push(...writer.input);
+  }
+  return { node: node.filter((n) => needed.has(n)), input, initializer, sparseInitializer, outputs: [...new Set(names)] };
 }
 
 function buildNode(builder: GraphBuilder, proto: NodeProto, opset: number): void {
@@ -107,7 +133,7 @@ function requireSupported(nodes: readonly NodeProto[], file: string): void {
 }
 
 /** Every name must be written once, and before it is read. */
-function requireOrder(graph: GraphProto, builder: GraphBuilder): void {
+function requireOrder(graph: Ending, builder: GraphBuilder): void {
   const file = builder.file;
   const writers = new Map<string, string>();
   for (const node of graph.node) {
@@ -128,19 +154,19 @@ function requireOrder(graph: GraphProto, builder: GraphBuilder): void {
     }
     for (const name of node.output) written.add(name);
   }
-  for (const { name } of graph.output) {
+  for (const name of graph.outputs) {
     if (!written.has(name)) throw new ArgumentError(file, `graph output "${name}" must be written by a node, got none`);
   }
 }
 
-function readersOf(graph: GraphProto): Map<string, number> {
+function readersOf(graph: Ending): Map<string, number> {
   const readers = new Map<string, number>();
   const add = (name: string, count: number): void => void readers.set(name, (readers.get(name) ?? 0) + count);
   for (const node of graph.node) {
     for (const name of node.input) add(name, 1);
     for (const name of node.output) add(name, 0);
   }
-  for (const { name } of graph.output) add(name, 1);
+  for (const name of graph.outputs) add(name, 1);
   for (const { name } of [...graph.input, ...graph.initializer]) add(name, 0);
   return readers;
 }
