@@ -56,10 +56,15 @@ export function cardTemplate(network: NetworkView): Record<string, unknown> {
   if (preset) return { ...preset };
   const maps = network.outputs.filter((o) => o.shape.length === 4);
   const heat = maps.find((o) => HEAT_NAME.test(o.name));
-  const tensors = listed(candidateTensors(network));
-  const role = (pattern: RegExp, what: string): string => maps.find((o) => pattern.test(o.name))?.name ?? `? ${what}; tensors: ${tensors}`;
+  const candidates = candidateTensors(network);
+  const gap = (what: string, fits: (port: Port) => boolean): string => {
+    const fitting = candidates.filter(fits);
+    return `? ${what}; tensors: ${listed(fitting.length > 0 ? fitting : candidates)}`;
+  };
+  const role = (pattern: RegExp, what: string): string =>
+    maps.find((o) => pattern.test(o.name))?.name ?? gap(what, ({ shape }) => shape.length === 4 && shape[1] === 2);
   const outputs = {
-    heatmap: heat?.name ?? `? map of class scores [N,classes,h,w]; tensors: ${tensors}`,
+    heatmap: heat?.name ?? gap("map of class scores [N,classes,h,w]", ({ shape }) => shape.length === 4),
     size: role(SIZE_NAME, "map of box sizes [N,2,h,w]"),
     offset: role(OFFSET_NAME, "map of centre offsets [N,2,h,w], or delete this line"),
   };
