@@ -50,7 +50,7 @@ async function runCompare({ operands, values, threads, io, signal }: Invocation)
   if (out !== undefined) checkOutput(out, ["compare.json", "compare.md"], force);
   const samples: Sample[] = [];
   const view = progressView(io, json);
-  const result = await compare(model.bytes, other.bytes, {
+  const result = await compare(model, other, {
     samples: chosen(folder as string, sampleCount, seed, threads, samples),
     sampleCount,
     seed,

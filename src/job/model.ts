@@ -1,7 +1,7 @@
 import { type Card, cardFor, cardTemplate, detectorFrom, matchPreset, parseCard } from "../detect/index.ts";
 import type { Graph } from "../graph/index.ts";
 import type { GraphDetector } from "../quant/index.ts";
-import { type ModelSource, readGraph } from "./source.ts";
+import { type ModelSource, type ReadOptions, readGraph } from "./source.ts";
 
 /** A network that a card has made into a detector. */
 export interface LoadedModel extends GraphDetector {
@@ -17,12 +17,21 @@ export interface LoadedModel extends GraphDetector {
  */
 export function loadModel(model: ModelSource, name: string, card?: unknown): LoadedModel {
   const given = card === undefined ? undefined : parseCard(card, "card");
-  const endAt = given && Object.values(given.outputs).filter((output) => output !== undefined);
-  const freeSides = given && ([given.input.height, given.input.width] as const);
-  const graph = readGraph(model, { name, endAt, freeSides });
+  const graph = readGraph(model, { name, ...askedBy(given) });
   const found = cardFor(graph, given);
   return { graph, card: found, detector: detectorFrom(graph, found) };
 }
+
+/** What a card asks of the import: the tensors to end at, and the sides of pictures that the file leaves free. */
+export const askedBy = (card: Card | undefined): Pick<ReadOptions, "endAt" | "freeSides"> =>
+  card
+    ? {
+        endAt: Object.values(card.outputs)
+          .flat()
+          .filter((output) => output !== undefined),
+        freeSides: [card.input.height, card.input.width],
+      }
+    : {};
 
 /** The card a graph matches, or a template to complete. */
 export function findCard(graph: Graph): { card: Card; matched: true } | { card: unknown; matched: false } {

@@ -12,7 +12,7 @@ export interface ModelFiles {
 export type ModelSource = Graph | Uint8Array | ModelFiles;
 
 /** How a model is read. */
-interface ReadOptions {
+export interface ReadOptions {
   /** Names the model in errors. */
   readonly name: string;
   /** Tensors the graph has to give: it ends at them where they are not all outputs of the file. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,7 +6,7 @@ import { nearest } from "../suggest.ts";
 import { UsageError } from "./usageError.ts";
 
 const PREFIX = "npm:";
-const FORM = /^npm:((?:@[^/]+\/)?[^/@][^/]*)(?:\/(.*))?$/;
+const FORM = /^npm:((?:@[^/.@][^/]*\/)?[^/.@][^/]*)(?:\/(.*))?$/;
 /** Model files listed in an error, at most. */
 const LISTED = 8;
 
@@ -42,11 +42,13 @@ function packageFolder(name: string): string | undefined {
   return undefined;
 }
 
-/** Files of a package that may be models, by path in it. */
+/** Models among the files of a package, by path in it. */
 function modelsIn(folder: string): string[] {
-  const skipped = new Set(["package.json", "node_modules", "tsconfig.json"]);
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => !path.split(sep).includes("node_modules"))
+    .filter((path) => path.endsWith(".onnx") || (path.endsWith(".json") && isGraphModel(join(folder, path))))
     .map((path) => path.split(sep).join("/"))
-    .filter((path) => /\.(json|onnx)$/.test(path) && !path.split("/").some((part) => skipped.has(part)))
     .sort();
 }
+
+const isGraphModel = (file: string): boolean => statSync(file).isFile() && readFileSync(file, "utf8").includes('"weightsManifest"');

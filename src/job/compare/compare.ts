@@ -1,6 +1,6 @@
+import { parseCard } from "../../detect/index.ts";
 import { ArgumentError } from "../../errors.ts";
 import { Graph, runNode } from "../../graph/index.ts";
-import { importOnnx } from "../../onnx/index.ts";
 import {
   COMPARISON_VERSION,
   type ComparisonRecord,
@@ -16,16 +16,17 @@ import {
 import type { Tensor } from "../../tensor/index.ts";
 import { VERSION } from "../../version.ts";
 import { type Gate, type GateOutcome, judge, parseGate } from "../gate.ts";
-import { type LoadedModel, loadModel } from "../model.ts";
+import { askedBy, type LoadedModel, loadModel } from "../model.ts";
 import { collect, type Sample, type Samples } from "../samples.ts";
+import { type ModelSource, type ReadOptions, readGraph } from "../source.ts";
 import { compareDetections } from "./detections.ts";
 import { pairGraphs } from "./pairing.ts";
 import { type Point, pointsOf } from "./points.ts";
 import { type Side, Stream } from "./stream.ts";
 import { TensorMeter } from "./tensorMeter.ts";
 
-/** A model to compare: the bytes of an ONNX or integer file, a graph, or a graph under a plan. */
-export type ComparedModel = Uint8Array | Graph | { readonly graph: Graph; readonly plan: Plan };
+/** A model to compare: the files of a float or quantized model, a graph, or a graph under a plan. */
+export type ComparedModel = ModelSource | { readonly graph: Graph; readonly plan: Plan };
 
 export interface CompareOptions extends StepOptions {
   /** Pictures to run both models on; at most `sampleCount` are taken. */
@@ -63,8 +64,9 @@ export interface CompareResult {
 export async function compare(model: ComparedModel, other: ComparedModel, options: CompareOptions): Promise<CompareResult> {
   const { name = "model", otherName = "other", card } = options;
   const gate = options.gate === undefined ? undefined : parseKeptGate(options.gate);
-  const first = openModel(model, name);
-  const second = openModel(other, otherName);
+  const asked = askedBy(card === undefined ? undefined : parseCard(card, "card"));
+  const first = openModel(model, { name, ...asked });
+  const second = openModel(other, { name: otherName, ...asked });
   const loaded = loadModel(first.graph, name, card ?? first.card ?? second.card);
   const job = { model: first, other: second, loaded, pairing: pairGraphs(first.graph, second.graph) };
   const samples = await collect(options.samples, options.sampleCount ?? 8, loaded.card.input);
@@ -100,16 +102,16 @@ interface OpenModel extends Side {
   readonly card: unknown;
 }
 
-function openModel(model: ComparedModel, name: string): OpenModel {
-  const { graph, plan, card } = partsOf(model, name);
+function openModel(model: ComparedModel, options: ReadOptions): OpenModel {
+  const { graph, plan, card } = partsOf(model, options);
   return { graph, tap: tapOf(graph, plan), card };
 }
 
-function partsOf(model: ComparedModel, name: string): { graph: Graph; plan: Plan; card?: unknown } {
-  if (model instanceof Graph) return { graph: model, plan: emptyPlan };
-  if (!(model instanceof Uint8Array)) return model;
-  if (!isIntegerFile(model)) return { graph: importOnnx(model, { name }), plan: emptyPlan };
-  const { graph, plan, card } = readIntegerFile(model, name);
+function partsOf(model: ComparedModel, options: ReadOptions): { graph: Graph; plan: Plan; card?: unknown } {
+  if ("plan" in model) return model;
+  const bytes = model instanceof Uint8Array ? model : model instanceof Graph ? undefined : model.bytes;
+  if (!bytes || !isIntegerFile(bytes)) return { graph: readGraph(model, options), plan: emptyPlan };
+  const { graph, plan, card } = readIntegerFile(bytes, options.name);
   return { graph, plan, card: card ?? undefined };
 }
 
