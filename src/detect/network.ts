@@ -3,6 +3,7 @@
  * Nodes are in execution order; a layer is a node with weights, under the node's name.
  */
 export interface NetworkView {
+  readonly name?: string;
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly nodes: readonly {
@@ -12,6 +13,8 @@ export interface NetworkView {
     readonly outputs: readonly string[];
   }[];
   readonly layers: readonly { readonly name: string; readonly input: string; readonly output: string }[];
+  /** Shapes of the tensors inside, where they are known. */
+  readonly metas?: ReadonlyMap<string, { readonly shape: readonly number[] }>;
 }
 
 /** A tensor that enters or leaves a network. */
