@@ -1,5 +1,6 @@
 export { assembleGraph, liveNodes } from "./assemble.ts";
 export { describeGraph, type GraphDescription, type LayerDescription } from "./describe.ts";
 export { Graph, type GraphParts, runNode } from "./graph.ts";
+export { type GraphInput, inputTensors, perInput } from "./input.ts";
 export { findLayers, type Layer, type Node, type Port } from "./layer.ts";
 export { type TraceOptions, traceGraph } from "./trace.ts";
