@@ -11,7 +11,18 @@ export {
   type QuantizeResult,
   quantize,
   type Sample,
+  tensorSamples,
 } from "./job/index.ts";
 export { exportOnnx, importOnnx } from "./onnx/index.ts";
-export { type CalibrationRecord, type InlierqOptions, inlierq, type Method, minmax, mse, type Progress } from "./quant/index.ts";
+export {
+  type CalibrationRecord,
+  entropy,
+  type InlierqOptions,
+  inlierq,
+  type Method,
+  minmax,
+  mse,
+  type Progress,
+  percentile,
+} from "./quant/index.ts";
 export { VERSION } from "./version.ts";

@@ -25,4 +25,4 @@ export { type CenterTargets, centernetLoss, centerTargets, type TargetGrid } fro
 export { DEMO_CARD, DEMO_CONFIG, demoDetector } from "./models/demo.ts";
 export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
 export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
-export { cardFor, cardTemplate, matchPreset } from "./presets.ts";
+export { cardFor, cardTemplate, matchPreset, pictureInputOf } from "./presets.ts";

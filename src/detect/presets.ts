@@ -7,10 +7,14 @@ import { headLayers, type NetworkView } from "./network.ts";
 
 type Port = NetworkView["outputs"][number];
 
-/** Width and height of the one picture input, or undefined when there is none of a fixed size. */
-function pictureInput(network: NetworkView): { width: number; height: number; layout: "NCHW" | "NHWC" } | undefined {
-  if (network.inputs.length !== 1) return undefined;
-  const [{ shape }] = network.inputs;
+/** Width and height of the picture input, or undefined when there is no single one of a fixed size. */
+function pictureSize(network: NetworkView): { width: number; height: number; layout: "NCHW" | "NHWC" } | undefined {
+  const found = network.inputs.flatMap(({ shape }) => sizeIn(shape) ?? []);
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** How a picture lies in an input of a shape. */
+function sizeIn(shape: readonly number[]): { width: number; height: number; layout: "NCHW" | "NHWC" } | undefined {
   if (shape.length !== 4) return undefined;
   const [, a, b, c] = shape;
   if (a === 3 && b > 0 && c > 0) return { height: b, width: c, layout: "NCHW" };
@@ -18,11 +22,24 @@ function pictureInput(network: NetworkView): { width: number; height: number; la
   return undefined;
 }
 
+/**
+ * The network input that takes the picture: the card's, else the only one, else the only one with a picture's shape.
+ * Errors: ArgumentError where that is none or several.
+ */
+export function pictureInputOf(network: NetworkView, card?: Pick<Card, "pictureInput">): string {
+  if (card?.pictureInput !== undefined) return card.pictureInput;
+  if (network.inputs.length === 1) return network.inputs[0].name;
+  const found = network.inputs.filter(({ shape }) => sizeIn(shape) !== undefined);
+  if (found.length === 1) return found[0].name;
+  const got = network.inputs.map((p) => `${p.name}[${p.shape.join(",")}]`).join(" ");
+  throw new ArgumentError("card", `pictureInput must say which input takes the picture, got ${got || "no input"}`);
+}
+
 const YOLOX_STRIDES = [8, 16, 32];
 
 /** YOLOX: BGR 0..255, letterboxed to the top left with grey 114. */
 function yolox(network: NetworkView): YoloxCard | undefined {
-  const input = pictureInput(network);
+  const input = pictureSize(network);
   if (!input || network.outputs.length !== 1) return undefined;
   const [{ name, shape }] = network.outputs;
   const anchors = YOLOX_STRIDES.reduce((sum, s) => sum + Math.floor(input.width / s) * Math.floor(input.height / s), 0);
@@ -45,7 +62,7 @@ function yolox(network: NetworkView): YoloxCard | undefined {
 
 /** FastestDet: BGR 0..1, stretched; one map at stride 16. */
 function fastestdet(network: NetworkView): FastestdetCard | undefined {
-  const input = pictureInput(network);
+  const input = pictureSize(network);
   if (!input || network.outputs.length !== 1) return undefined;
   const [{ name, shape }] = network.outputs;
   if (shape.length !== 4 || shape[1] < 6 || shape[2] * 16 !== input.height || shape[3] * 16 !== input.width) return undefined;
@@ -87,7 +104,7 @@ const throughSigmoid = (network: NetworkView, output: string): boolean =>
 
 /** CenterNet: RGB 0..1, letterboxed in the middle. Unstated in such files: their preparation, so check the card. */
 function centernet(network: NetworkView): CenternetCard | undefined {
-  const input = pictureInput(network);
+  const input = pictureSize(network);
   const roles = centerOutputs(network.outputs);
   if (!input || !roles) return undefined;
   const outputs = { heatmap: roles.heatmap.name, size: roles.size.name, ...(roles.offset && { offset: roles.offset.name }) };
@@ -108,12 +125,13 @@ function centernet(network: NetworkView): CenternetCard | undefined {
   };
 }
 
-/** The card of the first preset (yolox, fastestdet, centernet) whose input and output shapes the network has. */
-export const matchPreset = (network: NetworkView): Card | undefined => yolox(network) ?? fastestdet(network) ?? centernet(network);
+/** The card of the first preset (yolox, fastestdet, centernet) whose only input and whose outputs have the network's shapes. */
+export const matchPreset = (network: NetworkView): Card | undefined =>
+  network.inputs.length === 1 ? (yolox(network) ?? fastestdet(network) ?? centernet(network)) : undefined;
 
 /**
  * The card of a network: the one given, checked against the network's outputs, else that of the matching preset.
- * Errors: ArgumentError when an output of the card is missing, or no class heatmap is recognised.
+ * Errors: ArgumentError when an input or output of the card is missing, or no class heatmap is recognised.
  */
 export function cardFor(network: NetworkView, card?: Card): Card {
   const names = network.outputs.map((o) => o.name);
@@ -130,14 +148,41 @@ export function cardFor(network: NetworkView, card?: Card): Card {
     if (name !== undefined && !names.includes(name))
       throw new ArgumentError("card", `outputs.${role} must name an output of the network, got "${name}" (${didYouMean(name, names)})`);
   }
+  requireInputs(network, card);
   return card;
+}
+
+/** The inputs a card names must exist, and its constants fill them. */
+function requireInputs(network: NetworkView, card: Card): void {
+  const names = network.inputs.map((p) => p.name);
+  const named = (role: string, name: string): void => {
+    if (!names.includes(name))
+      throw new ArgumentError("card", `${role} must name an input of the network, got "${name}" (${didYouMean(name, names)})`);
+  };
+  if (card.pictureInput !== undefined) named("pictureInput", card.pictureInput);
+  for (const [name, values] of Object.entries(card.constants ?? {})) {
+    named("constants", name);
+    const shape = network.inputs[names.indexOf(name)].shape.map((d) => (d === -1 ? 1 : d));
+    const want = shape.reduce((a, d) => a * d, 1);
+    if (values.length !== want)
+      throw new ArgumentError("card", `constants.${name} must hold ${want} values for [${shape.join(",")}], got ${values.length}`);
+  }
+}
+
+/** What a template says about several inputs. */
+function inputsTemplate(network: NetworkView): Record<string, unknown> {
+  if (network.inputs.length < 2) return {};
+  const pictures = network.inputs.filter(({ shape }) => sizeIn(shape) !== undefined);
+  const picture = pictures.length === 1 ? pictures[0].name : "?";
+  const others = network.inputs.filter((p) => p.name !== picture);
+  return { pictureInput: picture, constants: Object.fromEntries(others.map((p) => [p.name, ["?"]])) };
 }
 
 /** A card to complete by hand: guesses where the network allows them, "?" where it does not. */
 export function cardTemplate(network: NetworkView): Record<string, unknown> {
   const preset = matchPreset(network);
   if (preset) return { ...preset };
-  const size = pictureInput(network);
+  const size = pictureSize(network);
   const maps = network.outputs.filter((o) => o.shape.length === 4);
   const guess = (pattern: RegExp): string => maps.find((o) => pattern.test(o.name))?.name ?? "?";
   const heat = maps.find((o) => HEAT_NAME.test(o.name));
@@ -157,6 +202,7 @@ export function cardTemplate(network: NetworkView): Record<string, unknown> {
     name: "my detector",
     format: "centernet",
     input,
+    ...inputsTemplate(network),
     classes: heat && heat.shape[1] > 0 ? classNames(heat.shape[1]) : ["?"],
     outputs: { heatmap: heat?.name ?? "?", size: guess(SIZE_NAME), offset: guess(OFFSET_NAME) },
     heatmap: heat && !throughSigmoid(network, heat.name) ? "logit" : "probability",

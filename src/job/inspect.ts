@@ -2,7 +2,7 @@ import type { Graph } from "../graph/index.ts";
 import { describeGraph, type GraphDescription } from "../graph/index.ts";
 import { importOnnx } from "../onnx/index.ts";
 import { assign, policies } from "../quant/index.ts";
-import { findCard } from "./model.ts";
+import { endLayers, findCard, loadModel } from "./model.ts";
 
 /** What quantizing a model would do, before anything is run. */
 export interface Inspection {
@@ -20,7 +20,7 @@ export function inspect(model: Uint8Array | Graph, name = "model"): Inspection {
   const graph = model instanceof Uint8Array ? importOnnx(model, { name }) : model;
   const found = findCard(graph);
   const total = graph.macs();
-  const lists = found.matched ? found.card : { head: [], predictions: [] };
+  const lists = endLayers(found.matched ? loadModel(graph, name, found.card) : { graph });
   const perPolicy = Object.values(policies).map((policy) => {
     const { layers } = assign(graph, { weightBits: 8, activationBits: 8, keep: policy.keep(lists) });
     const macs = layers.reduce((sum, l) => sum + graph.macs(l.name), 0);

@@ -48,7 +48,7 @@ function channelMeans(graph: Graph, plan: Plan, samples: SampleSource): Map<stri
   const means = new Map<string, Float64Array[]>(graph.layers.map((l) => [l.name, []]));
   samples.names.forEach((_, i) => {
     const tap = tapOf(graph, plan);
-    const env = graph.begin(samples.tensor(i), tap);
+    const env = graph.begin(samples.input(i), tap);
     for (const node of graph.nodes) runNode(graph, node, env, tap);
     for (const layer of graph.layers) {
       const { shape, data } = env.get(layer.output) as Tensor;
@@ -166,8 +166,8 @@ describe("plans", () => {
     const { plan } = await calibrate(model, samples, minmax(), optionsOf(8), new Steps([], {}));
     const layers = assign(model.graph, optionsOf(8).assign).layers;
     expect(plan.layers).toEqual(new Set(layers.map((l) => l.name)));
-    const float = model.graph.forward(samples.tensor(0));
-    const quantized = model.graph.forward(samples.tensor(0), tapOf(model.graph, plan));
+    const float = model.graph.forward(samples.input(0));
+    const quantized = model.graph.forward(samples.input(0), tapOf(model.graph, plan));
     quantized.heatmap.data.forEach((v, i) => expect(Math.abs(v - float.heatmap.data[i])).toBeLessThan(0.05));
   });
 

@@ -73,8 +73,8 @@ export function tinyDetector(seed: number): GraphDetector & { readonly card: Car
 }
 
 /** Seeded inputs in [0, 1]. */
-export function tinySamples(seed: number, count: number): { names: string[]; tensor(i: number): Tensor } {
+export function tinySamples(seed: number, count: number): { names: string[]; input(i: number): Tensor } {
   const rng = new Rng(seed);
   const list = Array.from({ length: count }, () => sigmoid(randn([1, 3, 16, 16], rng)));
-  return { names: list.map((_, i) => `s${i}`), tensor: (i) => list[i] };
+  return { names: list.map((_, i) => `s${i}`), input: (i) => list[i] };
 }

@@ -1,5 +1,6 @@
 import { ArgumentError, InlierqError } from "../../errors.ts";
 import type { Graph, Port } from "../../graph/index.ts";
+import { didYouMean } from "../../suggest.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto } from "../protobuf.ts";
 import { dtypeOf, readTensor, typeName } from "../tensors.ts";
@@ -14,8 +15,8 @@ const OPSETS = { first: 7, last: 25 } as const;
 export interface ImportOptions {
   /** Names the file in errors, and the graph. Default "model.onnx". */
   readonly name?: string;
-  /** Shape of the input where the file leaves dimensions other than the batch free. */
-  readonly inputShape?: readonly number[];
+  /** Shape of the input, or shapes by input name, where the file leaves dimensions other than the batch free. */
+  readonly inputShape?: readonly number[] | Readonly<Record<string, readonly number[]>>;
 }
 
 /**
@@ -40,7 +41,7 @@ const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
 const LONGEST_MESSAGE = 2000;
 const isOneLine = (message: string): boolean => message.length <= LONGEST_MESSAGE && message.search(CONTROL) < 0;
 
-function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[] | undefined): Graph {
+function readModel(bytes: Uint8Array, name: string, inputShape: ImportOptions["inputShape"]): Graph {
   const model = decodeModel(bytes, name);
   const graph = model.graph;
   if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {
@@ -51,7 +52,9 @@ function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[
   const builder = new GraphBuilder(name, readersOf(graph));
   for (const proto of graph.initializer) builder.define(proto.name, constant(proto.name, readTensor(proto, name), proto.dataType));
   if (graph.sparseInitializer.length > 0) throw new ArgumentError(name, "initializers must be dense, got a sparse one");
-  const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => portOf(info, name, inputShape));
+  const infos = graph.input.filter((info) => !builder.find(info.name));
+  const shapes = shapesByName(infos, inputShape, name);
+  const inputs = infos.map((info) => portOf(info, name, shapes.get(info.name)));
   for (const port of inputs) {
     builder.define(port.name, { name: port.name, meta: { shape: port.shape.map((d) => (d === -1 ? 1 : d)), dtype: port.dtype } });
   }
@@ -139,6 +142,24 @@ function readersOf(graph: GraphProto): Map<string, number> {
   for (const { name } of graph.output) add(name, 1);
   for (const { name } of [...graph.input, ...graph.initializer]) add(name, 0);
   return readers;
+}
+
+/** The given shapes by input; one alone is that of the only input. */
+function shapesByName(infos: readonly ValueInfoProto[], given: ImportOptions["inputShape"], file: string): Map<string, readonly number[]> {
+  if (given === undefined) return new Map();
+  const names = infos.map((info) => info.name);
+  if (Array.isArray(given)) {
+    if (names.length === 1) return new Map([[names[0], given]]);
+    throw new ArgumentError(
+      file,
+      `one input shape must meet one input, got ${names.length} inputs (${names.join(", ")}; give shapes by name)`,
+    );
+  }
+  for (const key of Object.keys(given)) {
+    if (!names.includes(key))
+      throw new ArgumentError(file, `every given shape must be that of an input, got "${key}" (${didYouMean(key, names)})`);
+  }
+  return new Map(Object.entries(given));
 }
 
 function portOf(info: ValueInfoProto, file: string, inputShape: readonly number[] | undefined): Port {
