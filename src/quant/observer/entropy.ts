@@ -1,5 +1,4 @@
 import { ArgumentError } from "../../errors.ts";
-import { roundHalfEven } from "../../tensor/index.ts";
 import { qparamsOf, type Scheme } from "../scheme.ts";
 import { type Bins, count, merge, newBins } from "./bins.ts";
 import { type Observer, observerOf, type PerChannel } from "./observer.ts";
@@ -66,12 +65,13 @@ export function divergences(bins: Bins, scheme: Scheme, steps: number): Divergen
   const most = Math.max(-(first + start), first + end);
   const least = leastThreshold(-(first + start), first + end, scheme.qmax - scheme.qmin + 1);
   const stride = Math.max(1, Math.ceil((most - least) / steps));
-  const found = [{ ...full, divergence: divergenceOf(bins, { start, end, ...full }, scheme) }];
+  const sums = sumsOf(bins);
+  const found = [{ ...full, divergence: divergenceOf(bins, sums, { start, end, ...full }, scheme) }];
   for (let k = most - stride; k >= least; k -= stride) {
     const [from, to] = [Math.max(start, -k - first), Math.min(end, k - first)];
     const low = from === start ? full.min : (first + from) * width;
     const high = to === end ? full.max : (first + to) * width;
-    found.push({ min: low, max: high, divergence: divergenceOf(bins, { start: from, end: to, min: low, max: high }, scheme) });
+    found.push({ min: low, max: high, divergence: divergenceOf(bins, sums, { start: from, end: to, min: low, max: high }, scheme) });
   }
   return found;
 }
@@ -91,36 +91,85 @@ interface Slice {
   readonly max: number;
 }
 
-function divergenceOf({ counts, first, width }: Bins, { start, end, min, max }: Slice, scheme: Scheme): number {
-  const { scale, zeroPoint } = qparamsOf(min, max, scheme);
-  const codeOf = (i: number): number => {
-    const t = roundHalfEven(((first + i + 0.5) * width) / (scale || 1));
-    return Math.min(scheme.qmax, Math.max(scheme.qmin, t + zeroPoint));
-  };
-  const p = counts.slice(start, end);
-  const q = new Float64Array(p.length);
-  for (let i = 0; i < p.length; ) {
-    const code = codeOf(start + i);
-    let next = i;
-    let [sum, used] = [0, 0];
-    for (; next < p.length && codeOf(start + next) === code; next++) {
-      sum += p[next];
-      if (p[next] > 0) used++;
-    }
-    for (; i < next; i++) if (p[i] > 0) q[i] = sum / used;
-  }
-  for (let i = 0; i < start; i++) p[0] += counts[i];
-  for (let i = end; i < counts.length; i++) p[p.length - 1] += counts[i];
-  return klDivergence(p, floored(p, q));
+/** Running sums over the bins before each: counts, bins in use, and p log p of their probabilities. */
+interface Sums {
+  readonly counts: Float64Array;
+  readonly used: Float64Array;
+  readonly plogp: Float64Array;
 }
 
-/** Q as probabilities, where every bin with P > 0 gets at least `FLOOR`: taken off the others, so that the sum stays 1. */
-function floored(p: Float64Array, q: Float64Array): Float64Array {
-  const total = q.reduce((a, v) => a + v, 0);
-  let missing = 0;
-  for (let i = 0; i < q.length; i++) if (q[i] === 0 && p[i] > 0) missing++;
-  const left = (1 - missing * FLOOR) / total;
-  return q.map((v, i) => (v === 0 && p[i] > 0 ? FLOOR : v * left));
+function sumsOf({ counts }: Bins): Sums {
+  const all = counts.reduce((a, n) => a + n, 0);
+  const sums = {
+    counts: new Float64Array(counts.length + 1),
+    used: new Float64Array(counts.length + 1),
+    plogp: new Float64Array(counts.length + 1),
+  };
+  for (let i = 0; i < counts.length; i++) {
+    const n = counts[i];
+    sums.counts[i + 1] = sums.counts[i] + n;
+    sums.used[i + 1] = sums.used[i] + (n > 0 ? 1 : 0);
+    sums.plogp[i + 1] = sums.plogp[i] + plogp(n / all);
+  }
+  return sums;
+}
+
+const plogp = (p: number): number => (p > 0 ? p * Math.log(p) : 0);
+
+/** KL(P||Q) of a candidate: P log P from running sums, P log Q code by code, and what clipping adds to the bins at the ends. */
+function divergenceOf(bins: Bins, sums: Sums, slice: Slice, scheme: Scheme): number {
+  const { start, end } = slice;
+  const all = sums.counts[bins.counts.length];
+  const inside = sums.counts[end] - sums.counts[start];
+  if (inside === 0) return Number.POSITIVE_INFINITY;
+  const clipped = clippedAt(bins, sums, slice);
+  const share = 1 - FLOOR * clipped.filter((c) => c.own === 0).length;
+  const starts = codeStarts(bins, slice, scheme);
+  let divergence = sums.plogp[end] - sums.plogp[start];
+  for (let g = 0; g + 1 < starts.length; g++) {
+    const [from, to] = [starts[g], starts[g + 1]];
+    const sum = sums.counts[to] - sums.counts[from];
+    if (sum === 0) continue;
+    const q = (share * sum) / (sums.used[to] - sums.used[from]) / inside;
+    divergence -= (sum / all) * Math.log(q);
+    for (const { bin, own, extra } of clipped) {
+      if (bin >= from && bin < to && own > 0) divergence += plogp((own + extra) / all) - plogp(own / all) - (extra / all) * Math.log(q);
+    }
+  }
+  for (const { own, extra } of clipped) if (own === 0) divergence += plogp(extra / all) - (extra / all) * Math.log(FLOOR);
+  return Math.max(0, divergence);
+}
+
+/** The bins that hold clipped values, with what they have of their own. */
+function clippedAt({ counts }: Bins, sums: Sums, { start, end }: Slice): { bin: number; own: number; extra: number }[] {
+  const [below, above] = [sums.counts[start], sums.counts[counts.length] - sums.counts[end]];
+  const ends = [
+    { bin: start, own: counts[start], extra: below },
+    { bin: end - 1, own: counts[end - 1], extra: above },
+  ];
+  if (end - start === 1) return [{ ...ends[0], extra: below + above }];
+  return ends.filter((e) => e.extra > 0);
+}
+
+/** Adding and taking it away rounds |x| < 2^51 half to even. */
+const ROUND = 6755399441055744;
+
+/** The first bin of every code that the slice's bins fall on, by their centres, and the end of the last. */
+function codeStarts({ first, width }: Bins, { start, end, min, max }: Slice, scheme: Scheme): number[] {
+  const { scale, zeroPoint } = qparamsOf(min, max, scheme);
+  const step = scale || 1;
+  const [lowest, highest] = [scheme.qmin - zeroPoint, scheme.qmax - zeroPoint];
+  const codeOf = (i: number): number => Math.max(lowest, ((first + i + 0.5) * width) / step + ROUND - ROUND);
+  const starts = [start];
+  for (let code = codeOf(start); code < highest; ) {
+    let next = Math.min(end, Math.max(starts[starts.length - 1] + 1, Math.floor(((code + 0.5) * step) / width - first)));
+    while (next > starts[starts.length - 1] + 1 && codeOf(next - 1) > code) next--;
+    while (next < end && codeOf(next) <= code) next++;
+    if (next >= end) break;
+    starts.push(next);
+    code = codeOf(next);
+  }
+  return [...starts, end];
 }
 
 /**
