@@ -10,8 +10,8 @@ import {
   type InlierqOptions,
   inlierq,
   type Method,
+  methods,
   minmax,
-  mse,
   type Plan,
   type SampleSource,
   Steps,
@@ -23,9 +23,7 @@ import { runs } from "../runs.ts";
 
 const RUNS = { numRuns: runs(3) };
 const METHODS: readonly [string, () => Method][] = [
-  ["minmax", () => minmax()],
-  ["mse", () => mse()],
-  ["inlierq", () => inlierq()],
+  ...Object.entries(methods).map(([name, make]): [string, () => Method] => [name, () => make()]),
   ["inlierq self", () => inlierq({ objective: "self" })],
   ["inlierq adam", () => inlierq({ refine: "adam", adam: { steps: 10 } })],
   ["inlierq literal", () => inlierq({ monotone: false, refine: "none" })],
