@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { averaged } from "../../src/quant/observer/averaged.ts";
-import { count, emptyBins, fixedBins, merge, pointsOf, quantile } from "../../src/quant/observer/bins.ts";
-import { entropy } from "../../src/quant/observer/entropy.ts";
+import { count, emptyBins, pointsOf, quantile } from "../../src/quant/observer/bins.ts";
 import { histogram } from "../../src/quant/observer/histogram.ts";
 import { masked } from "../../src/quant/observer/masked.ts";
 import { maxScale } from "../../src/quant/observer/maxScale.ts";
@@ -237,65 +236,6 @@ describe("mse", () => {
 test("percentile: symmetric cuts magnitudes", () => {
   const x = new Tensor([5], "f64", Float64Array.of(-10, 1, 2, -3, 4));
   expect(ends(observe(percentile({ percentile: 75, symmetric: true }), x))).toEqual([[-4, 4]]);
-});
-
-describe("entropy", () => {
-  const scheme = makeScheme({ bits: 8 });
-  const normal = randn([100_000], new Rng(3));
-
-  test("clips a normal distribution at a few standard deviations, and a lone far value away", () => {
-    const [[low, high]] = ends(observe(entropy({ scheme }), normal));
-    expect([low, high].map(Math.abs).every((v) => v > 2.5 && v < 5)).toBe(true);
-    const [[, far]] = ends(observe(entropy({ scheme }), normal, tensor([40])));
-    expect(far).toBeLessThan(20);
-  });
-
-  test("is no min-max: there are candidates with the default bins", () => {
-    const [[, high]] = ends(observe(entropy({ scheme: makeScheme({ bits: 4 }) }), normal));
-    expect(high).toBeLessThan(0.95 * Math.max(...normal.data));
-  });
-
-  test("does not see exact zeros, however many", () => {
-    const rectified = tensor(Array.from(normal.data, (v) => Math.max(v, 0)));
-    const zeros = new Tensor([500_000], "f32", new Float32Array(500_000));
-    expect(observe(entropy({ scheme }), rectified, zeros)).toEqual(observe(entropy({ scheme }), rectified));
-    expect(ends(observe(entropy({ scheme }), zeros))).toEqual([[0, 0]]);
-  });
-
-  test("gives one-sided data one end, and symmetric formats their range", () => {
-    const positive = tensor(Array.from(normal.data, Math.abs));
-    expect(ends(observe(entropy({ scheme }), positive))[0][0]).toBe(0);
-    expect(() => entropy({ scheme, steps: 0 })).toThrow("entropy: steps must be an integer >= 1, got 0");
-    const signed = makeScheme({ bits: 8, mapping: "symmetricNarrow", signed: true });
-    expect(ends(observe(entropy({ scheme: signed }), normal))[0][1]).toBeLessThan(5);
-  });
-});
-
-describe("histograms of a known range", () => {
-  test("keep their bins and count what lies beyond at the ends", () => {
-    const bins = fixedBins(8, -1, 1);
-    count(bins, Float64Array.of(-5, -0.9, 0, 0.1, 5), 0, 5, -5, 5);
-    expect([bins.counts.at(0), bins.counts.at(-1), bins.zeros, bins.total, bins.width]).toEqual([2, 1, 1, 5, 0.5]);
-    expect([bins.min, bins.max]).toEqual([-5, 5]);
-    expect(() => fixedBins(8, 1, 1)).toThrow("histogram: range must be finite with min < max, got [1, 1]");
-  });
-
-  test("merge on the same bins only", () => {
-    const [a, b] = [fixedBins(8, -1, 1), fixedBins(8, -1, 1)];
-    count(a, Float64Array.of(0.3), 0, 1, 0.3, 0.3);
-    count(b, Float64Array.of(0.3, 0.8), 0, 2, 0.3, 0.8);
-    expect(merge(a, b).counts.reduce((s, n) => s + n, 0)).toBe(3);
-    expect(() => merge(fixedBins(8, -1, 1), fixedBins(8, -2, 2))).toThrow("merged histograms must have the same bins or both grow");
-    expect(() => merge(emptyBins(8), fixedBins(8, -2, 2))).toThrow("merged histograms");
-  });
-
-  test("find the range that growing ones find", () => {
-    const scheme = makeScheme({ bits: 4 });
-    const x = randn([20_000], new Rng(4));
-    const [[low, high]] = ends(observe(histogram({ scheme, range: { min: -6, max: 6 } }), x));
-    const [[wantLow, wantHigh]] = ends(observe(histogram({ scheme }), x));
-    expect([low, high]).toEqual([wantLow, wantHigh]);
-  });
 });
 
 test("averaged takes the mean of per-tensor ranges, maxScale a share of min-max", () => {
