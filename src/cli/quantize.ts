@@ -189,12 +189,12 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
       `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} ${record.sampleKind ?? "pictures"}`,
     );
   if (gate.passed) lines.push(gate.message);
-  lines.push(agreement ? agreementText(agreement) : "check: not run");
+  lines.push(agreement ? agreementText(agreement, record.sampleKind ?? "pictures") : "check: not run");
   return `${lines.join("\n")}\n`;
 }
 
-function agreementText({ cosine, meanCosine, detections, pictures }: Agreement): string {
+function agreementText({ cosine, meanCosine, detections, pictures }: Agreement, kind: string): string {
   const outputs = Object.entries(meanCosine).map(([name, mean]) => `${name} ${mean.toFixed(6)} (lowest ${cosine[name].toFixed(6)})`);
   const matched = detections ? `; ${detections.matched} of ${detections.ours} detections matched (${percent(detections.share)})` : "";
-  return `check: onnxruntime-web on ${pictures} ${detections ? "pictures" : "samples"}, mean cosine ${outputs.join(", ")}${matched}`;
+  return `check: onnxruntime-web on ${pictures} ${kind}, mean cosine ${outputs.join(", ")}${matched}`;
 }
