@@ -14,16 +14,19 @@ export {
   type QuantizeResult,
   quantize,
   type Sample,
+  tensorSamples,
 } from "./job/index.ts";
 export { exportOnnx, importOnnx } from "./onnx/index.ts";
 export {
   type CalibrationRecord,
   type ComparisonRecord,
+  entropy,
   type InlierqOptions,
   inlierq,
   type Method,
   minmax,
   mse,
   type Progress,
+  percentile,
 } from "./quant/index.ts";
 export { VERSION } from "./version.ts";

@@ -63,11 +63,11 @@ export class Bench {
     return loadModel(readModel(join(this.#data, "models", `${model}.onnx`)).bytes, model);
   }
 
-  async #samples(model: string, { card }: LoadedModel): Promise<Samples> {
-    if (this.#evaluation?.model !== model) {
+  async #samples(name: string, model: LoadedModel): Promise<Samples> {
+    if (this.#evaluation?.model !== name) {
       const dataset = readAnnotations(join(this.#data, "voc100", "instances_coco.json"));
-      const pictures = annotatedPictures(join(this.#data, "voc100", "images"), dataset, card.classes);
-      this.#evaluation = { model, samples: await collect(pictures, dataset.images.length, card.input) };
+      const pictures = annotatedPictures(join(this.#data, "voc100", "images"), dataset, model.card.classes);
+      this.#evaluation = { model: name, samples: await collect(pictures, dataset.images.length, model) };
     }
     return this.#evaluation.samples;
   }
@@ -94,9 +94,9 @@ export class Bench {
     const { method, scheme, options } = row;
     if (method === "float") throw new Error(`${row.id} has nothing to quantize`);
     const result = await quantize(model.graph, { ...options, samples: photos, method, scheme, name: row.model });
-    const detections = await run(result.model, result.plan, samples);
+    const detections = await run(model, result.plan, samples);
     const { share } = detectionsKept(this.#floatDetections(row), detections, { minScore: model.card.visibleThreshold });
-    const agreement = row.agreement ? await this.#agreement(result.onnx, result.model, result.plan, samples) : undefined;
+    const agreement = row.agreement ? await this.#agreement(result.onnx, model, result.plan, samples) : undefined;
     return {
       ...numbers(samples, detections, model),
       kept: share,

@@ -78,7 +78,7 @@ function agreementPart(rows: readonly Row[], results: Results): string[] {
     nameOf(row),
     worst(agreement),
     Math.min(...Object.values(agreement.meanCosine)).toFixed(6),
-    `${agreement.detections.matched} of ${agreement.detections.ours} (${percent(agreement.detections.share)})`,
+    agreement.detections ? `${agreement.detections.matched} of ${agreement.detections.ours} (${percent(agreement.detections.share)})` : "-",
     points(agreement.AP50),
     points(m.AP50),
     (100 * (agreement.AP50 - m.AP50)).toFixed(2),

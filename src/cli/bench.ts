@@ -1,8 +1,9 @@
 import { compile } from "../autograd/index.ts";
+import { type Graph, type GraphInput, perInput } from "../graph/index.ts";
 import { readQuantized } from "../job/index.ts";
 import { readModel } from "../node/index.ts";
 import { inferInteger, prepareInteger } from "../quant/index.ts";
-import { Rng, type Tensor, uniform } from "../tensor/index.ts";
+import { Rng, type Tensor, uniform, zeros } from "../tensor/index.ts";
 import { type Command, type Invocation, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { columns, jsonText } from "./text.ts";
@@ -34,9 +35,9 @@ function runBench({ operands: [file], values, io }: Invocation): Promise<number>
   const model = readModel(file);
   const { graph, plan } = readQuantized(model, model.name);
   const integer = prepareInteger(graph, plan);
-  const x = inputFor(graph.inputs[0].shape);
+  const x = inputFor(graph);
   // Replayed, as eval runs it.
-  const forward = compile((input) => graph.forward(input));
+  const forward = perInput(graph, (input) => graph.forward(input), compile);
   const contenders: Record<string, () => unknown> = { float: () => forward(x) };
   if (plan.layers.size > 0) contenders.integer = () => inferInteger(integer, x);
   const times = timed(contenders, runs);
@@ -46,12 +47,16 @@ function runBench({ operands: [file], values, io }: Invocation): Promise<number>
   return Promise.resolve(EXIT.done);
 }
 
-/** Seeded values in [0, 1) for one picture. */
-const inputFor = (shape: readonly number[]): Tensor =>
-  uniform(
-    shape.map((d) => (d === -1 ? 1 : d)),
-    new Rng("bench"),
+/** Seeded values in [0, 1) for one sample; zeros where an input takes integers. */
+function inputFor({ inputs }: Graph): GraphInput {
+  const rng = new Rng("bench");
+  return Object.fromEntries(
+    inputs.map(({ name, shape, dtype }): [string, Tensor] => {
+      const one = shape.map((d) => (d === -1 ? 1 : d));
+      return [name, dtype === "f32" ? uniform(one, rng) : zeros(one, dtype)];
+    }),
   );
+}
 
 /** Runs the contenders in turn, so that a drift of the machine meets all alike. */
 function timed(contenders: Readonly<Record<string, () => unknown>>, runs: number): Timed[] {

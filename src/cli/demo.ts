@@ -1,4 +1,4 @@
-import { type EvaluateResult, evaluate, quantize, type Sample } from "../job/index.ts";
+import { type EvaluateResult, evaluate, type PictureSample, quantize } from "../job/index.ts";
 import { demoModel, demoScenes, encodedPicture, readableBoxes, resultFiles, writeOutput } from "../node/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
 import { drawDetections } from "../report/index.ts";
@@ -69,7 +69,7 @@ async function runDemo({ values, io, signal }: Invocation): Promise<number> {
 
 /** The first held-out scenes that hold an object, with the detections of the float model and of the exported file. */
 function pictures(
-  samples: readonly Sample[],
+  samples: readonly PictureSample[],
   before: EvaluateResult,
   after: EvaluateResult,
   card: Parameters<typeof readableBoxes>[1],

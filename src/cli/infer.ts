@@ -44,7 +44,7 @@ async function runInfer({ operands: [file, ...images], values, threads, io, sign
     { threads },
   );
   for await (const sample of pictures) {
-    const samples = await collect([sample], 1, card.input);
+    const samples = await collect([sample], 1, detector.model);
     found.push({ image: sample.name, detections: visible(detectInteger(detector, samples, 0), card, threshold ?? card.visibleThreshold) });
     await steps.after("infer", found.length).finally(view.end);
   }

@@ -1,44 +1,34 @@
-import { cardFor } from "../detect/index.ts";
-import type { Estimate, LoadedModel, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
-import { integerFileOf, loadModel, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
-import {
-  type Agreement,
-  checkOutput,
-  choosePictures,
-  compareWithRuntime,
-  listPictures,
-  type ModelFile,
-  type PictureReading,
-  readAnnotations,
-  readModel,
-  readPictures,
-  resultFiles,
-  truthByName,
-  UsageError,
-  writeOutput,
-} from "../node/index.ts";
+import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
+import { integerFileOf, METHOD_NAMES, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
+import { type Agreement, compareWithRuntime, readModel, resultFiles, UsageError, writeOutput } from "../node/index.ts";
 import { parseScheme } from "../quant/index.ts";
 import { nearest } from "../suggest.ts";
+import { inputsOf, readAhead } from "./calibration.ts";
 import { type Command, type Invocation, THREADS, type Values } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { clock, type ProgressView, progressView } from "./progress.ts";
 import { jsonText, percent, short } from "./text.ts";
 import { asUsage, readJson, textOf, textsOf, wholeOf } from "./values.ts";
 
-const METHODS = ["inlierq", "minmax", "mse"];
 const POLICIES = ["inlierq", "regptq"];
 
 /** `inlierq quantize`: the main job, a model and pictures in, a quantized model and its record out. */
 export const quantizeCommand: Command = {
   name: "quantize",
-  about: "quantize a detector after training, with unlabelled pictures",
+  about: "quantize a detector after training, with unlabelled pictures or network inputs",
   operands: ["MODEL"],
   flags: {
-    calibrate: { type: "string", value: "DIR", about: "folder of calibration pictures (.jpg, .jpeg, .png)", required: true },
+    calibrate: {
+      type: "string",
+      value: "PATH",
+      about:
+        "folder of pictures (.jpg, .jpeg, .png), else of .npy files (a sample each) or .npz files (a sample each, arrays by input name), or one .npy or .npz file with a leading axis over the samples; arrays go to the network as they are",
+      required: true,
+    },
     out: { type: "string", value: "DIR", about: "where the results go", required: true },
     scheme: { type: "string", value: "WnAm", about: "bits of weights and activations, 2 to 8", fallback: "W8A8" },
-    method: { type: "string", value: "NAME", about: `how ranges are found: ${METHODS.join(", ")}`, fallback: "inlierq" },
-    samples: { type: "string", value: "N", about: "pictures used, chosen by the seed where there are more", fallback: "64" },
+    method: { type: "string", value: "NAME", about: `how ranges are found: ${METHOD_NAMES.join(", ")}`, fallback: METHOD_NAMES[0] },
+    samples: { type: "string", value: "N", about: "samples used, chosen by the seed where there are more", fallback: "64" },
     seed: { type: "string", value: "N", about: "same seed, same bytes", fallback: "0" },
     policy: {
       type: "string",
@@ -48,7 +38,12 @@ export const quantizeCommand: Command = {
     },
     exclude: { type: "string", value: "PATTERN", about: "leave these layers in float (* stands for any text); repeatable", multiple: true },
     config: { type: "string", value: "FILE", about: "JSON file with any option of the library; flags win" },
-    gate: { type: "string", value: "RULE", about: "exit 3 below it: kept=SHARE or ap50=POINTS", fallback: "kept=0.5" },
+    gate: {
+      type: "string",
+      value: "RULE",
+      about: "exit 3 below it: kept=SHARE or ap50=POINTS of detections, sqnr=DB of outputs",
+      fallback: "kept=0.5, without a card sqnr=10",
+    },
     annotations: { type: "string", value: "FILE", about: "COCO annotations of the calibration pictures, for an ap50 gate" },
     card: { type: "string", value: "FILE", about: "detector card for models no preset matches (see inspect)" },
     "reduce-range": { type: "boolean", about: "7-bit weight codes, for CPUs whose int8 kernels saturate" },
@@ -63,6 +58,8 @@ export const quantizeCommand: Command = {
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W8A8 --out out",
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W4A8 --gate kept=0.9 --out out",
     "inlierq quantize yolox-nano.onnx --calibrate photos --integer --out out",
+    "inlierq quantize yolox-nano.onnx --calibrate inputs.npy --method percentile --out out",
+    "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
   ],
   run: runQuantize,
@@ -107,7 +104,7 @@ export function configOf(values: Values): QuantizeConfig {
   const excluded = textsOf(values, "exclude");
   const flags = {
     scheme: textOf(values, "scheme"),
-    method: oneOf(values, "method", METHODS),
+    method: oneOf(values, "method", METHOD_NAMES),
     policy: oneOf(values, "policy", POLICIES),
     samples: wholeOf(values, "samples", 1),
     seed: wholeOf(values, "seed", Number.MIN_SAFE_INTEGER),
@@ -132,72 +129,6 @@ function oneOf(values: Values, name: string, known: readonly string[]): string |
   throw new UsageError(`--${name}`, `must be one of ${known.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
 }
 
-/** Which pictures are taken, and by how many threads they are decoded. */
-interface Choice {
-  readonly count: number;
-  readonly seed: number;
-  readonly threads: number;
-}
-
-interface Inputs {
-  readonly loaded: LoadedModel;
-  readonly samples: readonly Sample[];
-}
-
-/** The parsed model and its pictures. What is wrong is said in this order: model and card, output, pictures. */
-async function inputsOf(
-  values: Values,
-  model: ModelFile,
-  names: readonly string[],
-  choice: Choice,
-  ahead: PictureReading | undefined,
-): Promise<Inputs> {
-  const cardFile = textOf(values, "card");
-  const loaded = loadModel(model, model.name, cardFile === undefined ? undefined : readJson(cardFile));
-  cardFor(loaded.graph, loaded.card);
-  checkOutput(textOf(values, "out") as string, names, values.force === true);
-  return { loaded, samples: await samplesOf(values, choice, loaded.card.classes, ahead) };
-}
-
-/**
- * Lets other threads decode while this one parses the model. Undefined where the choice depends on annotations, and
- * where the folder is refused: `samplesOf` says why when its turn comes.
- */
-function readAhead(values: Values, { count, seed, threads }: Choice): PictureReading | undefined {
-  if (values.annotations !== undefined) return undefined;
-  try {
-    return readPictures(choosePictures(listPictures(textOf(values, "calibrate") as string), count, seed), { threads });
-  } catch (error) {
-    if (error instanceof UsageError) return undefined;
-    throw error;
-  }
-}
-
-/** The chosen pictures, decoded; with annotations only the annotated ones, each with its boxes. */
-async function samplesOf(
-  values: Values,
-  { count, seed, threads }: Choice,
-  classes: readonly string[],
-  ahead: PictureReading | undefined,
-): Promise<Sample[]> {
-  const folder = textOf(values, "calibrate") as string;
-  const annotations = textOf(values, "annotations");
-  const samples: Sample[] = [];
-  if (annotations === undefined) {
-    for await (const sample of ahead ?? readPictures(choosePictures(listPictures(folder), count, seed), { threads })) samples.push(sample);
-    return samples;
-  }
-  const files = listPictures(folder);
-  const truth = truthByName(readAnnotations(annotations), classes);
-  const annotated = files.filter(({ name }) => truth.has(name));
-  if (annotated.length === 0)
-    throw new UsageError("--annotations", `${annotations} must list pictures of ${folder}, got none of its ${files.length}`);
-  for await (const sample of readPictures(choosePictures(annotated, count, seed), { threads })) {
-    samples.push({ ...sample, truth: truth.get(sample.name) ?? [] });
-  }
-  return samples;
-}
-
 /** Runs the export in the other runtime; undefined where that is not installed and was not asked for. */
 async function checked(
   result: QuantizeResult,
@@ -206,7 +137,7 @@ async function checked(
   wanted: boolean,
   signal: AbortSignal,
 ): Promise<Agreement | undefined> {
-  const samples = new Samples(list, result.model.card.input);
+  const samples = new Samples(list, result.model);
   const after = (done: number, total: number): void => view.report({ stage: "check", done, total, fraction: done / total });
   const agreement = await compareWithRuntime(result.onnx, result.model, result.plan, samples, { after, signal }).finally(view.end);
   if (!agreement && wanted)
@@ -246,14 +177,15 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
   ];
   if (detections)
     lines.push(
-      `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} pictures`,
+      `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} ${record.sampleKind ?? "pictures"}`,
     );
   if (gate.passed) lines.push(gate.message);
-  lines.push(agreement ? agreementText(agreement) : "check: not run");
+  lines.push(agreement ? agreementText(agreement, record.sampleKind ?? "pictures") : "check: not run");
   return `${lines.join("\n")}\n`;
 }
 
-function agreementText({ cosine, meanCosine, detections, pictures }: Agreement): string {
+function agreementText({ cosine, meanCosine, detections, pictures }: Agreement, kind: string): string {
   const outputs = Object.entries(meanCosine).map(([name, mean]) => `${name} ${mean.toFixed(6)} (lowest ${cosine[name].toFixed(6)})`);
-  return `check: onnxruntime-web on ${pictures} pictures, mean cosine ${outputs.join(", ")}; ${detections.matched} of ${detections.ours} detections matched (${percent(detections.share)})`;
+  const matched = detections ? `; ${detections.matched} of ${detections.ours} detections matched (${percent(detections.share)})` : "";
+  return `check: onnxruntime-web on ${pictures} ${kind}, mean cosine ${outputs.join(", ")}${matched}`;
 }

@@ -25,5 +25,5 @@ export { type CenterTargets, centernetLoss, centerTargets, type TargetGrid } fro
 export { DEMO_CARD, DEMO_CONFIG, demoDetector } from "./models/demo.ts";
 export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
 export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
-export { cardFor, matchPreset } from "./presets.ts";
+export { cardFor, matchPreset, pictureInputOf } from "./presets.ts";
 export { candidateTensors, cardTemplate } from "./template.ts";

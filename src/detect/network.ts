@@ -20,15 +20,26 @@ export interface NetworkView {
 /** A tensor that enters or leaves a network. */
 export type Port = NetworkView["outputs"][number];
 
-/** Width and height of the one picture input, or undefined when there is none of a fixed size. */
-export function pictureInput(network: NetworkView): { width: number; height: number; layout: "NCHW" | "NHWC" } | undefined {
-  if (network.inputs.length !== 1) return undefined;
-  const [{ shape }] = network.inputs;
+/** How a picture lies in a network input. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+  readonly layout: "NCHW" | "NHWC";
+}
+
+/** How a picture lies in an input of a shape; undefined where it does not, or its size is free. */
+export function pictureSize(shape: readonly number[]): PictureSize | undefined {
   if (shape.length !== 4) return undefined;
   const [, a, b, c] = shape;
   if (a === 3 && b > 0 && c > 0) return { height: b, width: c, layout: "NCHW" };
   if (c === 3 && a > 0 && b > 0) return { height: a, width: b, layout: "NHWC" };
   return undefined;
+}
+
+/** Width and height of the picture input, or undefined when there is no single one of a fixed size. */
+export function pictureInput(network: NetworkView): PictureSize | undefined {
+  const found = network.inputs.flatMap(({ shape }) => pictureSize(shape) ?? []);
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** Ops that move values and leave them as they are. */

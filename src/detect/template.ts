@@ -2,7 +2,7 @@ import { CARD_FORMATS } from "./card.ts";
 import { classNames } from "./classNames.ts";
 import type { InputSpec } from "./detector.ts";
 import { HEAT_NAME, OFFSET_NAME, SIZE_NAME } from "./formats/centernet.ts";
-import { headLayers, type NetworkView, type Port, pictureInput, throughSigmoid } from "./network.ts";
+import { headLayers, type NetworkView, type Port, pictureInput, pictureSize, throughSigmoid } from "./network.ts";
 import { matchPreset } from "./presets.ts";
 
 /** How many inner tensors a template offers beside the outputs. */
@@ -47,6 +47,15 @@ function inputOf(network: NetworkView): Record<keyof InputSpec, unknown> {
   };
 }
 
+/** What a template says about several inputs. */
+function inputsOf(network: NetworkView): Record<string, unknown> {
+  if (network.inputs.length < 2) return {};
+  const pictures = network.inputs.filter(({ shape }) => pictureSize(shape) !== undefined);
+  const picture = pictures.length === 1 ? pictures[0].name : `? the input that takes the picture; inputs: ${listed(network.inputs)}`;
+  const others = network.inputs.filter((p) => p.name !== picture);
+  return { pictureInput: picture, constants: Object.fromEntries(others.map((p) => [p.name, ["? values, row by row"]])) };
+}
+
 /**
  * A card to complete by hand: the preset's where there is one, else what the network shows, and strings that begin with
  * "?" and say what is missing where it does not. `parseCard` refuses a card while one is left.
@@ -74,6 +83,7 @@ export function cardTemplate(network: NetworkView): Record<string, unknown> {
     name: network.name ?? "detector",
     format: maps.length > 0 ? "centernet" : `? ${CARD_FORMATS.join(", ")}; other formats have other outputs`,
     input: inputOf(network),
+    ...inputsOf(network),
     classes: heat && heat.shape[1] > 0 ? classNames(heat.shape[1]) : ["? one name a class, in the order of the channels"],
     outputs,
     outputLayout: "NCHW",

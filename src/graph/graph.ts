@@ -1,6 +1,7 @@
 import { ArgumentError, InlierqError, ShapeError, StateError } from "../errors.ts";
 import { identityTap, type Module, type Tap } from "../nn/index.ts";
 import { bind, formatShape, type Meta, sameShape, type Tensor } from "../tensor/index.ts";
+import { type GraphInput, inputTensors } from "./input.ts";
 import { findLayers, type Layer, type Node, type Port } from "./layer.ts";
 
 /** What a graph is built from; everything else about it follows. */
@@ -88,8 +89,8 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return new Graph({ name: this.name, inputs: this.inputs, outputs: this.outputs, nodes: this.nodes, parameters });
   }
 
-  /** Runs every node; intermediates are dropped after their last use. */
-  forward(x: Tensor, tap: Tap = identityTap): Readonly<Record<string, Tensor>> {
+  /** Runs every node on the input, or on all inputs by name; intermediates are dropped after their last use. */
+  forward(x: GraphInput, tap: Tap = identityTap): Readonly<Record<string, Tensor>> {
     const env = this.begin(x, tap);
     this.nodes.forEach((node, i) => {
       runNode(this, node, env, tap);
@@ -98,23 +99,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return this.finish(env);
   }
 
-  /** The tensors present before the first node: the announced input. */
-  begin(x: Tensor, tap: Tap = identityTap): Map<string, Tensor> {
-    if (this.inputs.length !== 1) {
-      throw new StateError(
-        "graph.forward",
-        `a graph runs on exactly 1 input, got ${this.inputs.length} (${this.inputs.map((p) => p.name).join(", ")})`,
-      );
-    }
-    const [port] = this.inputs;
-    const fits = x.shape.length === port.shape.length && port.shape.every((d, i) => d === -1 || d === x.shape[i]);
-    if (!fits || x.dtype !== port.dtype) {
-      throw new ShapeError(
-        "graph.forward",
-        `${port.name} must be ${port.dtype}${formatShape(port.shape)}, got ${x.dtype}${formatShape(x.shape)}`,
-      );
-    }
-    return new Map([[port.name, tap.at(port.name)("output", x)]]);
+  /** The tensors present before the first node: the announced inputs. Errors: as `inputTensors`. */
+  begin(x: GraphInput, tap: Tap = identityTap): Map<string, Tensor> {
+    const tensors = inputTensors(this, x);
+    return new Map(this.inputs.map(({ name }, i) => [name, tap.at(name)("output", tensors[i])]));
   }
 
   /** Picks the graph outputs out of the tensors of a finished run. */

@@ -1,39 +1,23 @@
 import { z } from "zod";
 import { ArgumentError } from "../errors.ts";
-import { inlierq, type Method, minmax, mse } from "../quant/index.ts";
+import { type Method, methods } from "../quant/index.ts";
 import { nearest } from "../suggest.ts";
 
 const count = z.int().min(1);
-const share = z.number().min(0).max(1);
 
-const inlierqConfig = z.strictObject({
-  topK: z.union([count, z.literal("cap")]),
-  topKMode: z.enum(["perClass", "joint"]),
-  separator: z.enum(["em", "kmeans", "svm"]),
-  maxScores: z.int().min(32),
-  transform: z.enum(["raw", "sqrt", "log"]),
-  tau: z.number(),
-  monotone: z.boolean(),
-  floorShare: share,
-  iterations: count,
-  tolerance: z.number().min(0),
-  varianceFloor: z.number().min(0),
-  objective: z.enum(["output", "self"]),
-  fisher: z.enum(["diag", "volume", "rank1", "none"]),
-  rho: share,
-  lambdaInlier: z.number().min(0),
-  lambdaAnomaly: z.number().min(0),
-  refine: z.enum(["grid", "adam", "none"]),
-  adam: z.strictObject({ steps: count, scaleRate: z.number().positive(), zeroPointRate: z.number().positive() }).partial(),
-  rows: z.int().min(16),
-  rowFloats: z.int().min(1024),
-});
+type MethodName = keyof typeof methods;
+/** Names of the methods, the default first. */
+export const METHOD_NAMES = Object.keys(methods) as [MethodName, ...MethodName[]];
+
+const methodOptions = Object.fromEntries(METHOD_NAMES.map((name) => [name, methods[name].schema])) as {
+  [K in MethodName]: (typeof methods)[K]["schema"];
+};
 
 /** Everything `quantize` takes that can stand in a file: the keys are the option names of the library. */
 export const quantizeConfig = z
   .strictObject({
     scheme: z.string(),
-    method: z.enum(["minmax", "mse", "inlierq"]),
+    method: z.enum(METHOD_NAMES),
     policy: z.enum(["inlierq", "regptq"]),
     samples: count,
     seed: z.int(),
@@ -46,8 +30,7 @@ export const quantizeConfig = z
     fusible: z.boolean(),
     biasCorrection: z.boolean(),
     biasSamples: count,
-    inlierq: inlierqConfig.partial(),
-    mse: z.strictObject({ p: z.number().positive() }).partial(),
+    ...methodOptions,
   })
   .partial();
 
@@ -79,23 +62,24 @@ export function parseConfig(value: unknown, where = "config"): QuantizeConfig {
   );
 }
 
+/** The valid keys of the object that a path leads to. */
 function keysAt(path: readonly PropertyKey[]): string[] {
-  if (path[0] === "inlierq") return Object.keys(path[1] === "adam" ? inlierqConfig.shape.adam.shape : inlierqConfig.shape);
-  if (path[0] === "mse") return ["p"];
-  return Object.keys(quantizeConfig.shape);
+  let at: unknown = quantizeConfig;
+  for (const key of path) if (at instanceof z.ZodObject) at = inside((at.shape as Record<PropertyKey, unknown>)[key]);
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
+
+const inside = (schema: unknown): unknown => (schema instanceof z.ZodOptional ? inside(schema.unwrap()) : schema);
 
 const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((v, key) => (typeof v === "object" && v !== null ? (v as Record<PropertyKey, unknown>)[key] : undefined), value);
 
-const METHODS: Readonly<Record<NonNullable<QuantizeConfig["method"]>, (config: QuantizeConfig) => Method>> = {
-  minmax: () => minmax(),
-  mse: ({ mse: o }) => mse(defined(o)),
-  inlierq: ({ inlierq: o }) => inlierq(defined(o)),
-};
-
 /** The configured method with its options. */
-export const methodOf = (config: QuantizeConfig): Method => METHODS[config.method ?? "inlierq"](config);
+export function methodOf(config: QuantizeConfig): Method {
+  const name = config.method ?? METHOD_NAMES[0];
+  const make: (options: object) => Method = methods[name];
+  return make(defined(config[name]));
+}
 
 /** Drops absent entries: an undefined option would hide its default. */
 export function defined<T extends object>(options: T | undefined): { [K in keyof T]: Exclude<T[K], undefined> } {

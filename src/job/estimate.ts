@@ -1,10 +1,9 @@
 import { compileViews } from "../autograd/index.ts";
-import type { Graph } from "../graph/index.ts";
-import type { CalibrateOptions, Method } from "../quant/index.ts";
+import { type Graph, type GraphInput, perInput } from "../graph/index.ts";
+import type { CalibrateOptions, GraphModel, Method } from "../quant/index.ts";
 import { assign, stagesOf } from "../quant/index.ts";
-import { type Meta, sizeOf, type Tensor } from "../tensor/index.ts";
-import type { LoadedModel } from "./model.ts";
-import type { Samples } from "./samples.ts";
+import { type Meta, sizeOf, Tensor } from "../tensor/index.ts";
+import type { Sample, Samples } from "./samples.ts";
 
 /** What a job will need, before it starts. */
 export interface Estimate {
@@ -17,30 +16,35 @@ const BASE_BYTES = 180e6;
 
 /**
  * Times one float forward and counts what it computes; the rest follows from the stages of the job.
- * Memory: pictures, the activations and gradients of one sample, refinement rows, and for bias
+ * Memory: pictures and given tensors, the activations and gradients of one sample, refinement rows, and for bias
  * correction the widest live state of its samples.
  */
-export function estimate({ graph }: LoadedModel, samples: Samples, method: Method, options: CalibrateOptions): Estimate {
+export function estimate({ graph }: GraphModel, samples: Samples, method: Method, options: CalibrateOptions): Estimate {
   const assignment = assign(graph, options.assign);
   const activations = graph.nodes.flatMap(({ outputs }) => outputs).reduce((sum, y) => sum + bytesOf(graph.metas.get(y)), 0);
-  const forward = secondsOf(graph, samples.tensor(0));
+  const forward = secondsOf(graph, samples.input(0));
   const stages = stagesOf(method, options, assignment, samples.names.length);
   const units = stages.reduce((sum, s) => sum + s.steps * s.work, 0) + 1.2 * samples.names.length;
-  const pictures = samples.list.reduce((sum, s) => sum + s.picture.data.length, 0);
+  const held = samples.list.reduce((sum, s) => sum + heldBytes(s), 0);
   const rows = method.refinement
     ? assignment.layers.reduce((sum, l) => sum + rowBytes(graph.metas.get(l.weight)?.shape ?? [], l.groups, method), 0)
     : 0;
   const bias = stages.some((s) => s.name === "correct biases")
     ? (options.biasSamples ?? samples.names.length) * 3 * widest(graph.metas.values())
     : 0;
-  return { seconds: units * forward, bytes: BASE_BYTES + pictures + Math.max(activations * (method.selection ? 3 : 1) + rows, bias) };
+  return { seconds: units * forward, bytes: BASE_BYTES + held + Math.max(activations * (method.selection ? 3 : 1) + rows, bias) };
 }
+
+/** Bytes a sample keeps for the whole job. */
+const heldBytes = ({ picture, tensors }: Sample): number =>
+  (picture?.data.length ?? 0) +
+  (tensors instanceof Tensor ? [tensors] : Object.values(tensors ?? {})).reduce((sum, x) => sum + x.data.byteLength, 0);
 
 const bytesOf = (meta: Meta | undefined): number => 4 * sizeOf(meta?.shape ?? [0]);
 
 /** Seconds of one replayed forward, as the stages run it. */
-function secondsOf(graph: Graph, x: Tensor): number {
-  const forward = compileViews((x) => graph.forward(x));
+function secondsOf(graph: Graph, x: GraphInput): number {
+  const forward = perInput(graph, (x) => graph.forward(x), compileViews);
   forward(x);
   const start = performance.now();
   forward(x);

@@ -1,6 +1,6 @@
 import { compile } from "../autograd/index.ts";
 import { type CocoStats, cocoAp, type Prediction, vocAp } from "../detect/index.ts";
-import type { Graph } from "../graph/index.ts";
+import { type Graph, perInput } from "../graph/index.ts";
 import { emptyPlan, type GraphDetector, type Plan, type StepOptions, Steps, tapOf } from "../quant/index.ts";
 import { loadModel } from "./model.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
@@ -16,10 +16,10 @@ export async function detectAll(
   after: (done: number) => Promise<void>,
 ): Promise<Detections> {
   const tap = tapOf(model.graph, plan);
-  const forward = compile((x) => model.graph.forward(x, tap));
+  const forward = perInput(model.graph, (x) => model.graph.forward(x, tap), compile);
   const all: Prediction[][] = [];
   for (let i = 0; i < samples.names.length; i++) {
-    all.push(samples.toPicture(i, model.detector.decode(forward(samples.tensor(i)))[0]));
+    all.push(samples.toPicture(i, model.detector.decode(forward(samples.input(i)))[0]));
     await after(i + 1);
   }
   return all;
@@ -52,7 +52,7 @@ export interface EvaluateResult extends Scores {
 /** Detects on annotated pictures and scores the result; float files and quantized exports alike. */
 export async function evaluate(model: Uint8Array | Graph, options: EvaluateOptions): Promise<EvaluateResult> {
   const loaded = loadModel(model, options.name ?? "model", options.card);
-  const samples = await collect(options.samples, Number.POSITIVE_INFINITY, loaded.card.input);
+  const samples = await collect(options.samples, Number.POSITIVE_INFINITY, loaded);
   const steps = new Steps([{ name: "evaluate", steps: samples.names.length, work: 1 }], options);
   const detections = await detectAll(loaded, emptyPlan, samples, (done) => steps.after("evaluate", done));
   return { detections, ...score(samples, detections, loaded.card.classes) };

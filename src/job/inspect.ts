@@ -1,6 +1,6 @@
 import { describeGraph, type GraphDescription } from "../graph/index.ts";
 import { assign, policies } from "../quant/index.ts";
-import { findCard } from "./model.ts";
+import { endLayers, findCard, loadModel } from "./model.ts";
 import { type ModelSource, readGraph } from "./source.ts";
 
 /** What quantizing a model would do, before anything is run. */
@@ -19,7 +19,7 @@ export function inspect(model: ModelSource, name = "model"): Inspection {
   const graph = readGraph(model, { name });
   const found = findCard(graph);
   const total = graph.macs();
-  const lists = found.matched ? found.card : { head: [], predictions: [] };
+  const lists = endLayers(found.matched ? loadModel(graph, name, found.card) : { graph });
   const perPolicy = Object.values(policies).map((policy) => {
     const { layers } = assign(graph, { weightBits: 8, activationBits: 8, keep: policy.keep(lists) });
     const macs = layers.reduce((sum, l) => sum + graph.macs(l.name), 0);

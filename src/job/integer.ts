@@ -59,7 +59,7 @@ export function loadInteger(model: Uint8Array | ModelFiles, name: string, card?:
 
 /** Detections on one sample, in pixels of its picture. */
 export function detectInteger({ model, integer }: IntegerDetector, samples: Samples, index: number): Prediction[] {
-  return samples.toPicture(index, model.detector.decode(inferInteger(integer, samples.tensor(index)))[0]);
+  return samples.toPicture(index, model.detector.decode(inferInteger(integer, samples.input(index)))[0]);
 }
 
 /** The compact file of a finished job: weights at their true width, the detector card with them. */

@@ -1,5 +1,5 @@
-import { detectionsKept, type Prediction } from "../detect/index.ts";
-import { ArgumentError } from "../errors.ts";
+import { type Card, detectionsKept, type Prediction } from "../detect/index.ts";
+import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
 import {
@@ -10,30 +10,39 @@ import {
   type CalibrationRecord,
   calibrate,
   formatScheme,
+  type GraphModel,
   type Method,
   type Plan,
   parseScheme,
   policies,
   RECORD_VERSION,
+  type Stage,
   type StepOptions,
   Steps,
   stagesOf,
 } from "../quant/index.ts";
 import { VERSION } from "../version.ts";
-import { defined, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
+import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
 import { type Estimate, estimate } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
-import { adviceFor, defaultGate, type Gate, type GateOutcome, judge, parseGate } from "./gate.ts";
-import { type LoadedModel, loadModel } from "./model.ts";
+import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
+import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
+import { outputSqnr } from "./outputSqnr.ts";
 import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
 export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samples"> {
-  /** Calibration pictures; at most `sampleCount` are taken. Labels are read only by an `ap50` gate. */
+  /**
+   * What ranges are calibrated on, at most `sampleCount` of them: pictures, or finished network inputs (`tensorSamples`
+   * wraps tensors and records of tensors). Labels are read only by an `ap50` gate.
+   */
   readonly samples: Iterable<Sample> | AsyncIterable<Sample>;
   /** Default 64 (InlierQ section 5.1). */
   readonly sampleCount?: number;
-  /** Detector card for graphs no preset matches. */
+  /**
+   * Detector card for graphs no preset matches. Without any, tensors calibrate the methods that look at ranges only, and
+   * the gate compares outputs.
+   */
   readonly card?: unknown;
   /** Base name of the model in the record and the exported file. Default "model". */
   readonly name?: string;
@@ -41,7 +50,7 @@ export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samp
   readonly onEstimate?: (estimate: Estimate) => void;
 }
 
-/** Detections of one sample, in pixels of its picture. */
+/** Detections of one sample, in pixels of its picture, or of the network input where it has none. */
 export interface SampleDetections {
   readonly name: string;
   readonly predictions: readonly Prediction[];
@@ -55,11 +64,12 @@ export interface QuantizeResult {
   readonly record: CalibrationRecord;
   /** Wall times in milliseconds by stage: the only part that differs between runs. */
   readonly timing: Readonly<Record<string, number>>;
+  /** Detections of the float and of the quantized network; none without a detector card. */
   readonly before: readonly SampleDetections[];
   readonly after: readonly SampleDetections[];
   readonly gate: GateOutcome;
   /** The simulation: float graph and plan, as `graph.forward(x, tapOf(graph, plan))` runs them. */
-  readonly model: LoadedModel;
+  readonly model: LoadedModel | BareModel;
   readonly plan: Plan;
 }
 
@@ -83,26 +93,27 @@ interface Settings {
  */
 export async function quantize(model: Uint8Array | Graph, options: QuantizeOptions): Promise<QuantizeResult> {
   const name = options.name ?? "model";
-  const loaded = loadModel(model, name, options.card);
+  const loaded = loadNetwork(model, name, options.card);
   const settings = resolve(options, loaded);
-  const samples = await collect(options.samples, options.sampleCount ?? 64, loaded.card.input);
-  if (settings.gate.rule === "ap50" && !samples.list.every((s) => s.truth)) {
-    throw new ArgumentError(
-      "gate",
-      'ap50 must come with annotated pictures, got pictures without boxes (use --annotations, or gate "kept=…")',
-    );
-  }
+  const samples = await collect(options.samples, options.sampleCount ?? 64, loaded);
+  requireGate(settings.gate, samples);
+  requireScores(settings.method, loaded);
   const clock = new Clock();
   const assignment = assign(loaded.graph, settings.calibration.assign);
   options.onEstimate?.(estimate(loaded, samples, settings.method, settings.calibration));
   clock.lap("estimate");
   const stages = stagesOf(settings.method, settings.calibration, assignment, samples.names.length);
-  const steps = new Steps([...stages, { name: "detect", steps: samples.names.length, work: 1.2 }], clock.watching(options));
+  const steps = new Steps([...stages, ...comparing(loaded, settings.gate, samples)], clock.watching(options));
   const calibration = await calibrate(loaded, samples, settings.method, settings.calibration, steps);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
-  const after = await detectAll(loaded, calibration.plan, samples, (done) => steps.after("detect", done));
-  const judged = compare(loaded, samples, settings, before, after);
-  const record = recordOf(loaded, samples, settings, calibration, judged, name);
+  const { plan } = calibration;
+  const after = loaded.detector ? await detectAll(loaded, plan, samples, (done) => steps.after("detect", done)) : [];
+  const judged =
+    settings.gate.rule === "sqnr"
+      ? verdict(settings, await outputSqnr(loaded, plan, samples, (done) => steps.after("compare", done)))
+      : verdict(settings, gateValue(loaded, samples, settings.gate, before, after));
+  const detections = loaded.card ? countDetections(loaded.card, before, after) : null;
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name);
   const onnx = exportOnnx(loaded.graph, calibration.plan, {
     metadata: metadataOf(record),
     producerVersion: VERSION,
@@ -117,16 +128,39 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
     timing: clock.times,
     before: named(samples, before),
     after: named(samples, after),
-    gate: judged.gate,
+    gate: judged,
     model: loaded,
-    plan: calibration.plan,
+    plan,
   };
 }
 
 const named = (samples: Samples, all: Detections): SampleDetections[] =>
   all.map((predictions, i) => ({ name: samples.names[i], predictions }));
 
-function resolve(options: QuantizeOptions, { card }: LoadedModel): Settings {
+/** What is run after calibration, on all samples. */
+function comparing({ detector }: GraphModel, gate: Gate, { names }: Samples): Stage[] {
+  const stage = (name: string, work: number, wanted: boolean): Stage[] => (wanted ? [{ name, steps: names.length, work }] : []);
+  return [...stage("detect", 1.2, detector !== undefined), ...stage("compare", 2.4, gate.rule === "sqnr")];
+}
+
+function requireGate({ rule }: Gate, { list }: Samples): void {
+  if (rule !== "ap50" || list.every((s) => s.truth)) return;
+  throw new ArgumentError(
+    "gate",
+    'ap50 must come with annotated pictures, got pictures without boxes (use --annotations, or gate "kept=…")',
+  );
+}
+
+function requireScores({ name, selection }: Method, { detector }: GraphModel): void {
+  if (!selection || detector) return;
+  const others = METHOD_NAMES.filter((other) => !methodOf({ method: other }).selection);
+  throw new ArgumentError(
+    "method",
+    `${name} must have the class scores of a detector, got a network without a detector card (give a card, or take ${others.join(", ")})`,
+  );
+}
+
+function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
   const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
   const config = parseConfig(rest, "quantize");
   const { scheme = "W8A8", policy = "inlierq", seed = 0, gate } = config;
@@ -134,12 +168,18 @@ function resolve(options: QuantizeOptions, { card }: LoadedModel): Settings {
   const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasCorrection, biasSamples } = config;
   const layers: AssignOptions = {
     ...bits,
-    keep: policies[policy].keep(card),
+    keep: policies[policy].keep(endLayers(model)),
     ...defined({ exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange }),
   };
   const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples }) };
   const full = { ...config, scheme: formatScheme(bits), policy, seed, samples: sampleCount ?? 64 };
-  return { config: full, method: methodOf(config), calibration, gate: gate === undefined ? defaultGate : parseGate(gate), policy, seed };
+  return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
+}
+
+function gateOf(text: string | undefined, { card }: LoadedModel | BareModel): Gate {
+  const gate = text === undefined ? (card ? defaultGate : outputGate) : parseGate(text);
+  if (card || !comparesDetections(gate)) return gate;
+  throw new ArgumentError("gate", `${gate.rule} must have detections to compare, got a network without a detector card (use sqnr=<dB>)`);
 }
 
 interface Judged {
@@ -147,23 +187,27 @@ interface Judged {
   readonly detections: CalibrationRecord["detections"];
 }
 
-function compare({ card }: LoadedModel, samples: Samples, settings: Settings, before: Detections, after: Detections): Judged {
-  const minScore = card.visibleThreshold;
-  const kept = detectionsKept(before, after, { minScore });
+/** Visible detections before and after, and the share that was kept. */
+function countDetections({ visibleThreshold: minScore }: Card, before: Detections, after: Detections): CalibrationRecord["detections"] {
+  const { kept, share } = detectionsKept(before, after, { minScore });
   const visible = (all: Detections) => all.reduce((n, list) => n + list.filter((p) => p.score >= minScore).length, 0);
-  const value =
-    settings.gate.rule === "kept"
-      ? kept.share
-      : 100 * (score(samples, after, card.classes).coco.AP50 - score(samples, before, card.classes).coco.AP50);
-  const { weightBits, activationBits } = settings.calibration.assign;
-  return {
-    gate: judge(settings.gate, value, adviceFor(weightBits, activationBits)),
-    detections: { float: visible(before), quantized: visible(after), kept: kept.kept, keptShare: kept.share },
-  };
+  return { float: visible(before), quantized: visible(after), kept, keptShare: share };
+}
+
+/** The value of a gate that compares detections. */
+function gateValue({ card }: LoadedModel | BareModel, samples: Samples, { rule }: Gate, before: Detections, after: Detections): number {
+  if (!card) throw new StateError("gate", `${rule} must have detections to compare, got a network without a detector card`);
+  if (rule === "kept") return detectionsKept(before, after, { minScore: card.visibleThreshold }).share;
+  return 100 * (score(samples, after, card.classes).coco.AP50 - score(samples, before, card.classes).coco.AP50);
+}
+
+function verdict({ gate, calibration }: Settings, value: number): GateOutcome {
+  const { weightBits, activationBits } = calibration.assign;
+  return judge(gate, value, adviceFor(weightBits, activationBits));
 }
 
 function recordOf(
-  model: LoadedModel,
+  model: LoadedModel | BareModel,
   samples: Samples,
   settings: Settings,
   calibration: Calibration,
@@ -175,12 +219,13 @@ function recordOf(
     version: RECORD_VERSION,
     kind: "inlierq/record",
     model: name,
-    detector: model.card.name,
+    detector: model.card?.name ?? null,
     method: settings.method.name,
     scheme: settings.config.scheme as string,
     policy: settings.policy,
     seed: settings.seed,
     samples: samples.names,
+    ...(samples.list.some((s) => s.picture) ? {} : { sampleKind: "tensors" as const }),
     config: { ...settings.config, [settings.method.name]: settings.method.options },
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),

@@ -3,7 +3,7 @@ import {
   applySite,
   type Calibration,
   type CalibrationRecord,
-  type GraphDetector,
+  type GraphModel,
   type LayerRecord,
   type Range,
   type RangeRecord,
@@ -45,7 +45,7 @@ export function siteRecords(c: Calibration): SiteRecord[] {
 }
 
 /** What was done to every layer, quantized or not. */
-export function layerRecords({ graph }: GraphDetector, c: Calibration): LayerRecord[] {
+export function layerRecords({ graph }: GraphModel, c: Calibration): LayerRecord[] {
   return graph.layers.map((layer) => {
     const weight = c.plan.layers.has(layer.name) ? c.plan.weights.get(layer.weight) : undefined;
     const values = graph.parameters.get(layer.weight) as Tensor;
@@ -66,7 +66,7 @@ export function layerRecords({ graph }: GraphDetector, c: Calibration): LayerRec
 }
 
 /** Bytes of weights and biases: float32, and as packed codes with float32 scales and byte-packed zero points. */
-export function bytesOf({ graph }: GraphDetector, c: Calibration): CalibrationRecord["bytes"] {
+export function bytesOf({ graph }: GraphModel, c: Calibration): CalibrationRecord["bytes"] {
   let before = 0;
   let saved = 0;
   for (const tensor of graph.parameters.values()) before += 4 * tensor.size;
@@ -82,7 +82,7 @@ export function bytesOf({ graph }: GraphDetector, c: Calibration): CalibrationRe
 }
 
 /** Multiply-accumulates of all layers and of the quantized ones. */
-export function macsOf({ graph }: GraphDetector, layers: ReadonlySet<string>): CalibrationRecord["macs"] {
+export function macsOf({ graph }: GraphModel, layers: ReadonlySet<string>): CalibrationRecord["macs"] {
   const total = graph.macs();
   let quantized = 0;
   for (const name of layers) quantized += graph.macs(name);

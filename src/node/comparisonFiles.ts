@@ -8,7 +8,10 @@ const SHOWN = 8;
 
 /** Everything a finished comparison leaves behind: compare.json, compare.md and its pictures, by path below the output folder. */
 export function comparisonFiles(record: ComparisonRecord, samples: readonly Sample[]): Map<string, string> {
-  const rows = record.detections.pictures.map((difference, i) => ({ difference, picture: samples[i].picture }));
+  const rows = record.detections.pictures.flatMap((difference, i) => {
+    const { picture } = samples[i];
+    return picture ? [{ difference, picture }] : [];
+  });
   const changed = ({ difference: { lost, new: added } }: (typeof rows)[number]): number => lost.length + added.length;
   const shown = [...rows].sort((a, b) => changed(b) - changed(a) || b.difference.kept.length - a.difference.kept.length).slice(0, SHOWN);
   const pictures = shown.map(({ difference, picture }) => {

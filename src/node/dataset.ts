@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type CocoDataset, labelsOf, parseCoco, truthByImage } from "../data/index.ts";
 import type { GroundTruth } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
-import type { Sample } from "../job/index.ts";
+import type { PictureSample } from "../job/index.ts";
 import { readBytes } from "./pictures.ts";
 import { type ReadOptions, readPictures } from "./readPictures.ts";
 
@@ -40,7 +40,7 @@ export function annotatedPictures(
   dataset: CocoDataset,
   classes: readonly string[],
   options: ReadOptions = {},
-): AsyncIterable<Sample> {
+): AsyncIterable<PictureSample> {
   if (dataset.images.length === 0) throw new ArgumentError("annotatedPictures", "the annotation file must list at least 1 picture, got 0");
   const truth = truthByName(dataset, classes);
   const files = dataset.images.map(({ fileName }) => ({ name: fileName, path: join(folder, fileName) }));

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { preprocess, readSafetensors, scene, scenes } from "../data/index.ts";
 import { type Card, demoDetector } from "../detect/index.ts";
 import { type Graph, traceGraph } from "../graph/index.ts";
-import type { Sample } from "../job/index.ts";
+import type { PictureSample } from "../job/index.ts";
 import { readBytes } from "./pictures.ts";
 
 /** The weights that ship with the package, from src/node as from dist/node. */
@@ -17,6 +17,6 @@ export function demoModel(): { graph: Graph; card: Card } {
 }
 
 /** Generated scenes as samples with their boxes; the same label and count give the same scenes. */
-export function demoScenes(label: string, count: number): Sample[] {
+export function demoScenes(label: string, count: number): PictureSample[] {
   return Array.from(scenes(label, count), ({ picture, truth }, i) => ({ name: `${label}-${String(i).padStart(3, "0")}`, picture, truth }));
 }

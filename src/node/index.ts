@@ -15,5 +15,6 @@ export {
   openInRuntime,
   RuntimeError,
 } from "./runtimeCheck.ts";
+export { type ArraySource, findArrays, readTensorSamples, type TensorReadOptions } from "./tensorSamples.ts";
 export { spawnThread, startThreads } from "./threads.ts";
 export { reasonOf, UsageError } from "./usageError.ts";

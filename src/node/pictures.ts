@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodePicture } from "../data/index.ts";
-import type { Sample } from "../job/index.ts";
+import type { PictureSample } from "../job/index.ts";
 import { Rng } from "../tensor/index.ts";
 import { reasonOf, UsageError } from "./usageError.ts";
 
@@ -11,7 +11,8 @@ export interface PictureFile {
   readonly path: string;
 }
 
-const EXTENSIONS = /\.(jpe?g|png)$/i;
+/** File names that are read as pictures. */
+export const PICTURES = /\.(jpe?g|png)$/i;
 
 /**
  * The .jpg, .jpeg and .png files of a folder, sorted by name (code units, so the order is the same everywhere). Other
@@ -28,7 +29,7 @@ export function listPictures(folder: string): PictureFile[] {
   } catch (error) {
     throw new UsageError("listPictures", `${folder} must be a folder of pictures, got ${reasonOf(error)}`);
   }
-  const pictures = names.filter((name) => EXTENSIONS.test(name)).sort();
+  const pictures = names.filter((name) => PICTURES.test(name)).sort();
   if (pictures.length === 0) {
     const found = names.length === 0 ? "an empty folder" : `${names.length} other file${names.length === 1 ? "" : "s"}`;
     throw new UsageError("listPictures", `${folder} must hold at least one .jpg, .jpeg or .png file, got ${found}`);
@@ -37,9 +38,12 @@ export function listPictures(folder: string): PictureFile[] {
 }
 
 /** `count` of the files, chosen by `seed`, in their order; all of them where there are no more. */
-export function choosePictures(files: readonly PictureFile[], count: number, seed: number): PictureFile[] {
-  if (files.length <= count) return [...files];
-  return Array.from(new Rng(seed).split("pictures").choose(files.length, count), (i) => files[i]);
+export const choosePictures = (files: readonly PictureFile[], count: number, seed: number): PictureFile[] => chooseFrom(files, count, seed);
+
+/** `count` of the items, chosen by `seed`, in their order; all of them where there are no more. */
+export function chooseFrom<T>(items: readonly T[], count: number, seed: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from(new Rng(seed).split("pictures").choose(items.length, count), (i) => items[i]);
 }
 
 /**
@@ -47,7 +51,7 @@ export function choosePictures(files: readonly PictureFile[], count: number, see
  *
  * Errors: UsageError when it cannot be read, ArgumentError when it is no picture.
  */
-export function readPicture({ name, path }: PictureFile, where = "readPicture"): Sample {
+export function readPicture({ name, path }: PictureFile, where = "readPicture"): PictureSample {
   return { name, picture: decodePicture(readBytes(path, where), { name: path }) };
 }
 

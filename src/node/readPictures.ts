@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
-import type { Sample } from "../job/index.ts";
+import type { PictureSample } from "../job/index.ts";
 import { DECODER, type Decoded, type SharedFiles, startDecoder } from "./decodeWorker.ts";
 import { type PictureFile, readPicture } from "./pictures.ts";
 
@@ -30,14 +30,14 @@ const HERE = -1;
  * next file, up to four a thread ahead of the caller; what a worker cannot read, or leaves behind where it breaks, the
  * calling thread reads when its turn comes. The samples, their order and the first error do not depend on the threads.
  */
-export class PictureReading implements AsyncIterable<Sample> {
+export class PictureReading implements AsyncIterable<PictureSample> {
   readonly #list: readonly PictureFile[];
   readonly #where: string;
   readonly #shared: SharedFiles;
   readonly #ahead: number;
   /** Workers that have not ended, by their number. */
   readonly #workers = new Map<number, Worker>();
-  readonly #outcomes = new Map<number, () => Sample>();
+  readonly #outcomes = new Map<number, () => PictureSample>();
   #fromWorkers = 0;
   #onNews: () => void = () => undefined;
 
@@ -58,7 +58,7 @@ export class PictureReading implements AsyncIterable<Sample> {
   }
 
   /** Errors: UsageError for a file that cannot be read, ArgumentError for one that is no picture. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Sample> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<PictureSample> {
     for (const worker of this.#workers.values()) worker.ref();
     try {
       for (let i = 0; i < this.#list.length; i++) {
@@ -111,7 +111,7 @@ export class PictureReading implements AsyncIterable<Sample> {
     Atomics.notify(end, 0);
   }
 
-  async #sample(wanted: number): Promise<Sample> {
+  async #sample(wanted: number): Promise<PictureSample> {
     for (let outcome = this.#outcomes.get(wanted); ; outcome = this.#outcomes.get(wanted)) {
       if (outcome) {
         this.#outcomes.delete(wanted);

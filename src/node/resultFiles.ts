@@ -28,13 +28,16 @@ export function readableBoxes(predictions: readonly Prediction[], { classes, vis
     .map(({ box, score, label }) => ({ box, score, label: classes[label] ?? String(label) }));
 }
 
-/** The samples whose visible detections changed most, ties in order. */
+/** The pictures whose visible detections changed most, ties in order; none for a network without a card. */
 function changedPictures({ before, after, model }: QuantizeResult, samples: readonly Sample[]): DetectionPicture[] {
-  const minScore = model.card.visibleThreshold;
-  const rows = samples.map((sample, i) => {
+  const { card } = model;
+  if (!card) return [];
+  const minScore = card.visibleThreshold;
+  const rows = samples.flatMap((sample, i) => {
+    if (!sample.picture) return [];
     const [was, is] = [before[i].predictions, after[i].predictions];
     const [there, back] = [detectionsKept([was], [is], { minScore }), detectionsKept([is], [was], { minScore })];
-    return { sample, was, is, total: there.total, changed: there.total - there.kept + back.total - back.kept };
+    return [{ sample, was, is, total: there.total, changed: there.total - there.kept + back.total - back.kept }];
   });
   rows.sort((a, b) => b.changed - a.changed || b.total - a.total);
   return rows.slice(0, SHOWN).map(({ sample: { name, picture }, was, is }) => ({
@@ -42,8 +45,8 @@ function changedPictures({ before, after, model }: QuantizeResult, samples: read
     width: picture.width,
     height: picture.height,
     href: encodedPicture(picture),
-    before: readableBoxes(was, model.card),
-    after: readableBoxes(is, model.card),
+    before: readableBoxes(was, card),
+    after: readableBoxes(is, card),
   }));
 }
 

@@ -1,13 +1,14 @@
 import { detectionsKept, type Heads, type Prediction } from "../detect/index.ts";
 import { AbortError, InlierqError } from "../errors.ts";
-import type { LoadedModel, Samples } from "../job/index.ts";
+import type { GraphInput } from "../graph/index.ts";
+import type { BareModel, LoadedModel, Samples } from "../job/index.ts";
 import { type Plan, tapOf } from "../quant/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { type Data, type DType, Tensor } from "../tensor/index.ts";
 
 /** The part of onnxruntime that is used here; its web and Node builds share it. */
 interface Runtime {
   readonly env: { readonly wasm: { numThreads?: number }; logLevel?: string };
-  readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => unknown;
+  readonly Tensor: new (type: string, data: Data, dims: readonly number[]) => unknown;
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<RuntimeSession> };
 }
 
@@ -18,12 +19,15 @@ interface RuntimeSession {
   release(): Promise<void>;
 }
 
+/** What the runtime calls our element types. */
+const TYPES: Readonly<Record<DType, string>> = { f32: "float32", f64: "float64", i32: "int32", i8: "int8", u8: "uint8" };
+
 /** The runtime could not be loaded, or refused or failed to run a file. */
 export class RuntimeError extends InlierqError {}
 
 /** A model file as another runtime runs it. */
 export interface Foreign {
-  run(x: Tensor): Promise<Heads>;
+  run(x: GraphInput): Promise<Heads>;
   close(): Promise<void>;
 }
 
@@ -56,8 +60,9 @@ export async function openInRuntime(model: Uint8Array): Promise<Foreign | undefi
   const session = await told(runtime.InferenceSession.create(model, { executionProviders: ["wasm"], graphOptimizationLevel: "all" }));
   return {
     async run(x) {
-      const feed = new runtime.Tensor("float32", x.data as Float32Array, x.shape);
-      const outputs = await told(session.run({ [session.inputNames[0]]: feed }));
+      const named = x instanceof Tensor ? { [session.inputNames[0]]: x } : x;
+      const feeds = Object.entries(named).map(([name, { dtype, data, shape }]) => [name, new runtime.Tensor(TYPES[dtype], data, shape)]);
+      const outputs = await told(session.run(Object.fromEntries(feeds)));
       return Object.fromEntries(session.outputNames.map((name) => [name, new Tensor([...outputs[name].dims], "f32", outputs[name].data)]));
     },
     close: () => session.release(),
@@ -72,7 +77,8 @@ export interface Agreement {
   readonly meanCosine: Readonly<Record<string, number>>;
   /** Largest |a - b| / max |b| over the pictures, by output name; b is the runtime's. */
   readonly gap: Readonly<Record<string, number>>;
-  readonly detections: { readonly ours: number; readonly matched: number; readonly share: number };
+  /** Null where the network has no detector card. */
+  readonly detections: { readonly ours: number; readonly matched: number; readonly share: number } | null;
   readonly pictures: number;
 }
 
@@ -93,7 +99,7 @@ export interface AgreementOptions {
  */
 export async function compareWithRuntime(
   onnx: Uint8Array,
-  { graph, detector, card }: LoadedModel,
+  { graph, detector, card }: LoadedModel | BareModel,
   plan: Plan,
   samples: Samples,
   options: AgreementOptions & { readonly runtimeDetections?: Prediction[][] } = {},
@@ -108,21 +114,29 @@ export async function compareWithRuntime(
     for (let i = 0; i < total; i++) {
       if (options.signal?.aborted)
         throw new AbortError("check", `the check must not be aborted, got an abort after picture ${i} of ${total}`);
-      const x = samples.tensor(i);
+      const x = samples.input(i);
       const heads = graph.forward(x, tap);
       const runtimeHeads = await foreign.run(x);
       comparison.add(heads, runtimeHeads);
-      ours.push(detector.decode(heads)[0]);
-      theirs.push(detector.decode(runtimeHeads)[0]);
-      options.runtimeDetections?.push(samples.toPicture(i, theirs[i]));
+      if (detector) {
+        ours.push(detector.decode(heads)[0]);
+        theirs.push(detector.decode(runtimeHeads)[0]);
+        options.runtimeDetections?.push(samples.toPicture(i, theirs[i]));
+      }
       options.after?.(i + 1, total);
     }
   } finally {
     await foreign.close();
   }
-  const kept = detectionsKept(ours, theirs, { minScore: card.visibleThreshold });
+  const kept = card && detectionsKept(ours, theirs, { minScore: card.visibleThreshold });
   const { cosine, meanCosine, gap } = comparison;
-  return { cosine, meanCosine, gap, detections: { ours: kept.total, matched: kept.kept, share: kept.share }, pictures: total };
+  return {
+    cosine,
+    meanCosine,
+    gap,
+    detections: kept ? { ours: kept.total, matched: kept.kept, share: kept.share } : null,
+    pictures: total,
+  };
 }
 
 /** Folds pairs of heads into the worst and mean cosine and the worst gap of each output. */

@@ -1,4 +1,4 @@
-import { type Graph, type Layer, runNode } from "../graph/index.ts";
+import { type Graph, type GraphInput, type Layer, runNode } from "../graph/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { emplace } from "./emplace.ts";
 import { biasOf, type Plan, tapOf } from "./plan.ts";
@@ -71,7 +71,7 @@ export async function correctBiases(
   graph: Graph,
   plan: Plan,
   float: ChannelMeans,
-  samples: Iterable<Tensor>,
+  samples: Iterable<GraphInput>,
   pause: (done: number, total: number) => Promise<void>,
 ): Promise<BiasCorrectionResult> {
   const biases = new Map(plan.biases);

@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { type Assignment, type AssignOptions, assign } from "./assign.ts";
 import { quantizeBias } from "./bias.ts";
 import { type BiasCorrection, correctBiases } from "./biasCorrection.ts";
-import { floatRuns, type GraphDetector } from "./evidence.ts";
+import { floatRuns, type GraphModel } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
 import type { Method } from "./method.ts";
 import { applySite, biasOf, type Plan, type SitePlan } from "./plan.ts";
@@ -42,7 +42,7 @@ export interface Calibration {
   readonly errors: ReadonlyMap<string, SiteError>;
   /** By site tensor or layer name: degenerate rules that applied. */
   readonly flags: ReadonlyMap<string, readonly string[]>;
-  /** Float detections per sample, in pixels of the network input. */
+  /** Float detections per sample, in pixels of the network input; none where the model is no detector. */
   readonly detections: readonly (readonly Prediction[])[];
 }
 
@@ -71,7 +71,7 @@ const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolea
  * Errors: ArgumentError where a weight or activation is not finite, naming it.
  */
 export async function calibrate(
-  model: GraphDetector,
+  model: GraphModel,
   samples: SampleSource,
   method: Method,
   options: CalibrateOptions,
@@ -117,7 +117,7 @@ async function passes(shared: Omit<Pass, "runAt">) {
 }
 
 function planWeights(
-  { graph }: GraphDetector,
+  { graph }: GraphModel,
   { layers, weights }: Assignment,
   method: Method,
   flags: Map<string, string[]>,
@@ -145,7 +145,7 @@ async function separate(method: Method, observed: Observed, steps: Steps): Promi
 }
 
 async function refineSites(
-  { graph }: GraphDetector,
+  { graph }: GraphModel,
   { sites }: Assignment,
   { refinement }: Method,
   weights: ReadonlyMap<string, SitePlan>,
@@ -195,7 +195,7 @@ function planActivations(
 }
 
 async function correct(
-  { graph }: GraphDetector,
+  { graph }: GraphModel,
   plan: Plan,
   { means }: Observed,
   samples: SampleSource,
@@ -204,7 +204,7 @@ async function correct(
 ) {
   if (chosen.length === 0) return { plan, corrections: [] };
   const inputs = function* () {
-    for (const i of chosen) yield samples.tensor(i);
+    for (const i of chosen) yield samples.input(i);
   };
   return correctBiases(graph, plan, means, inputs(), async (done, total) => {
     await steps.after("correct biases", (done / total) * chosen.length);
@@ -214,7 +214,7 @@ async function correct(
 /** Indices spread evenly over 0..n-1. */
 const spread = (n: number, count: number): number[] => Array.from({ length: count }, (_, i) => Math.floor((i * n) / count));
 
-function flagBiases({ graph }: GraphDetector, plan: Plan, layers: readonly Layer[], flags: Map<string, string[]>): void {
+function flagBiases({ graph }: GraphModel, plan: Plan, layers: readonly Layer[], flags: Map<string, string[]>): void {
   for (const layer of layers) {
     const bias = biasOf(graph, plan, layer);
     const activation = plan.activations.get(layer.input);
@@ -225,7 +225,7 @@ function flagBiases({ graph }: GraphDetector, plan: Plan, layers: readonly Layer
 }
 
 async function measure(
-  model: GraphDetector,
+  model: GraphModel,
   plan: Plan,
   samples: SampleSource,
   options: CalibrateOptions,
@@ -236,7 +236,7 @@ async function measure(
   const chosen = spread(samples.names.length, measureCount(options, samples.names.length));
   const runAt = floatRuns(model, names);
   for (let i = 0; i < chosen.length; i++) {
-    const run = runAt(samples.tensor(chosen[i]));
+    const run = runAt(samples.input(chosen[i]));
     for (const [name, meter] of meters) meter.add(run.tensors.get(name) as Tensor);
     await steps.after("measure", i + 1);
   }

@@ -1,13 +1,19 @@
 import { compileViews, record } from "../autograd/index.ts";
 import type { Detector, Heads } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
-import type { Graph } from "../graph/index.ts";
+import { type Graph, type GraphInput, perInput } from "../graph/index.ts";
 import { type TopKNllOptions, tapFrom, topKNll } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { saliency } from "./saliency.ts";
 
+/** A network to calibrate; `detector` is absent where nobody knows what its outputs mean. */
+export interface GraphModel {
+  readonly graph: Graph;
+  readonly detector?: Detector | undefined;
+}
+
 /** A detector whose network is a graph, so that its tensors have names. */
-export interface GraphDetector {
+export interface GraphDetector extends GraphModel {
   readonly graph: Graph;
   readonly detector: Detector;
 }
@@ -31,12 +37,13 @@ export interface FpRun {
 }
 
 /** The float model on one sample after the other, with the named tensors kept. */
-export function floatRuns({ graph }: GraphDetector, names: ReadonlySet<string>): (x: Tensor) => FpRun {
-  const run = compileViews((x) => {
+export function floatRuns({ graph }: GraphModel, names: ReadonlySet<string>): (x: GraphInput) => FpRun {
+  const watched = (x: GraphInput) => {
     const tensors = new Map<string, Tensor>();
     const heads = graph.forward(x, watching(names, tensors));
     return { heads, tensors: Object.fromEntries(tensors) };
-  });
+  };
+  const run = perInput(graph, watched, compileViews);
   return (x) => {
     const { heads, tensors } = run(x);
     return { heads, tensors: new Map(Object.entries(tensors)), gradients: new Map(), saliency: new Map(), loss: undefined };
@@ -54,8 +61,8 @@ export function gradientRuns(
   names: ReadonlySet<string>,
   loss: SaliencyLoss,
   kept: ReadonlySet<string> = names,
-): (x: Tensor, sample: string) => FpRun {
-  const run = compileViews((x) => withGradients(model, x, names, loss, kept));
+): (x: GraphInput, sample: string) => FpRun {
+  const run = perInput(model.graph, (x) => withGradients(model, x, names, loss, kept), compileViews);
   return (x, sample) => {
     const found = run(x);
     const [tensors, gradients, scores] = [found.tensors, found.gradients, found.scores].map((record) => new Map(Object.entries(record)));
@@ -64,7 +71,7 @@ export function gradientRuns(
   };
 }
 
-function withGradients(model: GraphDetector, x: Tensor, names: ReadonlySet<string>, loss: SaliencyLoss, kept: ReadonlySet<string>) {
+function withGradients(model: GraphDetector, x: GraphInput, names: ReadonlySet<string>, loss: SaliencyLoss, kept: ReadonlySet<string>) {
   const tensors = new Map<string, Tensor>();
   const { value, tape } = record(() => {
     const heads = model.graph.forward(x, watching(names, tensors));

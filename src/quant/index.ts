@@ -10,7 +10,7 @@ export {
   parseComparison,
   type TensorDifference,
 } from "./comparisonRecord.ts";
-export { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
+export { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
 export {
   type Equality,
@@ -30,17 +30,31 @@ export {
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
 export type { Method, Refinement, Selection } from "./method.ts";
-export { type InlierqOptions, inlierq, type MseOptions, minmax, mse } from "./methods/index.ts";
+export {
+  type EntropyMethodOptions,
+  entropy,
+  type InlierqOptions,
+  inlierq,
+  type MseOptions,
+  methods,
+  minmax,
+  mse,
+  type PercentileMethodOptions,
+  percentile,
+} from "./methods/index.ts";
 export { fisherDiag, fisherFull } from "./objective/fisherDiag.ts";
 export { type FisherForm, type FisherOptions, importanceOf } from "./objective/importance.ts";
 export { inlierFisher } from "./objective/inlierFisher.ts";
+export { averaged } from "./observer/averaged.ts";
+export { entropy as entropyObserver, klDivergence } from "./observer/entropy.ts";
 export { histogram } from "./observer/histogram.ts";
 export { masked } from "./observer/masked.ts";
+export { maxScale } from "./observer/maxScale.ts";
 export { minmax as minmaxObserver } from "./observer/minmax.ts";
 export { movingAverage } from "./observer/movingAverage.ts";
 export { mse as mseObserver } from "./observer/mse.ts";
 export type { Fold, Observer } from "./observer/observer.ts";
-export { percentile } from "./observer/percentile.ts";
+export { percentile as percentileObserver } from "./observer/percentile.ts";
 export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf } from "./plan.ts";
 export type { Quantizer } from "./quantizer/quantizer.ts";
 export { uniformAffine } from "./quantizer/uniformAffine.ts";

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Separator } from "../em/index.ts";
 import type { SaliencyLoss } from "./evidence.ts";
 import type { Observer } from "./observer/observer.ts";
@@ -40,3 +41,7 @@ export interface Method {
   readonly selection?: Selection;
   readonly refinement?: Refinement;
 }
+
+/** A method's maker: `make`, with the schema that reads the same options from JSON. Options left out take their defaults. */
+export const defineMethod = <O extends object, S extends z.core.$ZodLooseShape>(shape: S, make: (options: O) => Method) =>
+  Object.assign((options?: O): Method => make(options ?? ({} as O)), { schema: z.strictObject(shape).partial() });

@@ -57,12 +57,15 @@ export interface CalibrationRecord {
   readonly version: typeof RECORD_VERSION;
   readonly kind: "inlierq/record";
   readonly model: string;
-  readonly detector: string;
+  /** Name of the detector card; null where the network had none. */
+  readonly detector: string | null;
   readonly method: string;
   readonly scheme: string;
   readonly policy: string;
   readonly seed: number;
   readonly samples: readonly string[];
+  /** Set where the samples were finished network inputs; absent where they were pictures. */
+  readonly sampleKind?: "tensors";
   /** Every option with the value it had. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
@@ -71,7 +74,7 @@ export interface CalibrationRecord {
   readonly bytes: { readonly before: number; readonly after: number };
   readonly sites: readonly SiteRecord[];
   readonly layers: readonly LayerRecord[];
-  /** Detections on the calibration samples; null until evaluated. */
+  /** Detections on the calibration samples; null until evaluated, and where the network has no detector card. */
   readonly detections: { readonly float: number; readonly quantized: number; readonly kept: number; readonly keptShare: number } | null;
   readonly gate: { readonly rule: string; readonly value: number; readonly limit: number; readonly passed: boolean } | null;
 }

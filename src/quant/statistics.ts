@@ -1,10 +1,12 @@
 import type { Prediction } from "../detect/index.ts";
 import type { Separation } from "../em/index.ts";
+import { ArgumentError } from "../errors.ts";
+import type { GraphInput } from "../graph/index.ts";
 import { Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
 import { emplace } from "./emplace.ts";
-import { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
+import { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 import { inlierMask } from "./inlier.ts";
 import type { Method, Selection } from "./method.ts";
 import { minmax } from "./observer/minmax.ts";
@@ -19,7 +21,7 @@ import { volumesOf } from "./volumes.ts";
 /** Calibration samples as network inputs, readable as often as needed. */
 export interface SampleSource {
   readonly names: readonly string[];
-  tensor(index: number): Tensor;
+  input(index: number): GraphInput;
 }
 
 /** What one pass over the float model gathers for every method. */
@@ -31,13 +33,13 @@ export interface Observed {
   /** Saliency scores, for methods with a selection. */
   readonly scores: ReadonlyMap<string, ScoreSample>;
   readonly means: ChannelMeans;
-  /** Float detections per sample, in pixels of the network input. */
+  /** Float detections per sample, in pixels of the network input; none where the model is no detector. */
   readonly detections: readonly (readonly Prediction[])[];
 }
 
 /** What the passes over the float model share. */
 export interface Pass {
-  readonly model: GraphDetector;
+  readonly model: GraphModel;
   readonly samples: SampleSource;
   readonly assignment: Assignment;
   readonly method: Method;
@@ -64,10 +66,20 @@ export function runsOf(pass: Omit<Pass, "runAt">): (index: number) => FpRun {
   const names = tensorsOf(assignment);
   if (!method.selection) {
     const run = floatRuns(model, names);
-    return (index) => run(samples.tensor(index));
+    return (index) => run(samples.input(index));
   }
-  const run = gradientRuns(model, names, lossOf(method.selection, model), measuredBy(pass));
-  return (index) => run(samples.tensor(index), samples.names[index]);
+  const detector = scored(model, method);
+  const run = gradientRuns(detector, names, lossOf(method.selection, detector), measuredBy(pass));
+  return (index) => run(samples.input(index), samples.names[index]);
+}
+
+/** The model as a detector, whose score map a selecting method needs. */
+function scored({ graph, detector }: GraphModel, { name }: Method): GraphDetector {
+  if (detector) return { graph, detector };
+  throw new ArgumentError(
+    "calibrate",
+    `${name} must have the class scores of a detector, got a network without a card (give one, or take a method that needs ranges only)`,
+  );
 }
 
 /** Names of the tensors a pass must see: activation sites and the outputs of the layers that read them. */
@@ -110,7 +122,7 @@ export async function observe(pass: Pass): Promise<Observed> {
     }
     const place = pass.meanSamples.indexOf(i);
     if (place >= 0) for (const layer of assignment.layers) means.add(layer.name, run.tensors.get(layer.output) as Tensor, place);
-    detections.push(model.detector.decode(run.heads)[0]);
+    if (model.detector) detections.push(model.detector.decode(run.heads)[0]);
     await pass.steps.after("observe", i + 1);
   }
   return { extremes: resultsOf(extremes), ranges: resultsOf(own), scores, means, detections };

@@ -55,9 +55,9 @@ function summary(record: CalibrationRecord): string {
   const { macs, bytes, detections, gate } = record;
   const rows: [string, string][] = [
     ["model", record.model],
-    ["detector card", record.detector],
+    ["detector card", record.detector ?? "none"],
     ["method", `${record.method}, ${record.scheme}, policy ${record.policy}, seed ${record.seed}`],
-    ["calibration pictures", String(record.samples.length)],
+    [`calibration ${record.sampleKind ?? "pictures"}`, String(record.samples.length)],
     ["multiply-accumulates quantized", `${percent(macs.fraction)} (${macs.quantized} of ${macs.total})`],
     ["layers quantized", `${record.layers.filter((l) => l.quantized).length} of ${record.layers.length}`],
     ["weights and biases", `${bytes.before} bytes before, ${bytes.after} bytes after`],

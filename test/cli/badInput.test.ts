@@ -52,7 +52,7 @@ describe("wrong use ends with 2", () => {
     ["an unknown command", ["quantise"], /got "quantise"; did you mean quantize\?/],
     ["an unknown flag", job("--shceme", "W4A4"), /got --shceme; did you mean --scheme\?/],
     ["a flag without its value", job("--seed"), /--seed must have a value N, got none/],
-    ["a missing flag", ["quantize", model], /--calibrate DIR must be given/],
+    ["a missing flag", ["quantize", model], /--calibrate PATH must be given/],
     ["a missing operand", ["inspect"], /MODEL must be given, got nothing/],
     ["a surplus operand", ["inspect", model, model], /takes 1 operand/],
     ["a value for a switch", job("--force=yes"), /--force must stand alone/],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { describeGraph, Graph, type GraphParts, runNode } from "../../src/graph/index.ts";
+import { compile } from "../../src/autograd/index.ts";
+import { describeGraph, Graph, type GraphInput, type GraphParts, perInput, runNode } from "../../src/graph/index.ts";
 import { identityTap, tapFrom } from "../../src/nn/index.ts";
 import { add, mul, ones, Rng, relu, scalar, sigmoid, tensor, uniform, zeros } from "../../src/tensor/index.ts";
 import { smallNetwork } from "../onnx/network.ts";
@@ -92,6 +93,44 @@ describe("Graph", () => {
   test("refuses inputs of another shape or type", () => {
     expect(() => graph.forward(zeros([1, 3, 8, 8]))).toThrow("image must be f32[1,3,16,16], got f32[1,3,8,8]");
     expect(() => graph.forward(zeros([1, 3, 16, 16], "f64"))).toThrow("got f64[1,3,16,16]");
+  });
+});
+
+describe("several inputs", () => {
+  const two = new Graph({
+    ...tiny,
+    inputs: [port("image", [-1, 2]), port("scale", [-1, 1])],
+    nodes: [{ name: "join", op: mul.def, attrs: {}, inputs: ["image", "scale"], outputs: ["y"] }],
+    parameters: new Map(),
+  });
+  const image = tensor([[1, 2]]);
+
+  test("are given by name, in any order, and announced", () => {
+    const seen: string[] = [];
+    const tap = tapFrom((path, _, x) => {
+      seen.push(path);
+      return x;
+    });
+    expect([...two.forward({ scale: tensor([[3]]), image }, tap).y.data]).toEqual([3, 6]);
+    expect(seen).toEqual(["image", "scale", "y"]);
+    expect(new Graph(tiny).forward({ x: tensor([1, 2]) })).toEqual(new Graph(tiny).forward(tensor([1, 2])));
+  });
+
+  test("replay as they run", () => {
+    const run = perInput(two, (x) => two.forward(x), compile);
+    for (const k of [3, 4]) expect([...run({ image, scale: tensor([[k]]) }).y.data]).toEqual([k, 2 * k]);
+    expect([...perInput(new Graph(tiny), (x) => new Graph(tiny).forward(x), compile)(zeros([2])).y.data]).toEqual([0.5, 0.5]);
+  });
+
+  test.each([
+    ["one tensor", image, "graph.forward: a graph with 2 inputs must get them by name (image, scale), got one tensor f32[1,2]"],
+    ["a missing one", { image }, 'graph.forward: input "scale" must be given, got image (graph tiny)'],
+    ["a misspelt one", { image, scle: image }, 'every name must be an input of the graph, got "scle" (did you mean "scale"?)'],
+    ["one too many", { image, scale: tensor([[1]]), size: image }, 'every name must be an input of the graph, got "size"'],
+    ["another shape", { image, scale: tensor([[1, 2]]) }, "graph.forward: scale must be f32[-1,1], got f32[1,2]"],
+    ["two batches", { image, scale: tensor([[1], [2]]) }, "all inputs must share one batch, got image with 1 and scale with 2"],
+  ])("%s is refused", (_, x, message) => {
+    expect(() => two.forward(x as GraphInput)).toThrow(message);
   });
 });
 

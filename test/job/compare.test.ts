@@ -101,15 +101,15 @@ describe("compare", () => {
   it("gives each layer what it does alone, and what has come together", async () => {
     const record = await run(graph, result.onnx);
     const { plan } = result;
-    const inputs = new Samples(samples, card.input);
+    const inputs = new Samples(samples, { graph, card });
     const names = graph.layers.map((l) => l.name);
     expect(record.layers.map((l) => l.name)).toEqual(names);
     for (const row of record.layers) {
       const layer = graph.layers.find((l) => l.name === row.name)!;
       const sums = { signal: 0, alone: 0, together: 0 };
       for (const i of samples.keys()) {
-        const floats = tensorsOf(graph, inputs.tensor(i));
-        const quantized = tensorsOf(graph, inputs.tensor(i), tapOf(graph, plan));
+        const floats = tensorsOf(graph, inputs.input(i) as Tensor);
+        const quantized = tensorsOf(graph, inputs.input(i) as Tensor, tapOf(graph, plan));
         const env = new Map([[layer.input, floats.get(layer.input)!]]);
         runNode(graph, graph.nodes.find((n) => n.name === layer.name)!, env, tapOf(graph, plan));
         const x = floats.get(layer.output)!;
@@ -263,7 +263,7 @@ describe("the job", () => {
   it("reads pictures in the way of the first model's card", async () => {
     const record = await run(graph, result.onnx, { sampleCount: 2, name: "a", otherName: "b", seed: 5 });
     expect(record).toMatchObject({ model: "a", other: "b", seed: 5, samples: ["p0", "p1"], detector: "tiny" });
-    const x = new Samples(samples, card.input).tensor(0);
+    const x = new Samples(samples, { graph, card }).input(0);
     const visible = detector.decode(graph.forward(x))[0].filter((p) => p.score >= seen.visibleThreshold);
     const { kept, lost } = record.detections.pictures[0];
     expect(kept.length + lost.length).toBe(visible.length);

@@ -42,7 +42,10 @@ const EVERYTHING = {
     rows: 512,
     rowFloats: 65_536,
   },
+  minmax: {},
   mse: { p: 2 },
+  percentile: { percentile: 99.9, symmetric: true, retain: 0, bins: 1024 },
+  entropy: { bins: 512, steps: 64 },
 } as const;
 
 describe("parseConfig", () => {
@@ -57,6 +60,7 @@ describe("parseConfig", () => {
     [{ shceme: "W8A8" }, 'config: keys must be known, got "shceme" (did you mean "scheme"?)'],
     [{ inlierq: { tuo: 1 } }, 'config: keys must be known, got "inlierq.tuo" (did you mean "tau"?)'],
     [{ inlierq: { adam: { step: 1 } } }, 'config: keys must be known, got "inlierq.adam.step" (did you mean "steps"?)'],
+    [{ percentile: { percentle: 99 } }, 'config: keys must be known, got "percentile.percentle" (did you mean "percentile"?)'],
     [{ samples: 0 }, "config: samples must fit the schema, got 0"],
   ])("refuses %j", (config, message) => {
     expect(() => parseConfig(config)).toThrow(message);

@@ -27,9 +27,9 @@ describe.skipIf(!present)("faces and text (needs INLIERQ_DATA/models, voc100 and
     const { detections } = result.record;
     expect(detections?.float).toBeGreaterThanOrEqual(floats);
     expect(detections?.keptShare).toBeGreaterThanOrEqual(share);
-    const prepared = new Samples(samples, result.model.card.input);
+    const prepared = new Samples(samples, result.model);
     const agreement = await compareWithRuntime(result.onnx, result.model, result.plan, prepared, { count: 2 });
-    expect(agreement?.detections.share).toBe(1);
-    expect(agreement?.detections.ours).toBeGreaterThan(0);
+    expect(agreement?.detections?.share).toBe(1);
+    expect(agreement?.detections?.ours).toBeGreaterThan(0);
   });
 });

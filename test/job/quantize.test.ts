@@ -61,7 +61,7 @@ describe("quantize", () => {
   });
 
   it.each([
-    [{ samples: [] }, "samples: needs at least 1 picture, got 0"],
+    [{ samples: [] }, "samples: needs at least 1 sample, got 0"],
     [{ scheme: "W9A8" }, 'parseScheme: expected "W<bits>A<bits>" with bits 2..8, got "W9A8"'],
     [{ gate: "ap50=-1" }, "gate: ap50 must come with annotated pictures"],
     [{ methd: "mse" }, 'quantize: keys must be known, got "methd" (did you mean "method"?)'],

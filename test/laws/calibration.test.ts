@@ -10,8 +10,8 @@ import {
   type InlierqOptions,
   inlierq,
   type Method,
+  methods,
   minmax,
-  mse,
   type Plan,
   type SampleSource,
   Steps,
@@ -23,9 +23,7 @@ import { runs } from "../runs.ts";
 
 const RUNS = { numRuns: runs(3) };
 const METHODS: readonly [string, () => Method][] = [
-  ["minmax", () => minmax()],
-  ["mse", () => mse()],
-  ["inlierq", () => inlierq()],
+  ...Object.entries(methods).map(([name, make]): [string, () => Method] => [name, () => make()]),
   ["inlierq self", () => inlierq({ objective: "self" })],
   ["inlierq adam", () => inlierq({ refine: "adam", adam: { steps: 10 } })],
   ["inlierq literal", () => inlierq({ monotone: false, refine: "none" })],
@@ -48,7 +46,7 @@ function channelMeans(graph: Graph, plan: Plan, samples: SampleSource): Map<stri
   const means = new Map<string, Float64Array[]>(graph.layers.map((l) => [l.name, []]));
   samples.names.forEach((_, i) => {
     const tap = tapOf(graph, plan);
-    const env = graph.begin(samples.tensor(i), tap);
+    const env = graph.begin(samples.input(i), tap);
     for (const node of graph.nodes) runNode(graph, node, env, tap);
     for (const layer of graph.layers) {
       const { shape, data } = env.get(layer.output) as Tensor;
@@ -166,8 +164,8 @@ describe("plans", () => {
     const { plan } = await calibrate(model, samples, minmax(), optionsOf(8), new Steps([], {}));
     const layers = assign(model.graph, optionsOf(8).assign).layers;
     expect(plan.layers).toEqual(new Set(layers.map((l) => l.name)));
-    const float = model.graph.forward(samples.tensor(0));
-    const quantized = model.graph.forward(samples.tensor(0), tapOf(model.graph, plan));
+    const float = model.graph.forward(samples.input(0));
+    const quantized = model.graph.forward(samples.input(0), tapOf(model.graph, plan));
     quantized.heatmap.data.forEach((v, i) => expect(Math.abs(v - float.heatmap.data[i])).toBeLessThan(0.05));
   });
 

@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, StateError } from "../../src/errors.ts";
+import { averaged } from "../../src/quant/observer/averaged.ts";
+import { entropy } from "../../src/quant/observer/entropy.ts";
 import { histogram } from "../../src/quant/observer/histogram.ts";
 import { masked } from "../../src/quant/observer/masked.ts";
+import { maxScale } from "../../src/quant/observer/maxScale.ts";
 import { minmax } from "../../src/quant/observer/minmax.ts";
 import { movingAverage } from "../../src/quant/observer/movingAverage.ts";
 import { mse } from "../../src/quant/observer/mse.ts";
@@ -31,10 +34,21 @@ const scheme = (axis: number | null) => makeScheme({ bits: 4, axis });
 const observers: readonly Row[] = [
   { name: "minmax", make: (axis) => minmax({ axis }) },
   { name: "movingAverage", make: (axis) => movingAverage({ axis }), order: "sensitive", cuts: "sensitive" },
+  {
+    name: "movingAverage of percentiles",
+    make: (axis) => movingAverage({ of: percentile({ percentile: 90, axis }) }),
+    order: "sensitive",
+    cuts: "sensitive",
+  },
+  { name: "averaged minmax", make: (axis) => averaged(minmax({ axis })), cuts: "sensitive" },
+  { name: "averaged percentile", make: (axis) => averaged(percentile({ percentile: 90, axis })), cuts: "sensitive" },
+  { name: "maxScale", make: (axis) => maxScale({ scheme: scheme(axis) }) },
   { name: "percentile, retained", make: (axis) => percentile({ percentile: 95, axis }), duplication: "sensitive" },
   { name: "percentile, histogram", make: (axis) => percentile({ percentile: 95, retain: 0, bins: 64, axis }), duplication: "sensitive" },
   { name: "percentile, symmetric", make: (axis) => percentile({ percentile: 90, symmetric: true, axis }), duplication: "sensitive" },
   { name: "histogram", make: (axis) => histogram({ scheme: scheme(axis), bins: 64 }) },
+  { name: "entropy", make: (axis) => entropy({ scheme: scheme(axis), bins: 64 }) },
+  { name: "entropy, few steps", make: (axis) => entropy({ scheme: scheme(axis), bins: 256, steps: 5 }) },
   { name: "mse", make: (axis) => mse({ scheme: scheme(axis), p: 2 }), order: "sensitive", duplication: "sensitive" },
   { name: "masked minmax", make: (axis) => masked(minmax({ axis })), masked: true },
   {
@@ -100,6 +114,20 @@ for (const row of observers) {
             const cut = at % (items.length + 1);
             const batches = [items.slice(0, cut), items.slice(cut)].filter((part) => part.length > 0).map(pack);
             expect(observe(row, axis, batches)).toEqual(observe(row, axis, one(items)));
+          }),
+        ));
+    }
+
+    if (row.make(null).merge) {
+      test("merges what two saw into what one would have seen", () =>
+        fc.assert(
+          fc.property(stream, axes, fc.nat(6), (items, axis, at) => {
+            const cut = at % (items.length + 1);
+            const observer = row.make(axis);
+            const [a, b] = [items.slice(0, cut), items.slice(cut)].map((part) =>
+              one(part).reduce((state, x) => observer.add(state, { x }), observer.init()),
+            );
+            expect(observer.result(observer.merge?.(a, b))).toEqual(observe(row, axis, one(items)));
           }),
         ));
     }

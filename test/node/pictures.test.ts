@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { encodePng, scene } from "../../src/data/index.ts";
-import type { Sample } from "../../src/job/index.ts";
+import type { PictureSample } from "../../src/job/index.ts";
 import { annotatedPictures, choosePictures, listPictures, readAnnotations } from "../../src/node/index.ts";
 
 const root = mkdtempSync(join(tmpdir(), "inlierq-pictures-"));
@@ -30,7 +30,7 @@ it("joins pictures with their annotations in the order of the file", async () =>
   const annotations = [{ id: 1, image_id: 1, category_id: 7, bbox: [1, 2, 3, 4], area: 12, iscrowd: 0 }];
   const path = join(root, "coco.json");
   writeFileSync(path, JSON.stringify({ images, annotations, categories: [{ id: 7, name: "cat" }] }));
-  const samples: Sample[] = [];
+  const samples: PictureSample[] = [];
   for await (const sample of annotatedPictures(root, readAnnotations(path), ["dog", "cat"])) samples.push(sample);
   expect(samples.map((s) => s.name)).toEqual(["a.png", "Z.png"]);
   expect(samples[0].truth).toEqual([]);

@@ -7,7 +7,7 @@ import { build } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { encodePng, scene } from "../../src/data/index.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import type { Sample } from "../../src/job/index.ts";
+import type { PictureSample } from "../../src/job/index.ts";
 import { DECODER } from "../../src/node/decodeWorker.ts";
 import { listPictures, type PictureFile, type PictureReading, type ReadOptions, readPictures, UsageError } from "../../src/node/index.ts";
 
@@ -48,8 +48,8 @@ afterEach(() => {
   expect(started.map((worker) => worker.threadId)).toEqual(started.map(() => -1));
 });
 
-async function all(reading: AsyncIterable<Sample>): Promise<Sample[]> {
-  const samples: Sample[] = [];
+async function all(reading: AsyncIterable<PictureSample>): Promise<PictureSample[]> {
+  const samples: PictureSample[] = [];
   for await (const sample of reading) samples.push(sample);
   return samples;
 }

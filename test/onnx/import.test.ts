@@ -41,6 +41,8 @@ describe("importOnnx", () => {
       'a.onnx: input "x" must have a fixed shape but for the batch, got [1,3,h,w]',
     );
     expect(importOnnx(bytes, { inputShape: [1, 3, 8, 8] }).outputs[0].shape).toEqual([1, 3, 8, 8]);
+    expect(importOnnx(bytes, { inputShape: { x: [1, 3, 8, 8] } }).outputs[0].shape).toEqual([1, 3, 8, 8]);
+    expect(() => importOnnx(bytes, { inputShape: { y: [1, 3, 8, 8] } })).toThrow('every given shape must be that of an input, got "y"');
   });
 
   test("names all unsupported operators at once", () => {

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { averaged } from "../../src/quant/observer/averaged.ts";
 import { count, emptyBins, pointsOf, quantile } from "../../src/quant/observer/bins.ts";
 import { histogram } from "../../src/quant/observer/histogram.ts";
 import { masked } from "../../src/quant/observer/masked.ts";
+import { maxScale } from "../../src/quant/observer/maxScale.ts";
 import { minmax } from "../../src/quant/observer/minmax.ts";
 import { movingAverage } from "../../src/quant/observer/movingAverage.ts";
 import { mse } from "../../src/quant/observer/mse.ts";
@@ -234,4 +236,14 @@ describe("mse", () => {
 test("percentile: symmetric cuts magnitudes", () => {
   const x = new Tensor([5], "f64", Float64Array.of(-10, 1, 2, -3, 4));
   expect(ends(observe(percentile({ percentile: 75, symmetric: true }), x))).toEqual([[-4, 4]]);
+});
+
+test("averaged takes the mean of per-tensor ranges, maxScale a share of min-max", () => {
+  const xs = [tensor([-1, 3]), tensor([-3, 9])];
+  expect(ends(observe(averaged(minmax()), ...xs))).toEqual([[-2, 6]]);
+  expect(ends(observe(maxScale({ scheme: makeScheme({ bits: 4 }) }), ...xs))).toEqual([[-2.25, 6.75]]);
+  expect(ends(observe(maxScale({ scheme: makeScheme({ bits: 8 }) }), ...xs))).toEqual([[-3, 9]]);
+  expect(() => observe(averaged(minmax({ axis: 0 })), tensor([1, 2]), tensor([1]))).toThrow(
+    "averaged(minmax): every tensor must have 2 channels, got 1",
+  );
 });

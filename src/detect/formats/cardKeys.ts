@@ -27,6 +27,10 @@ export const cardKeys = {
   /** What reports call the detector. */
   name,
   input: inputSchema,
+  /** The network input that takes the picture; default the only one, or the only one with a picture's shape. */
+  pictureInput: name.optional(),
+  /** Values of other network inputs, the same for every picture, row by row: { "scale_factor": [1, 1] }. */
+  constants: z.record(name, z.array(z.number()).min(1)).optional(),
   classes: z.array(name).min(1),
   /** Least score of a detection that is evaluated: low, because average precision needs the whole curve. */
   scoreThreshold: z.number().min(0).max(1),

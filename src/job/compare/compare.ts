@@ -69,7 +69,7 @@ export async function compare(model: ComparedModel, other: ComparedModel, option
   const second = openModel(other, { name: otherName, ...asked });
   const loaded = loadModel(first.graph, name, card ?? first.card ?? second.card);
   const job = { model: first, other: second, loaded, pairing: pairGraphs(first.graph, second.graph) };
-  const samples = await collect(options.samples, options.sampleCount ?? 8, loaded.card.input);
+  const samples = await collect(options.samples, options.sampleCount ?? 8, loaded);
   const found = await runBoth(job, samples, options);
   const kept = found.detections.keptShare;
   const outcome = gate && judge(gate, kept, "look at the layers with the lowest isolated SQNR");
@@ -139,7 +139,7 @@ async function runBoth({ model, other, loaded, pairing }: Job, samples: Samples,
   const steps = new Steps([{ name: "compare layers", steps: Math.max(1, all.length) * count, work: 1 }], options);
   const found = { before: [] as ReturnType<Samples["toPicture"]>[], after: [] as ReturnType<Samples["toPicture"]>[] };
   for (let i = 0; i < count; i++) {
-    const x = samples.tensor(i);
+    const x = samples.input(i);
     const [ours, theirs] = [new Stream(model, x, uses.ours), new Stream(other, x, uses.theirs)];
     for (const [k, { point, isolated, accumulated }] of inOrder.entries()) {
       ours.runTo(point.at);

@@ -1,4 +1,4 @@
-import { type Graph, runNode } from "../../graph/index.ts";
+import { type Graph, type GraphInput, runNode } from "../../graph/index.ts";
 import type { Tap } from "../../nn/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 
@@ -19,7 +19,7 @@ export class Stream {
   readonly #dead = new Set<string>();
   #next = 0;
 
-  constructor(side: Side, x: Tensor, uses: ReadonlyMap<string, number>) {
+  constructor(side: Side, x: GraphInput, uses: ReadonlyMap<string, number>) {
     this.#side = side;
     this.#env = side.graph.begin(x, side.tap);
     this.#uses = new Map(uses);

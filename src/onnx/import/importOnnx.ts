@@ -14,8 +14,8 @@ const OPSETS = { first: 7, last: 25 } as const;
 export interface ImportOptions {
   /** Names the file in errors, and the graph. Default "model.onnx". */
   readonly name?: string;
-  /** Shape of the input where the file leaves dimensions other than the batch free. */
-  readonly inputShape?: readonly number[];
+  /** Shape of the input, or shapes by input name, where the file leaves dimensions other than the batch free. */
+  readonly inputShape?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** Height and width of pictures [N,3,H,W] or [N,H,W,3] where the file leaves them free. Default: none, such a file is refused. */
   readonly freeSides?: readonly [height: number, width: number] | undefined;
   /**
@@ -60,7 +60,9 @@ function readModel(bytes: Uint8Array, name: string, shapes: Shapes, endAt: Impor
   const builder = new GraphBuilder(name, readersOf(graph));
   for (const proto of graph.initializer) builder.define(proto.name, constant(proto.name, readTensor(proto, name), proto.dataType));
   if (graph.sparseInitializer.length > 0) throw new ArgumentError(name, "initializers must be dense, got a sparse one");
-  const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => portOf(info, name, shapes));
+  const infos = graph.input.filter((info) => !builder.find(info.name));
+  const given = shapesByName(infos, shapes.inputShape, name);
+  const inputs = infos.map((info) => portOf(info, name, given.get(info.name), shapes.freeSides));
   for (const port of inputs) {
     builder.define(port.name, { name: port.name, meta: { shape: port.shape.map((d) => (d === -1 ? 1 : d)), dtype: port.dtype } });
   }
@@ -171,7 +173,30 @@ function readersOf(graph: Ending): Map<string, number> {
   return readers;
 }
 
-function portOf(info: ValueInfoProto, file: string, { inputShape, freeSides }: Shapes): Port {
+/** The given shapes by input; one alone is that of the only input. */
+function shapesByName(infos: readonly ValueInfoProto[], given: ImportOptions["inputShape"], file: string): Map<string, readonly number[]> {
+  if (given === undefined) return new Map();
+  const names = infos.map((info) => info.name);
+  if (Array.isArray(given)) {
+    if (names.length === 1) return new Map([[names[0], given]]);
+    throw new ArgumentError(
+      file,
+      `one input shape must meet one input, got ${names.length} inputs (${names.join(", ")}; give shapes by name)`,
+    );
+  }
+  for (const key of Object.keys(given)) {
+    if (!names.includes(key))
+      throw new ArgumentError(file, `every given shape must be that of an input, got "${key}" (${didYouMean(key, names)})`);
+  }
+  return new Map(Object.entries(given));
+}
+
+function portOf(
+  info: ValueInfoProto,
+  file: string,
+  inputShape: readonly number[] | undefined,
+  freeSides: ImportOptions["freeSides"],
+): Port {
   const type = info.type?.value;
   if (type?.case !== "tensorType") throw new ArgumentError(file, `input "${info.name}" must be a tensor, got ${type?.case ?? "no type"}`);
   const dtype = dtypeOf(type.value.elemType);

@@ -1,5 +1,5 @@
-import { ShapeError, StateError } from "../../errors.ts";
-import type { Graph, Node } from "../../graph/index.ts";
+import { ShapeError } from "../../errors.ts";
+import { type Graph, type GraphInput, inputTensors, type Node } from "../../graph/index.ts";
 import { formatShape, Tensor } from "../../tensor/index.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import { convStep, type Tables } from "./convStep.ts";
@@ -29,15 +29,9 @@ export interface IntegerModel {
  * Packs a quantized model for inference in integers. It computes what `graph.forward(x, tapOf(graph, plan))` simulates:
  * quantized convolutions multiply 8-bit codes exactly in int32, every other reader of a tensor reads its float value.
  *
- * Errors: ArgumentError where a layer's sums could leave int32; StateError for more than one input, or without memory.
+ * Errors: ArgumentError where a layer's sums could leave int32; StateError without memory.
  */
 export function prepareInteger(graph: Graph, plan: Plan): IntegerModel {
-  if (graph.inputs.length !== 1) {
-    throw new StateError(
-      "prepareInteger",
-      `the graph must have exactly 1 input, got ${graph.inputs.length} (${graph.inputs.map((p) => p.name).join(", ")})`,
-    );
-  }
   const { steps, ...memory } = place(groupFloats(graph, draftsOf(graph, plan, programOf(graph, plan))));
   return { graph, plan, steps, dropped: droppedAfter(graph, steps), memory };
 }
@@ -96,33 +90,41 @@ function droppedAfter(graph: Graph, steps: readonly Step[]): string[][] {
 }
 
 /**
- * Runs a prepared model on x [N, …], one image at a time. Returns the graph's outputs by name, as `graph.forward` does.
+ * Runs a prepared model on x [N, …], or on all inputs by name, one image at a time. Returns the graph's outputs by name,
+ * as `graph.forward` does.
  *
- * Errors: ShapeError where x does not fit the input, or N > 1 meets a graph whose outputs have no batch of their own.
+ * Errors: as `inputTensors`; ShapeError where N > 1 meets a graph whose outputs have no batch of their own.
  */
-export function inferInteger(model: IntegerModel, x: Tensor): Readonly<Record<string, Tensor>> {
+export function inferInteger(model: IntegerModel, x: GraphInput): Readonly<Record<string, Tensor>> {
   const { graph } = model;
-  const [port] = graph.inputs;
-  const batch = port.shape[0] === -1 ? x.shape[0] : 1;
-  // Checks the shape as the float graph would.
-  graph.begin(x);
-  if (port.shape[0] !== -1 || batch === 1) return inferOne(model, x);
+  const tensors = inputTensors(graph, x);
+  const free = graph.inputs.findIndex(({ shape }) => shape[0] === -1);
+  const batch = free < 0 ? 1 : tensors[free].shape[0];
+  if (batch === 1) return inferOne(model, x);
   const fixed = graph.outputs.find(({ shape }) => shape[0] !== -1);
   if (fixed) {
     throw new ShapeError(
       "inferInteger",
-      `every output must have a free batch as its first axis, got ${fixed.name}${formatShape(fixed.shape)} (x ${formatShape(x.shape)})`,
+      `every output must have a free batch as its first axis, got ${fixed.name}${formatShape(fixed.shape)} (batch ${batch})`,
     );
   }
-  const size = x.size / batch;
   const images = Array.from({ length: batch }, (_, n) =>
-    inferOne(model, new Tensor([1, ...x.shape.slice(1)], x.dtype, x.data.subarray(n * size, (n + 1) * size))),
+    inferOne(
+      model,
+      Object.fromEntries(graph.inputs.map(({ name, shape }, i) => [name, shape[0] === -1 ? imageOf(tensors[i], n) : tensors[i]])),
+    ),
   );
   return Object.fromEntries(graph.outputs.map(({ name }) => [name, stacked(images.map((outputs) => outputs[name]))]));
 }
 
-function inferOne({ graph, steps, dropped }: IntegerModel, x: Tensor): Readonly<Record<string, Tensor>> {
-  const floats: Floats = new Map(graph.begin(x));
+/** Image n of a batch, as a batch of one. */
+function imageOf({ shape, dtype, data }: Tensor, n: number): Tensor {
+  const size = data.length / shape[0];
+  return new Tensor([1, ...shape.slice(1)], dtype, data.subarray(n * size, (n + 1) * size));
+}
+
+function inferOne({ graph, steps, dropped }: IntegerModel, x: GraphInput): Readonly<Record<string, Tensor>> {
+  const floats: Floats = graph.begin(x);
   steps.forEach((step, i) => {
     step.run(floats);
     for (const name of dropped[i]) floats.delete(name);

@@ -1,4 +1,4 @@
-import { runNode } from "../../graph/index.ts";
+import { type GraphInput, runNode } from "../../graph/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { tapOf } from "../plan.ts";
 import { codesOf, entryOf, type Grid, isPerChannel, isSigned } from "./grid.ts";
@@ -43,7 +43,7 @@ export interface Equality {
  * Every step starts from the simulation's own values, so that a code on a rounding boundary, which float sums may put
  * either way, is judged where it arises and not in everything behind it.
  */
-export function proveEquality(model: IntegerModel, x: Tensor): Equality {
+export function proveEquality(model: IntegerModel, x: GraphInput): Equality {
   const simulated = simulate(model, x);
   const sites: SiteEquality[] = [];
   const closeness: FloatCloseness[] = [];
@@ -70,7 +70,7 @@ export function proveEquality(model: IntegerModel, x: Tensor): Equality {
 }
 
 /** Every tensor of the simulation. */
-function simulate({ graph, plan }: IntegerModel, x: Tensor): Map<string, Tensor> {
+function simulate({ graph, plan }: IntegerModel, x: GraphInput): Map<string, Tensor> {
   const tap = tapOf(graph, plan);
   const all = graph.begin(x, tap);
   for (const node of graph.nodes) runNode(graph, node, all, tap);

@@ -1,7 +1,8 @@
+import { z } from "zod";
 import { type GmmOptions, gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
 import { ArgumentError } from "../../errors.ts";
 import type { SaliencyLoss } from "../evidence.ts";
-import type { Method } from "../method.ts";
+import { defineMethod, type Method } from "../method.ts";
 import { type FisherForm, importanceOf } from "../objective/importance.ts";
 import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
@@ -53,8 +54,36 @@ const DEFAULTS = {
   rowFloats: 2 ** 20,
 } as const satisfies InlierqOptions;
 
+const count = z.int().min(1);
+const share = z.number().min(0).max(1);
+
+const SHAPE = {
+  topK: z.union([count, z.literal("cap")]),
+  topKMode: z.enum(["perClass", "joint"]),
+  separator: z.enum(["em", "kmeans", "svm"]),
+  maxScores: z.int().min(32),
+  transform: z.enum(["raw", "sqrt", "log"]),
+  tau: z.number(),
+  monotone: z.boolean(),
+  floorShare: share,
+  iterations: count,
+  tolerance: z.number().min(0),
+  varianceFloor: z.number().min(0),
+  objective: z.enum(["output", "self"]),
+  fisher: z.enum(["diag", "volume", "rank1", "none"]),
+  rho: share,
+  lambdaInlier: z.number().min(0),
+  lambdaAnomaly: z.number().min(0),
+  refine: z.enum(["grid", "adam", "none"]),
+  adam: z.strictObject({ steps: count, scaleRate: z.number().positive(), zeroPointRate: z.number().positive() }).partial(),
+  rows: z.int().min(16),
+  rowFloats: z.int().min(1024),
+};
+
 /** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. */
-export function inlierq(options: InlierqOptions = {}): Method {
+export const inlierq = defineMethod(SHAPE, make);
+
+function make(options: InlierqOptions): Method {
   const o = { ...DEFAULTS, ...options };
   const { rho, fisher, lambdaInlier, lambdaAnomaly, rows } = o;
   const weighting = { fisher, damping: rho, lambdaI: lambdaInlier, lambdaA: lambdaAnomaly };

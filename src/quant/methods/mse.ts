@@ -1,4 +1,5 @@
-import type { Method } from "../method.ts";
+import { z } from "zod";
+import { defineMethod } from "../method.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { mse as mseObserver } from "../observer/mse.ts";
 
@@ -8,10 +9,10 @@ export interface MseOptions {
 }
 
 /** Activation ranges of least quantization error, min-max weights. */
-export const mse = ({ p = 2.4 }: MseOptions = {}): Method => ({
+export const mse = defineMethod({ p: z.number().positive() }, ({ p = 2.4 }: MseOptions) => ({
   name: "mse",
   cite: "Lp range search (OMSE, LAPQ, BRECQ)",
   options: { p },
   weightObserver: ({ axis }) => minmaxObserver({ axis }),
   activationObserver: (scheme, seed) => mseObserver({ scheme, p, seed }),
-});
+}));

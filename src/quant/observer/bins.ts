@@ -9,6 +9,8 @@ import type { Floats } from "./observer.ts";
  */
 export interface Bins {
   readonly counts: Float64Array;
+  /** Whether the grid stays as it was made: values beyond it are counted at its ends. */
+  readonly fixed: boolean;
   /** Width w; 0 before the first value other than zero. */
   width: number;
   /** The k of bin 0. */
@@ -24,8 +26,20 @@ export interface Bins {
 export function emptyBins(count: number): Bins {
   if (!Number.isInteger(count) || count < 2) throw new ArgumentError("histogram", `bins must be an integer >= 2, got ${count}`);
   const counts = new Float64Array(count);
-  return { counts, width: 0, first: 0, zeros: 0, total: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
+  return { counts, fixed: false, width: 0, first: 0, zeros: 0, total: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
 }
+
+/** No counts yet, on a grid over a range known beforehand. */
+export function fixedBins(count: number, min: number, max: number): Bins {
+  if (!(Number.isFinite(min) && Number.isFinite(max) && min < max))
+    throw new ArgumentError("histogram", `range must be finite with min < max, got [${min}, ${max}]`);
+  const width = gridWidth(min, max, count);
+  return { ...emptyBins(count), fixed: true, width, first: Math.floor(min / width) };
+}
+
+/** No counts yet: on the grid of a known range, or on one that grows. */
+export const newBins = (count: number, range?: { readonly min: number; readonly max: number }): Bins =>
+  range ? fixedBins(count, range.min, range.max) : emptyBins(count);
 
 /** Counts data[start, end), whose extremes are `min` and `max`. */
 export function count(bins: Bins, data: Floats, start: number, end: number, min: number, max: number): void {
@@ -38,12 +52,39 @@ export function count(bins: Bins, data: Floats, start: number, end: number, min:
   }
   const perWidth = 1 / width;
   let zeros = 0;
-  for (let i = start; i < end; i++) {
-    const v = data[i];
-    if (v === 0) zeros++;
-    else counts[Math.floor(v * perWidth) - first]++;
-  }
+  if (bins.fixed) {
+    const last = counts.length - 1;
+    for (let i = start; i < end; i++) {
+      const v = data[i];
+      if (v === 0) zeros++;
+      else counts[Math.max(0, Math.min(Math.floor(v * perWidth) - first, last))]++;
+    }
+  } else
+    for (let i = start; i < end; i++) {
+      const v = data[i];
+      if (v === 0) zeros++;
+      else counts[Math.floor(v * perWidth) - first]++;
+    }
   bins.zeros += zeros;
+}
+
+/** Adds the counts of `other` to `bins`, as if one histogram had seen both streams. Errors: ArgumentError for fixed grids that differ. */
+export function merge(bins: Bins, other: Bins): Bins {
+  const fits = bins.fixed ? other.fixed && bins.width === other.width && bins.first === other.first : !other.fixed;
+  if (!fits || bins.counts.length !== other.counts.length)
+    throw new ArgumentError("histogram", "merged histograms must have the same bins or both grow, got others");
+  cover(bins, other.min, other.max);
+  bins.total += other.total;
+  bins.zeros += other.zeros;
+  if (other.width > 0) addCounts(bins, other.counts, other.first, other.width / bins.width);
+  return bins;
+}
+
+/** Adds counts of a grid `ratio` times as wide, 1 or a power of two below it, whose first bin is k = `first`. */
+function addCounts(bins: Bins, counts: Float64Array, first: number, ratio: number): void {
+  for (let i = 0; i < counts.length; i++) {
+    if (counts[i] > 0) bins.counts[Math.floor((i + first) * ratio) - bins.first] += counts[i];
+  }
 }
 
 /** Widens the grid until it holds [min, max], merging whole bins. */
@@ -51,6 +92,7 @@ function cover(bins: Bins, min: number, max: number): void {
   if (min >= bins.min && max <= bins.max) return;
   bins.min = Math.min(bins.min, min);
   bins.max = Math.max(bins.max, max);
+  if (bins.fixed) return;
   const width = gridWidth(bins.min, bins.max, bins.counts.length);
   if (width === 0) return;
   const first = Math.floor(bins.min / width);
@@ -78,11 +120,9 @@ function powerBelow(x: number): number {
 
 function regroup(bins: Bins, width: number, first: number): void {
   const old = bins.counts.slice();
-  const ratio = bins.width / width;
+  const [oldFirst, ratio] = [bins.first, bins.width / width];
   bins.counts.fill(0);
-  for (let i = 0; i < old.length; i++) {
-    if (old[i] > 0) bins.counts[Math.floor((i + bins.first) * ratio) - first] += old[i];
-  }
+  addCounts(Object.assign(bins, { first }), old, oldFirst, ratio);
 }
 
 /**

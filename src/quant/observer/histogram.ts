@@ -1,5 +1,5 @@
 import type { Scheme } from "../scheme.ts";
-import { type Bins, count, emptyBins, pointsOf } from "./bins.ts";
+import { type Bins, count, merge, newBins, pointsOf } from "./bins.ts";
 import { type Accumulator, type Observer, observerOf, type PerChannel } from "./observer.ts";
 import { powersOf } from "./power.ts";
 import { best, type SearchOptions, searchRange } from "./search.ts";
@@ -12,6 +12,8 @@ export interface HistogramOptions extends SearchOptions {
   readonly p?: number;
   /** Bins per channel. Default 2048. */
   readonly bins?: number;
+  /** Where the bins lie if that is known, values beyond counted at the ends; default as the values come, by doubling. */
+  readonly range?: { readonly min: number; readonly max: number };
 }
 
 /**
@@ -19,11 +21,12 @@ export interface HistogramOptions extends SearchOptions {
  * duplication.
  */
 export function histogram(options: HistogramOptions): Observer<PerChannel<Bins>> {
-  const { scheme, bins = 2048, p = 2 } = options;
+  const { scheme, bins = 2048, p = 2, range } = options;
   const powers = powersOf(p);
   const accumulator: Accumulator<Bins> = {
-    init: () => emptyBins(bins),
+    init: () => newBins(bins, range),
     addRun: count,
+    merge,
     result: (all) =>
       all.total === 0 ? undefined : best(searchRange({ ...pointsOf(all), width: all.width }, all.min, all.max, scheme, powers, options)),
   };

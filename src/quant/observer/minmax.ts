@@ -20,6 +20,10 @@ export function minmax(options: Granularity = {}): Observer<PerChannel<Extremes>
     {
       init: nothing,
       addRun: (kept, _data, _start, _end, min, max) => widen(kept, min, max),
+      merge: (kept, { min, max }) => {
+        widen(kept, min, max);
+        return kept;
+      },
       result: (kept) => (kept.min <= kept.max ? kept : undefined),
     },
     options,

@@ -1,44 +1,48 @@
 import { ArgumentError } from "../../errors.ts";
-import type { Extremes } from "./minmax.ts";
-import { channelCount, collectRange, expectChannels, forEachRun, type Granularity, type Observer } from "./observer.ts";
+import type { Range } from "../scheme.ts";
+import { minmax } from "./minmax.ts";
+import { collectRange, expectChannels, type Granularity, type Observer } from "./observer.ts";
 
 /** Options of `movingAverage`. */
 export interface MovingAverageOptions extends Granularity {
   /** Weight of the newest tensor, in (0, 1]. Default 0.1. */
   readonly averagingConstant?: number;
+  /** What is averaged: the observer asked on each tensor alone. Default `minmax` along `axis`; `percentile` is MQBench's EMAQuantile. */
+  readonly of?: Observer;
 }
 
-/** Running ends per channel. */
-export type Averages = { channels: Extremes[] };
+/** The running range, once there was a tensor. */
+export type Average = { range: Range | undefined };
 
 /**
- * Exponential moving average of per-tensor minima and maxima; the first tensor sets the start.
+ * Exponential moving average of per-tensor ranges; the first tensor sets the start.
  *
  * Depends on the order of the stream, and on how it is cut into tensors.
  *
  * Errors: ArgumentError unless 0 < averagingConstant <= 1.
  */
-export function movingAverage({ averagingConstant = 0.1, axis = null }: MovingAverageOptions = {}): Observer<Averages> {
+export function movingAverage({
+  averagingConstant = 0.1,
+  axis = null,
+  of = minmax({ axis }),
+}: MovingAverageOptions = {}): Observer<Average> {
   if (!(averagingConstant > 0 && averagingConstant <= 1)) {
     throw new ArgumentError("movingAverage", `averagingConstant must be in (0, 1], got ${averagingConstant}`);
   }
   const name = "movingAverage";
+  const blend = (old: Float64Array, now: Float64Array): Float64Array => old.map((v, c) => v + averagingConstant * (now[c] - v));
   return {
     name,
     orderSensitive: true,
-    init: () => ({ channels: [] }),
-    add(state, { x }) {
-      if (x.size === 0) return state;
-      const count = channelCount(name, x, axis);
-      const fresh = Array.from({ length: count }, () => ({ min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY }));
-      forEachRun(name, x, axis, (c, _data, _start, _end, min, max) => {
-        fresh[c] = { min: Math.min(fresh[c].min, min), max: Math.max(fresh[c].max, max) };
-      });
-      if (state.channels.length === 0) return { channels: fresh };
-      expectChannels(name, state.channels.length, count, x);
-      const blend = (old: number, now: number): number => old + averagingConstant * (now - old);
-      return { channels: state.channels.map((old, c) => ({ min: blend(old.min, fresh[c].min), max: blend(old.max, fresh[c].max) })) };
+    init: () => ({ range: undefined }),
+    add(state, sample) {
+      if (sample.x.size === 0) return state;
+      const fresh = of.result(of.add(of.init(), sample));
+      const old = state.range;
+      if (!old) return { range: fresh };
+      expectChannels(name, old.min.length, fresh.min.length, sample.x);
+      return { range: { min: blend(old.min, fresh.min), max: blend(old.max, fresh.max) } };
     },
-    result: (state) => collectRange(name, state.channels),
+    result: ({ range }) => range ?? collectRange(name, []),
   };
 }

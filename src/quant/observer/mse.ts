@@ -1,5 +1,5 @@
 import { Rng } from "../../tensor/index.ts";
-import { type Bins, count, emptyBins, pointsOf } from "./bins.ts";
+import { type Bins, count, newBins, pointsOf } from "./bins.ts";
 import type { HistogramOptions } from "./histogram.ts";
 import { type Accumulator, type Observer, observerOf, type PerChannel } from "./observer.ts";
 import { powersOf } from "./power.ts";
@@ -28,10 +28,13 @@ const FINALISTS = 3;
  * Source: the Lp grid of BRECQ and QDrop; histogram search with exact finalists is ours.
  */
 export function mse(options: MseOptions): Observer<PerChannel<Watched>> {
-  const { scheme, p = 2.4, bins = 2048, retain = 16384, seed = 0 } = options;
+  const { scheme, p = 2.4, bins = 2048, range, retain = 16384, seed = 0 } = options;
   const powers = powersOf(p);
   const accumulator: Accumulator<Watched> = {
-    init: (channels) => ({ bins: emptyBins(bins), sample: emptyReservoir(Math.max(1024, Math.ceil(retain / channels)), new Rng(seed)) }),
+    init: (channels) => ({
+      bins: newBins(bins, range),
+      sample: emptyReservoir(Math.max(1024, Math.ceil(retain / channels)), new Rng(seed)),
+    }),
     addRun(watched, data, start, end, min, max) {
       count(watched.bins, data, start, end, min, max);
       offer(watched.sample, data, start, end);

@@ -21,6 +21,8 @@ export interface Observer<S = unknown> extends Fold<S, Sample, Range> {
   readonly name: string;
   /** True where the order of the stream may change the result. */
   readonly orderSensitive: boolean;
+  /** One state for two streams, as if one observer had seen both; it may write to `a`. Absent where that needs the values. */
+  merge?(a: S, b: S): S;
   /** As `add` with the volumes of x [1,C,...] whose mark is not 0, where that needs no copy of them; undefined where it does. */
   addMarked?(state: S, x: Tensor, marks: ArrayLike<number>): S | undefined;
 }
@@ -35,6 +37,8 @@ export interface Accumulator<T> {
   init(channels: number): T;
   /** Takes data[start, end) whose smallest and largest values are `min` and `max`, all finite. */
   addRun(kept: T, data: Floats, start: number, end: number, min: number, max: number): void;
+  /** What was kept of two streams, as of one; may write to `kept`. */
+  merge?(kept: T, other: T): T;
   /** The ends of this channel's range; undefined where it saw nothing. */
   result(kept: T): { min: number; max: number } | undefined;
 }
@@ -56,9 +60,11 @@ export function observerOf<T>(
   { axis = null }: Granularity,
   orderSensitive = false,
 ): Observer<PerChannel<T>> {
+  const { merge } = accumulator;
   return {
     name,
     orderSensitive,
+    ...(merge && { merge: (a: PerChannel<T>, b: PerChannel<T>) => mergeChannels(name, a, b, merge) }),
     init: () => ({ channels: [] }),
     add(state, { x }) {
       if (x.size === 0) return state;
@@ -74,6 +80,14 @@ export function observerOf<T>(
         state.channels.map((kept) => accumulator.result(kept)),
       ),
   };
+}
+
+function mergeChannels<T>(name: string, a: PerChannel<T>, b: PerChannel<T>, merge: (kept: T, other: T) => T): PerChannel<T> {
+  if (a.channels.length === 0) return b;
+  if (b.channels.length === 0) return a;
+  if (a.channels.length !== b.channels.length)
+    throw new ArgumentError(name, `merged streams must have the same channels, got ${a.channels.length} and ${b.channels.length}`);
+  return { channels: a.channels.map((kept, c) => merge(kept, b.channels[c])) };
 }
 
 /** Fails where a stream changes its channel count. */

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../errors.ts";
-import { type Bins, count, emptyBins, quantile } from "./bins.ts";
+import { type Bins, count, emptyBins, merge, quantile } from "./bins.ts";
 import { type Floats, type Granularity, type Observer, observerOf, type PerChannel } from "./observer.ts";
 
 /** Options of `percentile`; all in percent. */
@@ -38,6 +38,7 @@ export function percentile(options: PercentileOptions = {}): Observer<PerChannel
       init: (channels) => ({ values: new Float32Array(0), used: 0, limit: Math.ceil(retain / channels), bins: undefined }),
       addRun: (kept, data, start, end, min, max) =>
         symmetric ? keepMagnitudes(kept, data, start, end, min, max, bins) : keep(kept, data, start, end, min, max, bins),
+      merge: (kept, other) => joined(kept, other, bins),
       result(kept) {
         if (kept.used === 0 && !kept.bins) return undefined;
         if (!symmetric) return { min: at(kept, low / 100), max: at(kept, high / 100) };
@@ -69,6 +70,17 @@ function keep(kept: Retained, data: Floats, start: number, end: number, min: num
   if (used > kept.values.length || (data instanceof Float64Array && kept.values instanceof Float32Array)) grow(kept, data, used);
   kept.values.set(data.subarray(start, end), kept.used);
   kept.used = used;
+}
+
+/** What both kept: values while they fit, else a histogram. */
+function joined(kept: Retained, other: Retained, bins: number): Retained {
+  if (!other.bins) {
+    if (other.used > 0) keep(kept, other.values, 0, other.used, at(other, 0), at(other, 1), bins);
+    return kept;
+  }
+  kept.bins ??= handOver(kept, emptyBins(bins));
+  merge(kept.bins, other.bins);
+  return kept;
 }
 
 /** Makes room for `used` values, as wide as the widest seen. */

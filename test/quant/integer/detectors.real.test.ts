@@ -36,8 +36,8 @@ describe.skipIf(!present)("real detectors in integers (needs INLIERQ_DATA/models
     const result = await quantize(load("models", `${name}.onnx`), { samples: list, name, scheme, method: "minmax", biasCorrection: false });
     const file = integerFileOf(result);
     const [detector, exported] = [loadInteger(file, name), loadInteger(result.onnx, name)];
-    const samples = new Samples(list, detector.model.card.input);
-    const { codes, boundary, violations, floats } = proveEquality(detector.integer, samples.tensor(0));
+    const samples = new Samples(list, detector.model);
+    const { codes, boundary, violations, floats } = proveEquality(detector.integer, samples.input(0));
     expect(codes).toBeGreaterThan(1e6);
     expect(violations).toBe(0);
     expect(boundary).toBeLessThan(1e-4 * codes);

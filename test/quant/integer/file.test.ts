@@ -11,7 +11,7 @@ import { tinyDetector, tinySamples } from "../tiny.ts";
 import { drawNetwork } from "./networks.ts";
 import { planOf } from "./plans.ts";
 
-const x = tinySamples(1, 1).tensor(0);
+const x = tinySamples(1, 1).input(0);
 const { graph, card } = tinyDetector(0);
 const plan = planOf(graph, x, { weightBits: 4 }, (l) => l.name !== "size");
 const file = writeIntegerFile({ graph, plan, card, metadata: { scheme: "W4A8" } });
