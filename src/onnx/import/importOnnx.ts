@@ -1,6 +1,6 @@
 import { ArgumentError, InlierqError } from "../../errors.ts";
 import type { Graph, Port } from "../../graph/index.ts";
-import { sizeOf } from "../../tensor/index.ts";
+import { sizeOf, type Tensor } from "../../tensor/index.ts";
 import { decodeModel, type GraphProto, type ModelProto, type NodeProto, type ValueInfoProto } from "../protobuf.ts";
 import { dtypeOf, readTensor, typeName } from "../tensors.ts";
 import { GraphBuilder, LARGEST_TENSOR } from "./builder.ts";
@@ -16,6 +16,8 @@ export interface ImportOptions {
   readonly name?: string;
   /** Shape of the input where the file leaves dimensions other than the batch free. */
   readonly inputShape?: readonly number[];
+  /** Values of inputs that are the same in every run, such as shapes, axes and bounds, by name: they become constants. */
+  readonly constants?: ReadonlyMap<string, Tensor>;
 }
 
 /**
@@ -25,9 +27,10 @@ export interface ImportOptions {
  *
  * Errors: ArgumentError in one line that starts with the file's name; all unsupported operators at once.
  */
-export function importOnnx(bytes: Uint8Array, { name = "model.onnx", inputShape }: ImportOptions = {}): Graph {
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Graph {
+  const { name = "model.onnx" } = options;
   try {
-    return readModel(bytes, name, inputShape);
+    return readModel(bytes, name, options);
   } catch (cause) {
     if (!(cause instanceof InlierqError) || (cause.message.startsWith(`${name}: `) && isOneLine(cause.message))) throw cause;
     // Names in the file may hold anything; the message stays one readable line that begins with the file.
@@ -40,7 +43,7 @@ const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
 const LONGEST_MESSAGE = 2000;
 const isOneLine = (message: string): boolean => message.length <= LONGEST_MESSAGE && message.search(CONTROL) < 0;
 
-function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[] | undefined): Graph {
+function readModel(bytes: Uint8Array, name: string, { inputShape, constants = new Map() }: ImportOptions): Graph {
   const model = decodeModel(bytes, name);
   const graph = model.graph;
   if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {
@@ -51,6 +54,7 @@ function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[
   const builder = new GraphBuilder(name, readersOf(graph));
   for (const proto of graph.initializer) builder.define(proto.name, constant(proto.name, readTensor(proto, name), proto.dataType));
   if (graph.sparseInitializer.length > 0) throw new ArgumentError(name, "initializers must be dense, got a sparse one");
+  defineGiven(builder, graph.input, constants);
   const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => portOf(info, name, inputShape));
   for (const port of inputs) {
     builder.define(port.name, { name: port.name, meta: { shape: port.shape.map((d) => (d === -1 ? 1 : d)), dtype: port.dtype } });
@@ -63,6 +67,20 @@ function readModel(bytes: Uint8Array, name: string, inputShape: readonly number[
     inputs,
     graph.output.map((o) => o.name),
   );
+}
+
+/** Inputs whose values the caller knows are constants. */
+function defineGiven(builder: GraphBuilder, infos: readonly ValueInfoProto[], given: ReadonlyMap<string, Tensor>): void {
+  for (const [name, value] of given) {
+    const type = infos.find((info) => info.name === name)?.type?.value;
+    if (type?.case !== "tensorType")
+      throw new ArgumentError(builder.file, `every constant must be an input that holds a tensor, got "${name}"`);
+    const { elemType } = type.value;
+    if (dtypeOf(elemType) !== value.dtype) {
+      throw new ArgumentError(builder.file, `constant "${name}" must be ${dtypeOf(elemType) ?? typeName(elemType)}, got ${value.dtype}`);
+    }
+    builder.define(name, constant(name, value, elemType));
+  }
 }
 
 function buildNode(builder: GraphBuilder, proto: NodeProto, opset: number): void {
