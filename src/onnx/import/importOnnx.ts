@@ -9,7 +9,7 @@ import { constant } from "./operand.ts";
 import { operators } from "./operators/index.ts";
 
 /** Versions of the default operator set whose semantics the rows cover. */
-const OPSETS = { first: 7, last: 25 } as const;
+const OPSETS = { first: 1, last: 25 } as const;
 
 export interface ImportOptions {
   /** Names the file in errors, and the graph. Default "model.onnx". */
@@ -21,7 +21,7 @@ export interface ImportOptions {
 }
 
 /**
- * Reads an ONNX model (opset 7 to 25, one file) into a Graph of our ops. Names of nodes, tensors and
+ * Reads an ONNX model (opset 1 to 25, one file) into a Graph of our ops. Names of nodes, tensors and
  * initializers are kept; shapes are resolved; batch normalisation is folded into the convolution before
  * it; QuantizeLinear and DequantizeLinear pairs become fakeQuant.
  *
@@ -55,10 +55,7 @@ function readModel(bytes: Uint8Array, name: string, { inputShape, constants = ne
   for (const proto of graph.initializer) builder.define(proto.name, constant(proto.name, readTensor(proto, name), proto.dataType));
   if (graph.sparseInitializer.length > 0) throw new ArgumentError(name, "initializers must be dense, got a sparse one");
   defineGiven(builder, graph.input, constants);
-  const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => portOf(info, name, inputShape));
-  for (const port of inputs) {
-    builder.define(port.name, { name: port.name, meta: { shape: port.shape.map((d) => (d === -1 ? 1 : d)), dtype: port.dtype } });
-  }
+  const inputs = graph.input.filter((info) => !builder.find(info.name)).map((info) => defineInput(builder, info, inputShape));
   requireOrder(graph, builder);
   for (const proto of graph.node) buildNode(builder, proto, opset);
   const graphName = name.replace(/^.*[/\\]/, "").replace(/\.onnx$/, "");
@@ -83,9 +80,18 @@ function defineGiven(builder: GraphBuilder, infos: readonly ValueInfoProto[], gi
   }
 }
 
+function defineInput(builder: GraphBuilder, info: ValueInfoProto, inputShape: readonly number[] | undefined): Port {
+  const port = portOf(info, builder.file, inputShape);
+  const shape = port.shape.map((d) => (d === -1 ? 1 : d));
+  const onnxType = info.type?.value.case === "tensorType" ? info.type.value.value.elemType : undefined;
+  builder.define(port.name, { name: port.name, meta: { shape, dtype: port.dtype }, onnxType });
+  return port;
+}
+
 function buildNode(builder: GraphBuilder, proto: NodeProto, opset: number): void {
   const call = new NodeCall(builder, proto, opset);
   const row = operators.get(proto.opType) ?? call.fail("operator is not supported");
+  if (opset < 6) call.attributes.ignore("consumed_inputs");
   row.build(call);
   const unread = call.attributes.unread();
   if (unread.length > 0) call.fail(`every attribute must be known, got ${unread.join(", ")} (opset ${opset})`);
@@ -143,7 +149,8 @@ function requireOrder(graph: GraphProto, builder: GraphBuilder): void {
     for (const name of node.output) written.add(name);
   }
   for (const { name } of graph.output) {
-    if (!written.has(name)) throw new ArgumentError(file, `graph output "${name}" must be written by a node, got none`);
+    if (!written.has(name) && !builder.find(name))
+      throw new ArgumentError(file, `graph output "${name}" must be written by a node, got none`);
   }
 }
 

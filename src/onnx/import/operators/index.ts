@@ -4,6 +4,7 @@ import { batchNormRows } from "./batchNorm.ts";
 import { convolutionRows } from "./convolution.ts";
 import { elementwiseRows } from "./elementwise.ts";
 import { indexingRows } from "./indexing.ts";
+import { logicRows } from "./logic.ts";
 import { normRows } from "./norm.ts";
 import { poolingRows } from "./pooling.ts";
 import { quantizeRows } from "./quantize.ts";
@@ -17,6 +18,7 @@ export const operators: ReadonlyMap<string, OperatorRow> = new Map(
     ...convolutionRows,
     ...elementwiseRows,
     ...activationRows,
+    ...logicRows,
     ...normRows,
     ...indexingRows,
     ...poolingRows,
