@@ -4,7 +4,7 @@ import { type AnyOp, bind, cast, clamp, type DType, formatShape, type Meta, resh
 import { constant, type Operand } from "./operand.ts";
 
 /** Folded constants may not be larger than this many elements: a hostile file could ask for any size. */
-const LARGEST_CONSTANT = 2 ** 26;
+export const LARGEST_CONSTANT = 2 ** 26;
 
 /** The same for every tensor of the graph: 2 GiB of f32. */
 export const LARGEST_TENSOR = 2 ** 29;

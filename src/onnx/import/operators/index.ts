@@ -1,13 +1,17 @@
 import type { OperatorRow } from "../call.ts";
 import { activationRows } from "./activation.ts";
 import { batchNormRows } from "./batchNorm.ts";
+import { blockRows } from "./blocks.ts";
 import { convolutionRows } from "./convolution.ts";
 import { elementwiseRows } from "./elementwise.ts";
+import { fillRows } from "./fill.ts";
 import { indexingRows } from "./indexing.ts";
 import { logicRows } from "./logic.ts";
+import { lossRows } from "./loss.ts";
 import { normRows } from "./norm.ts";
 import { poolingRows } from "./pooling.ts";
 import { quantizeRows } from "./quantize.ts";
+import { rankingRows } from "./ranking.ts";
 import { reductionRows } from "./reduction.ts";
 import { resizeRows } from "./resize.ts";
 import { shapingRows } from "./shaping.ts";
@@ -19,6 +23,10 @@ export const operators: ReadonlyMap<string, OperatorRow> = new Map(
     ...elementwiseRows,
     ...activationRows,
     ...logicRows,
+    ...blockRows,
+    ...fillRows,
+    ...lossRows,
+    ...rankingRows,
     ...normRows,
     ...indexingRows,
     ...poolingRows,
