@@ -92,7 +92,7 @@ export class NodeCall {
   /** Lets an output be another tensor under a second name. */
   alias(operand: Operand, index = 0): void {
     const name = this.#proto.output[index];
-    this.builder.define(name, operand.value ? constant(name, operand.value, operand.onnxType) : operand);
+    this.builder.define(name, operand.value ? { ...operand, name } : operand);
   }
 
   /** Lets the last inner step write an output: its tensor takes the file's name. */

@@ -16,7 +16,11 @@ interface Convolution {
 
 /** Checks what Conv and ConvTranspose share and reads their common attributes. */
 function readCommon(call: NodeCall): Convolution {
-  const [x, weight, b] = [call.input(0), call.input(1), call.optional(2)];
+  const b = call.optional(2);
+  return { ...common(call, call.input(0), call.input(1)), bias: b && sizeOf(b.meta.shape) > 0 ? [b] : [] };
+}
+
+function common(call: NodeCall, x: Operand, weight: Operand): Omit<Convolution, "bias"> {
   const rank = x.meta.shape.length;
   if (rank < 3 || rank > 5 || weight.meta.shape.length !== rank) {
     call.fail(`input and weight must have 3, 4 or 5 dimensions, both as many, got ${rank} and ${weight.meta.shape.length}`);
@@ -28,7 +32,7 @@ function readCommon(call: NodeCall): Convolution {
   if (declared?.some((k, i) => k !== kernel[i])) {
     call.fail(`kernel_shape must equal the weight's [${kernel.join(",")}], got [${declared.join(",")}]`);
   }
-  return { x, weight, bias: b && sizeOf(b.meta.shape) > 0 ? [b] : [], groups, size: x.meta.shape.slice(2), kernel };
+  return { x, weight, groups, size: x.meta.shape.slice(2), kernel };
 }
 
 /** [A, B, L] as [A, B, 1, L]. */
@@ -38,22 +42,34 @@ const raised = (call: NodeCall, label: string, { name, meta, ...rest }: Operand)
 };
 
 /** [N, C, 1, L] as [N, C, L]. */
-const lowered = (call: NodeCall, y: Operand): void => {
+const lowered = (call: NodeCall, y: Operand): Operand => {
   const [n, c, , length] = y.meta.shape;
-  call.settle(call.shaped("line", y, [n, c, length]));
+  return call.shaped("line", y, [n, c, length]);
 };
 
 const conv: OperatorRow = {
   type: "Conv",
   build(call) {
-    const { x, weight, bias, groups, size, kernel } = readCommon(call);
-    const geometry = geometryOf(call, size, kernel);
-    if (size.length === 3) return call.settle(emitConv3d(call, x, weight, bias, geometry, groups));
-    if (size.length === 2) return call.write(conv2d, [x, weight, ...bias], { ...withoutKernel(geometry), groups });
-    const inputs = [raised(call, "picture", x), raised(call, "filters", weight), ...bias];
-    return lowered(call, call.emit("row", conv2d, inputs, { ...withoutKernel(asPicture(geometry)), groups }));
+    const read = readCommon(call);
+    const { x, weight, bias, groups, size, kernel } = read;
+    if (size.length !== 2) return call.settle(convolved(call, read));
+    return call.write(conv2d, [x, weight, ...bias], { ...withoutKernel(geometryOf(call, size, kernel)), groups });
   },
 };
+
+/** A convolution over one, two or three axes. */
+function convolved(call: NodeCall, { x, weight, bias, groups, size, kernel }: Convolution): Operand {
+  const geometry = geometryOf(call, size, kernel);
+  if (size.length === 3) return emitConv3d(call, x, weight, bias, geometry, groups);
+  if (size.length === 2) return call.emit("picture", conv2d, [x, weight, ...bias], { ...withoutKernel(geometry), groups });
+  const inputs = [raised(call, "picture", x), raised(call, "filters", weight), ...bias];
+  return lowered(call, call.emit("row", conv2d, inputs, { ...withoutKernel(asPicture(geometry)), groups }));
+}
+
+/** A convolution of whole numbers in f64, which is exact: x and weight less their zero points, the bias in f64 too. */
+export function convolvedWhole(call: NodeCall, x: Operand, weight: Operand, bias: readonly Operand[]): Operand {
+  return convolved(call, { ...common(call, x, weight), bias });
+}
 
 function withoutKernel(geometry: Geometry): Omit<ReturnType<typeof pictureWindow>, "kernel"> {
   const { kernel: _, ...rest } = pictureWindow(geometry);
@@ -91,9 +107,9 @@ function transposed(call: NodeCall, { size, kernel }: Convolution): { geometry: 
 const convTranspose: OperatorRow = {
   type: "ConvTranspose",
   build(call) {
-    const common = readCommon(call);
-    const { x, weight, bias, groups, size } = common;
-    const { geometry, extra } = transposed(call, common);
+    const read = readCommon(call);
+    const { x, weight, bias, groups, size } = read;
+    const { geometry, extra } = transposed(call, read);
     if (size.length === 3) return call.settle(emitConvTranspose3d(call, x, weight, bias, { geometry, extra, groups }));
     if (size.length === 2) {
       const outputPadding = [extra[0], extra[1]] as const;
@@ -101,7 +117,7 @@ const convTranspose: OperatorRow = {
     }
     const inputs = [raised(call, "picture", x), raised(call, "filters", weight), ...bias];
     const attrs = { ...withoutKernel(asPicture(geometry)), groups, outputPadding: [0, extra[0]] as const };
-    return lowered(call, call.emit("row", convTranspose2d, inputs, attrs));
+    return call.settle(lowered(call, call.emit("row", convTranspose2d, inputs, attrs)));
   },
 };
 

@@ -10,8 +10,6 @@ import {
   mul,
   reshape,
   scalar,
-  scatter,
-  scatterAdd,
   Tensor,
   tril,
   triu,
@@ -82,17 +80,6 @@ const oneHot: OperatorRow = {
   },
 };
 
-const scatterElements = (type: string): OperatorRow => ({
-  type,
-  build(call) {
-    const x = call.input(0);
-    const dim = call.axis(call.attributes.int("axis", 0), x.meta.shape.length);
-    const reduction = call.attributes.string("reduction", "none");
-    if (reduction !== "none" && reduction !== "add") call.fail(`reduction must be none or add, got ${reduction}`);
-    call.write(reduction === "none" ? scatter : scatterAdd, [x, positions(call, call.input(1), x.meta.shape[dim]), call.input(2)], { dim });
-  },
-});
-
 const gatherElements: OperatorRow = {
   type: "GatherElements",
   build(call) {
@@ -126,14 +113,4 @@ const gridSampleRow: OperatorRow = {
   },
 };
 
-export const indexingRows: readonly OperatorRow[] = [
-  whereRow,
-  cumSum,
-  tile,
-  oneHot,
-  scatterElements("ScatterElements"),
-  scatterElements("Scatter"),
-  gatherElements,
-  trilu,
-  gridSampleRow,
-];
+export const indexingRows: readonly OperatorRow[] = [whereRow, cumSum, tile, oneHot, gatherElements, trilu, gridSampleRow];

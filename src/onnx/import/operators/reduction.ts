@@ -14,7 +14,6 @@ import {
   permute,
   type ReduceAttrs,
   reshape,
-  scalar,
   sizeOf,
   slice,
   softmax,
@@ -108,6 +107,7 @@ const matMul: OperatorRow = {
 const gemm: OperatorRow = {
   type: "Gemm",
   build(call) {
+    if (call.opset < 7) call.attributes.ignore("broadcast");
     const c = call.optional(2);
     const [alpha, beta] = [call.attributes.float("alpha", 1), call.attributes.float("beta", 1)];
     const a = oriented(call, call.input(0), call.attributes.int("transA", 0), "a");
@@ -126,7 +126,7 @@ function oriented(call: NodeCall, x: Operand, transposed: number, label: string)
 
 function scaled(call: NodeCall, x: Operand, factor: number, label: string): Operand {
   if (factor === 1) return x;
-  return kept(call, x, call.emit(`${label}Scaled`, mul, [x, call.own(`${label}Factor`, scalar(factor))], {}));
+  return kept(call, x, call.emit(`${label}Scaled`, mul, [x, call.number(`${label}Factor`, factor, x)], {}));
 }
 
 /** A constant only this node reads keeps its name when it is rearranged. */
