@@ -10,7 +10,11 @@ export type HalfFormat = "float16" | "bfloat16";
 
 interface RoundFloatAttrs {
   readonly format: HalfFormat;
+  /** Ties go to even; toward zero cuts the lower bits. */
+  readonly toward: "nearest" | "zero";
 }
+
+type RoundFloatOptions = Pick<RoundFloatAttrs, "format"> & Partial<RoundFloatAttrs>;
 
 /** Bits behind the point, exponent of the smallest normal number, largest finite number. */
 const FORMATS: Readonly<Record<HalfFormat, { readonly bits: number; readonly least: number; readonly largest: number }>> = {
@@ -18,28 +22,36 @@ const FORMATS: Readonly<Record<HalfFormat, { readonly bits: number; readonly lea
   bfloat16: { bits: 7, least: -126, largest: (2 - 2 ** -7) * 2 ** 127 },
 };
 
-/** Near a power of two the logarithm may be off by one step: both steps round such a number to that power. */
-function rounded(x: number, { bits, least, largest }: (typeof FORMATS)[HalfFormat]): number {
+/** The k of 2^k <= x < 2^(k + 1); a logarithm alone may be off by one next to a power of two. */
+function exponentOf(x: number): number {
+  const k = Math.floor(Math.log2(x));
+  return 2 ** k > x ? k - 1 : x >= 2 ** (k + 1) ? k + 1 : k;
+}
+
+function rounded(x: number, { format, toward }: RoundFloatAttrs): number {
+  const { bits, least, largest } = FORMATS[format];
   if (x === 0 || !Number.isFinite(x)) return x;
   const magnitude = Math.abs(x);
-  const quantum = 2 ** (Math.max(Math.floor(Math.log2(magnitude)), least) - bits);
-  const nearest = roundHalfEven(magnitude / quantum) * quantum;
+  const quantum = 2 ** (Math.max(exponentOf(magnitude), least) - bits);
+  const steps = magnitude / quantum;
+  if (toward === "zero") return Math.min(Math.floor(steps) * quantum, largest) * Math.sign(x);
+  const nearest = roundHalfEven(steps) * quantum;
   return (nearest > largest ? Infinity : nearest) * Math.sign(x);
 }
 
 /**
- * The nearest number of a 16-bit float format, ties to even, held in the dtype of x; infinite beyond the largest finite
- * number. The gradient is that of the identity (straight-through estimator). Source: IEEE 754-2019, section 4.3.1.
+ * The nearest number of a 16-bit float format, or by `toward: "zero"` the next one towards 0, held in the dtype of x. Beyond
+ * the largest finite number the nearest is infinite. The gradient is that of the identity (straight-through estimator). Source: IEEE 754-2019, section 4.3.1.
  */
-export const roundFloat: Op<RoundFloatAttrs, (x: Tensor, options: RoundFloatAttrs) => Tensor> = defineOp(
+export const roundFloat: Op<RoundFloatAttrs, (x: Tensor, options: RoundFloatOptions) => Tensor> = defineOp(
   {
     name: "roundFloat",
     infer([x]) {
       requireFloat("roundFloat", "x", x);
       return [{ shape: x.shape, dtype: x.dtype }];
     },
-    reference([x], { format }, [y]) {
-      for (let i = 0; i < y.data.length; i++) y.data[i] = rounded(x.data[i], FORMATS[format]);
+    reference([x], attrs, [y]) {
+      for (let i = 0; i < y.data.length; i++) y.data[i] = rounded(x.data[i], attrs);
     },
     vjp: ([g]) => [g],
     surrogate({ inputs: [x], attrs }) {
@@ -48,11 +60,11 @@ export const roundFloat: Op<RoundFloatAttrs, (x: Tensor, options: RoundFloatAttr
     },
     sample: (draw) => ({
       inputs: [drawTensor(draw, drawShape(draw, 0, 3))],
-      attrs: { format: draw.oneOf(["float16", "bfloat16"] as const) },
+      attrs: { format: draw.oneOf(["float16", "bfloat16"] as const), toward: draw.oneOf(["nearest", "zero"] as const) },
     }),
-    misuse: () => ({ inputs: [tensor([1, 2], undefined, "i32")], attrs: { format: "float16" } as RoundFloatAttrs }),
+    misuse: () => ({ inputs: [tensor([1, 2], undefined, "i32")], attrs: { format: "float16", toward: "nearest" } as RoundFloatAttrs }),
   },
   (run) =>
-    (x: Tensor, { format }: RoundFloatAttrs) =>
-      run([x], { format })[0],
+    (x: Tensor, { format, toward = "nearest" }: RoundFloatOptions) =>
+      run([x], { format, toward })[0],
 );

@@ -148,10 +148,16 @@ const castRow: OperatorRow = {
 
 const truth = (call: NodeCall, value: 0 | 1): Operand => call.own(String(value === 1), scalar(value, "u8"));
 
-/** Rounded once: integers and doubles before they become f32. */
+/**
+ * Rounded once: integers and doubles before they become f32.
+ *
+ * Unstated: how a number becomes bfloat16. The operator's published cases cut the lower bits up to opset 17 at least; here
+ * opsets below 19 cut them, later ones take the nearest number.
+ */
 function castToHalf(call: NodeCall, x: Operand, format: "float16" | "bfloat16"): void {
   const wide = x.meta.dtype === "f32" ? x : call.converted("wide", x, "f64");
-  call.settle(call.converted("half", call.emit("rounded", roundFloat, [wide], { format }), "f32"));
+  const toward = format === "bfloat16" && call.opset < 19 ? ("zero" as const) : ("nearest" as const);
+  call.settle(call.converted("half", call.emit("rounded", roundFloat, [wide], { format, toward }), "f32"));
 }
 
 const identity: OperatorRow = { type: "Identity", build: (call) => call.alias(call.input(0)) };

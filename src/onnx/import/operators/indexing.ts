@@ -17,6 +17,7 @@ import {
 } from "../../../tensor/index.ts";
 import type { OperatorRow } from "../call.ts";
 import type { Operand } from "../operand.ts";
+import { emitBicubic } from "./bicubic.ts";
 import { positions } from "./positions.ts";
 
 const whereRow: OperatorRow = { type: "Where", build: (call) => call.write(where, [call.input(0), call.input(1), call.input(2)], {}) };
@@ -104,12 +105,16 @@ const gridSampleRow: OperatorRow = {
   type: "GridSample",
   build(call) {
     const name = call.attributes.string("mode", "bilinear");
-    const mode = GRID_MODES[name] ?? call.fail(`mode must be one of ${Object.keys(GRID_MODES).join(", ")}, got ${name}`);
+    const cubic = name === "bicubic" || name === "cubic";
+    const mode =
+      GRID_MODES[cubic ? "nearest" : name] ??
+      call.fail(`mode must be one of ${Object.keys(GRID_MODES).join(", ")}, bicubic, cubic, got ${name}`);
     const padding = call.attributes.string("padding_mode", "zeros");
     if (!GRID_PADDINGS.includes(padding)) call.fail(`padding_mode must be one of ${GRID_PADDINGS.join(", ")}, got ${padding}`);
     const alignCorners = call.attributes.int("align_corners", 0) !== 0;
     const paddingMode = padding as GridSampleAttrs["paddingMode"];
-    call.write(gridSample, [call.input(0), call.input(1)], { mode, paddingMode, alignCorners });
+    if (cubic) return call.settle(emitBicubic(call, call.input(0), call.input(1), { paddingMode, alignCorners }));
+    return call.write(gridSample, [call.input(0), call.input(1)], { mode, paddingMode, alignCorners });
   },
 };
 
