@@ -1,6 +1,6 @@
+import { LARGEST_CONSTANT } from "../../../graph/index.ts";
 import { full, sizeOf, Tensor, tensor } from "../../../tensor/index.ts";
 import { DataType } from "../../protobuf.ts";
-import { LARGEST_CONSTANT } from "../builder.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
 
 function define(call: NodeCall, value: Tensor, onnxType?: number): void {
