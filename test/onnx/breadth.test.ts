@@ -199,6 +199,7 @@ const places: readonly Row[] = [
     [node("GatherND", ["x", "i"], ["y"], [int("batch_dims", 1)])],
     [longs("i", [0, -1, 2, 1], [2, 2, 1])],
   ),
+  one("Gather at computed places", 13, [3, 4], [node("ArgMin", ["x"], ["i"], [int("axis", 0)]), node("Gather", ["x", "i"], ["y"])]),
   one(
     "GatherElements at computed places",
     13,

@@ -133,12 +133,14 @@ export class GraphBuilder {
     return this.nodes.findLast((node) => node.outputs.includes(name));
   }
 
-  /** Gives a tensor that a node wrote another name. */
-  rename(from: string, to: string): void {
+  /** Gives a tensor that a node wrote another name, and the node too where `nodeName` is given. */
+  rename(from: string, to: string, nodeName?: string): void {
     const change = (name: string): string => (name === from ? to : name);
     this.nodes.forEach((node, i) => {
-      if (!node.outputs.includes(from) && !node.inputs.includes(from)) return;
-      this.nodes[i] = { ...node, inputs: node.inputs.map(change), outputs: node.outputs.map(change) };
+      const wrote = node.outputs.includes(from);
+      if (!wrote && !node.inputs.includes(from)) return;
+      const name = wrote && nodeName !== undefined ? this.freshNodeName(nodeName) : node.name;
+      this.nodes[i] = { ...node, name, inputs: node.inputs.map(change), outputs: node.outputs.map(change) };
     });
   }
 

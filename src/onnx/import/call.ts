@@ -95,11 +95,11 @@ export class NodeCall {
     this.builder.define(name, operand.value ? { ...operand, name } : operand);
   }
 
-  /** Lets the last inner step write an output: its tensor takes the file's name. */
+  /** Lets the last inner step write an output: its tensor takes the file's name, and so does the step of the first output. */
   settle(operand: Operand, index = 0): void {
     const name = this.#proto.output[index];
     const inner = this.#inner.delete(operand.name) && !operand.value;
-    if (inner) this.builder.rename(operand.name, name);
+    if (inner) this.builder.rename(operand.name, name, index === 0 ? this.name : undefined);
     if (inner) this.builder.define(name, { ...operand, name });
     else this.alias(operand, index);
   }
