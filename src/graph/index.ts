@@ -1,5 +1,5 @@
 export { assembleGraph, liveNodes } from "./assemble.ts";
-export { GraphBuilder, LARGEST_TENSOR } from "./build/builder.ts";
+export { GraphBuilder, LARGEST_CONSTANT, LARGEST_TENSOR } from "./build/builder.ts";
 export { foldIntoConvolution } from "./build/foldBatchNorm.ts";
 export { type Codes, constant, type Operand } from "./build/operand.ts";
 export { describeGraph, type GraphDescription, type LayerDescription } from "./describe.ts";

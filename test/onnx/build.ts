@@ -30,15 +30,18 @@ export interface FileOptions {
   readonly nodes: readonly NodeInit[];
   readonly initializers?: readonly TensorInit[];
   readonly outputs?: readonly string[];
+  /** Inputs behind "x". */
+  readonly others?: readonly { readonly name: string; readonly shape: readonly number[]; readonly type: DataType }[];
 }
 
 /** An ONNX file with the float input "x". */
-export function file({ opset = 13, input, nodes, initializers = [], outputs = ["y"] }: FileOptions): Uint8Array {
-  const dim = input.map((d) => ({
-    value: typeof d === "number" ? { case: "dimValue" as const, value: BigInt(d) } : { case: "dimParam" as const, value: d },
-  }));
-  const type = (shape: typeof dim | undefined) => ({
-    value: { case: "tensorType" as const, value: { elemType: DataType.FLOAT, ...(shape && { shape: { dim: shape } }) } },
+export function file({ opset = 13, input, nodes, initializers = [], outputs = ["y"], others = [] }: FileOptions): Uint8Array {
+  const dims = (shape: readonly (number | string)[]) =>
+    shape.map((d) => ({
+      value: typeof d === "number" ? { case: "dimValue" as const, value: BigInt(d) } : { case: "dimParam" as const, value: d },
+    }));
+  const type = (shape: readonly (number | string)[] | undefined, elemType: DataType = DataType.FLOAT) => ({
+    value: { case: "tensorType" as const, value: { elemType, ...(shape && { shape: { dim: dims(shape) } }) } },
   });
   return encodeModel({
     irVersion: 8n,
@@ -47,7 +50,10 @@ export function file({ opset = 13, input, nodes, initializers = [], outputs = ["
       name: "test",
       node: [...nodes],
       initializer: [...initializers],
-      input: [{ name: "x", type: type(dim) }],
+      input: [
+        { name: "x", type: type(input) },
+        ...others.map(({ name, shape, type: elemType }) => ({ name, type: type(shape, elemType) })),
+      ],
       output: outputs.map((name) => ({ name, type: type(undefined) })),
     },
   });

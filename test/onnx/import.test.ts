@@ -46,9 +46,9 @@ describe("importOnnx", () => {
   });
 
   test("names all unsupported operators at once", () => {
-    const nodes = [node("Einsum", ["x"], ["a"]), node("Loop", ["a"], ["b"]), node("Loop", ["b"], ["y"])];
+    const nodes = [node("Optional", ["x"], ["a"]), node("Loop", ["a"], ["b"]), node("Loop", ["b"], ["y"])];
     expect(() => importOnnx(file({ input: [1], nodes }), { name: "a.onnx" })).toThrow(
-      'a.onnx: every operator must be supported, got ai.onnx.Einsum (node "Einsum_a"), ai.onnx.Loop (2 nodes, first "Loop_b")',
+      'a.onnx: every operator must be supported, got ai.onnx.Optional (node "Optional_a"), ai.onnx.Loop (2 nodes, first "Loop_b")',
     );
   });
 
@@ -74,10 +74,21 @@ describe("importOnnx", () => {
     expect(() => importOnnx(bytes)).toThrow("a tensor must have at most 536870912 elements");
   });
 
-  test("refuses codes that anything but DequantizeLinear reads", () => {
-    const nodes = [node("QuantizeLinear", ["x", "s"], ["q"]), node("Relu", ["q"], ["y"])];
-    expect(() => importOnnx(file({ input: [2], nodes, initializers: [floats("s", tensor(0.5))] }))).toThrow(
-      'quantized codes may be read by DequantizeLinear only, got input "q"',
+  test("computes codes that others than DequantizeLinear read", () => {
+    const nodes = [node("QuantizeLinear", ["x", "s"], ["q"]), node("Add", ["q", "q"], ["y"])];
+    const graph = importOnnx(file({ input: [4], nodes, initializers: [floats("s", tensor(0.5))] }));
+    expect(graph.forward(tensor([-1, 0.2, 0.8, 500])).y).toEqual(tensor([0, 0, 4, 254], [4], "u8"));
+  });
+
+  test("takes inputs that never change as constants", () => {
+    const nodes = [node("Reshape", ["x", "s"], ["y"])];
+    const bytes = file({ input: [2, 3], nodes, others: [{ name: "s", shape: [1], type: DataType.INT64 }] });
+    expect(() => importOnnx(bytes)).toThrow('input 1 must be a constant, got "s", which is computed');
+    const constants = new Map([["s", tensor([6], [1], "i32")]]);
+    expect(importOnnx(bytes, { constants }).outputs[0].shape).toEqual([6]);
+    expect(() => importOnnx(bytes, { constants: new Map([["s", tensor([6])]]) })).toThrow('constant "s" must be i32, got f32');
+    expect(() => importOnnx(bytes, { constants: new Map([["t", tensor([6])]]) })).toThrow(
+      "every constant must be an input that holds a tensor",
     );
   });
 

@@ -85,6 +85,10 @@ const rows: readonly Row[] = [
     [longs("i", [-1, 0, 3, -4], [2, 2])],
   ),
   grid("GridSample", 16, []),
+  ...["zeros", "border", "reflection"].map((padding) =>
+    grid(`GridSample by cubic convolution, ${padding} outside`, 20, [text("mode", "cubic"), text("padding_mode", padding)]),
+  ),
+  grid("GridSample by cubic convolution with aligned corners", 20, [text("mode", "cubic"), int("align_corners", 1)]),
   grid("GridSample of opset 16 by the nearest pixel", 16, [text("mode", "nearest"), text("padding_mode", "border")]),
   grid("GridSample mirrored", 20, [text("mode", "linear"), text("padding_mode", "reflection"), int("align_corners", 1)]),
   one(
@@ -181,9 +185,9 @@ describe("refused, with the node's name", () => {
     ["num_groups must divide the 4 channels, got 3", norm("", "GroupNormalization", 21, [int("num_groups", 3)], [4])],
     ["scale must have shape [4], got [3]", norm("", "InstanceNormalization", 13, [], [3])],
     ["input must have at least 3 dimensions, got 2", norm("", "InstanceNormalization", 13, [], [4], [2, 4])],
-    ["mode must be one of bilinear, linear, nearest, got cubic", grid("", 20, [text("mode", "cubic")])],
+    ["mode must be one of bilinear, linear, nearest, bicubic, cubic, got area", grid("", 20, [text("mode", "area")])],
     ["padding_mode must be one of zeros, border, reflection, got wrap", grid("", 20, [text("padding_mode", "wrap")])],
-    ["reduction must be none or add, got mul", scattered("", "ScatterElements", 16, [text("reduction", "mul")])],
+    ["reduction must be none, add, mul, max or min, got mean", scattered("", "ScatterElements", 16, [text("reduction", "mean")])],
     ["repeats must hold 2 numbers >= 0, got [2]", one("", 13, [2, 3], [node("Tile", ["x", "r"], ["y"])], [longs("r", [2])])],
     [
       "depth must be in 1..1048576 and values two numbers, got 0 and 2",
@@ -194,8 +198,8 @@ describe("refused, with the node's name", () => {
       one("", 13, [3, 4], [node("GatherElements", ["x", "i"], ["y"], [int("axis", 1)])], [longs("i", [-5], [1, 1])]),
     ],
     [
-      "a computed f32 must be cast to a float type or INT32, got BOOL",
-      one("", 13, [2], [node("Cast", ["x"], ["y"], [int("to", DataType.BOOL)])]),
+      "the target must be a numeric type known here, got STRING",
+      one("", 13, [2], [node("Cast", ["x"], ["y"], [int("to", DataType.STRING)])]),
     ],
   ];
   for (const [message, { options }] of refused) test(message, () => expect(() => importOnnx(file(options))).toThrow(message));

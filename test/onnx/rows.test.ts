@@ -37,9 +37,14 @@ function samples(def: AnyOp): Call<unknown>[] {
   return calls;
 }
 
-/** What no ONNX operator of opset 13 does: wrapping pads, averages that count the padding ceil mode adds. */
+/**
+ * What no ONNX operator of opset 13 does: wrapping pads, averages that count the padding ceil mode adds, rounding but to the
+ * nearest float16.
+ */
 const exportable = ({ name }: AnyOp, { attrs }: Call<unknown>): boolean => {
   const { mode, ceilMode, countIncludePad } = attrs as { mode?: string; ceilMode?: boolean; countIncludePad?: boolean };
+  const { format, toward } = attrs as { format?: string; toward?: string };
+  if (name === "roundFloat") return format === "float16" && toward === "nearest";
   return !(name === "pad" && mode === "circular") && !(name === "avgPool2d" && ceilMode && countIncludePad);
 };
 

@@ -1,17 +1,20 @@
 import { ArgumentError, InlierqError } from "../../errors.ts";
-import { type AnyOp, bind, cast, clamp, formatShape, type Meta, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { type AnyOp, bind, cast, clamp, type DType, formatShape, type Meta, reshape, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { assembleGraph, liveNodes } from "../assemble.ts";
 import type { Graph } from "../graph.ts";
 import type { Node, Port } from "../layer.ts";
 import { constant, type Operand } from "./operand.ts";
 
 /** Folded constants may not be larger than this many elements: a hostile file could ask for any size. */
-const LARGEST_CONSTANT = 2 ** 26;
+export const LARGEST_CONSTANT = 2 ** 26;
 
 /** The same for every tensor of the graph: 2 GiB of f32. */
 export const LARGEST_TENSOR = 2 ** 29;
 
 const isInteger = ({ dtype }: Meta): boolean => dtype !== "f32" && dtype !== "f64";
+
+/** The integer type that what is computed from such inputs has. */
+const sharedDtype = (inputs: readonly Meta[]): DType => (inputs.every(({ dtype }) => dtype === inputs[0].dtype) ? inputs[0].dtype : "i32");
 
 /** The graph as far as it is built: known tensors, emitted nodes, parameters in use, names taken. */
 export class GraphBuilder {
@@ -55,26 +58,44 @@ export class GraphBuilder {
   }
 
   /**
-   * Adds a node, or computes it now where all inputs are constants. Integer constants (shape
-   * arithmetic) are computed in f64, which is exact for them, and truncated back.
+   * Adds a node, or computes it now where all inputs are constants. Whole numbers that the op does not take
+   * (it is one of floats) are computed in f64, which is exact for them, and truncated back.
    */
   emit(where: string, op: AnyOp, inputs: readonly Operand[], attrs: unknown, nodeName: string, outputs: readonly string[]): Operand[] {
     const values = inputs.map((o) => o.value);
     if (values.every((v) => v !== undefined)) return this.#fold(where, op, values, attrs, outputs);
-    const coded = inputs.find((o) => o.codes);
-    if (coded) throw new ArgumentError(where, `quantized codes may be read by DequantizeLinear only, got input "${coded.name}"`);
-    const metas = this.#infer(
-      where,
-      op,
-      inputs.map((o) => o.meta),
-      attrs,
-    );
+    const given = inputs.map((o) => o.meta);
+    if (given.every(isInteger) && !takes(op, given, attrs)) return this.#emitInDouble(where, op, inputs, attrs, nodeName, outputs);
+    const metas = this.#infer(where, op, given, attrs);
     const large = metas.find(({ shape }) => sizeOf(shape) > LARGEST_TENSOR);
     if (large)
       throw new ArgumentError(where, `a tensor must have at most ${LARGEST_TENSOR} elements, got shape ${formatShape(large.shape)}`);
     const names = inputs.map((o) => this.#use(where, o));
     this.nodes.push({ name: this.freshNodeName(nodeName), op, attrs, inputs: names, outputs });
     return outputs.map((name, i) => ({ name, meta: metas[i] }));
+  }
+
+  #emitInDouble(
+    where: string,
+    op: AnyOp,
+    inputs: readonly Operand[],
+    attrs: unknown,
+    nodeName: string,
+    outputs: readonly string[],
+  ): Operand[] {
+    const convert = (x: Operand, dtype: DType, step: string, output: string): Operand =>
+      this.emit(where, cast.def, [x], { dtype }, `${nodeName}/${step}`, [output])[0];
+    const wide = inputs.map((x, i) => convert(x, "f64", `wide${i}`, this.freshName(`${outputs[0]}/wide${i}`)));
+    const metas = this.#infer(
+      where,
+      op,
+      wide.map((o) => o.meta),
+      attrs,
+    );
+    const names = outputs.map((name, i) => (isInteger(metas[i]) ? name : this.freshName(`${name}/exact`)));
+    const results = this.emit(where, op, wide, attrs, `${nodeName}/exact`, names);
+    const dtype = sharedDtype(inputs.map((o) => o.meta));
+    return results.map((y, i) => (isInteger(y.meta) ? y : convert(y, dtype, "whole", outputs[i])));
   }
 
   /** Name of an operand for a node to read; a constant becomes a parameter. */
@@ -87,15 +108,15 @@ export class GraphBuilder {
   }
 
   #fold(where: string, op: AnyOp, values: readonly Tensor[], attrs: unknown, outputs: readonly string[]): Operand[] {
-    const whole = values.every(isInteger);
-    const asTheyAre = !whole || takes(op, values, attrs);
-    const inputs = asTheyAre ? values : values.map((v) => cast(v, "f64"));
+    const inDouble = values.every(isInteger) && !takes(op, values, attrs);
+    const inputs = inDouble ? values.map((v) => cast(v, "f64")) : values;
     for (const { shape } of this.#infer(where, op, inputs, attrs)) {
       if (sizeOf(shape) <= LARGEST_CONSTANT) continue;
       throw new ArgumentError(where, `a computed constant must have at most ${LARGEST_CONSTANT} elements, got shape ${formatShape(shape)}`);
     }
     const results = bind(op, inputs, attrs);
-    return outputs.map((name, i) => constant(name, whole && !(asTheyAre && !isInteger(results[i])) ? cast(results[i], "i32") : results[i]));
+    const dtype = sharedDtype(values);
+    return outputs.map((name, i) => constant(name, inDouble && !isInteger(results[i]) ? cast(results[i], dtype) : results[i]));
   }
 
   #infer(where: string, op: AnyOp, inputs: readonly Meta[], attrs: unknown): readonly Meta[] {
@@ -112,18 +133,35 @@ export class GraphBuilder {
     return this.nodes.findLast((node) => node.outputs.includes(name));
   }
 
+  /** Gives a tensor that a node wrote another name, and the node too where `nodeName` is given. */
+  rename(from: string, to: string, nodeName?: string): void {
+    const change = (name: string): string => (name === from ? to : name);
+    this.nodes.forEach((node, i) => {
+      const wrote = node.outputs.includes(from);
+      if (!wrote && !node.inputs.includes(from)) return;
+      const name = wrote && nodeName !== undefined ? this.freshNodeName(nodeName) : node.name;
+      this.nodes[i] = { ...node, name, inputs: node.inputs.map(change), outputs: node.outputs.map(change) };
+    });
+  }
+
   /** Replaces a node in place, e.g. by one with other parameters. */
   replace(old: Node, next: Node): void {
     this.nodes[this.nodes.indexOf(old)] = next;
   }
 
-  /** A graph output that is another tensor under a second name gets a node that changes nothing. */
+  /** A graph output that is a constant, or another tensor under a second name, gets a node that changes nothing. */
   #copy(operand: Operand, output: string): void {
-    const attrs = { min: -Infinity, max: Infinity };
-    if (isInteger(operand.meta))
-      throw new ArgumentError(this.file, `graph output "${output}" must be a float tensor, got ${operand.meta.dtype}`);
-    const inputs = [this.#use(this.file, operand)];
-    this.nodes.push({ name: this.freshNodeName(output), op: clamp.def, attrs, inputs, outputs: [output] });
+    const { shape } = operand.meta;
+    if (operand.value) {
+      const name = operand.name === output ? this.freshName(`${output}/value`) : operand.name;
+      this.parameters.set(name, operand.value);
+      this.nodes.push({ name: this.freshNodeName(output), op: reshape.def, attrs: { shape }, inputs: [name], outputs: [output] });
+      return;
+    }
+    const copy = isInteger(operand.meta)
+      ? { op: reshape.def, attrs: { shape } }
+      : { op: clamp.def, attrs: { min: -Infinity, max: Infinity } };
+    this.nodes.push({ name: this.freshNodeName(output), ...copy, inputs: [operand.name], outputs: [output] });
   }
 
   /** The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. */
@@ -132,8 +170,9 @@ export class GraphBuilder {
     for (const output of outputNames) {
       const operand = this.find(output);
       if (!operand) throw new ArgumentError(this.file, `graph output "${output}" must be written by a node, got none`);
-      if (operand.name === output) continue;
-      if (!this.producerOf(operand.name) || renamed.has(operand.name) || outputNames.includes(operand.name)) this.#copy(operand, output);
+      if (operand.name === output && !operand.value) continue;
+      if (operand.value || !this.producerOf(operand.name) || renamed.has(operand.name) || outputNames.includes(operand.name))
+        this.#copy(operand, output);
       else renamed.set(operand.name, output);
     }
     const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;

@@ -7,9 +7,9 @@ export interface Operand {
   readonly meta: Meta;
   /** Known already: an initializer or something computed from constants alone. */
   readonly value?: Tensor;
-  /** Element type of a constant in the file, an ONNX number. */
+  /** Element type of an input or a constant in the file, an ONNX number. */
   readonly onnxType?: number | undefined;
-  /** Integer codes written by QuantizeLinear, which only DequantizeLinear may read. */
+  /** What wrote these integer codes, if a QuantizeLinear with constant parameters did. */
   readonly codes?: Codes;
 }
 

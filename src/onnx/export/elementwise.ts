@@ -1,3 +1,4 @@
+import { ArgumentError } from "../../errors.ts";
 import {
   abs,
   add,
@@ -26,6 +27,7 @@ import {
   relu,
   relu6,
   round,
+  roundFloat,
   rsqrt,
   sigmoid,
   sign,
@@ -37,9 +39,10 @@ import {
   sub,
   tanh,
 } from "../../tensor/index.ts";
-import { float } from "./attribute.ts";
+import { DataType } from "../protobuf.ts";
+import { float, int } from "./attribute.ts";
 import { type ExportRow, finish, row, same, step } from "./row.ts";
-import type { ExportCall } from "./writer.ts";
+import { type ExportCall, ONNX_TYPE } from "./writer.ts";
 
 const SIXTH = [float("alpha", 1 / 6), float("beta", 0.5)];
 
@@ -83,6 +86,17 @@ export const elementwise: readonly ExportRow[] = [
     const beta = call.writer.floats(`${call.outputs[0]}/beta`, [call.attrs.beta], []);
     const scaled = step(call, "scaled", "Mul", [call.inputs[0], beta]);
     return finish(call, "Div", [step(call, "softplus", "Softplus", [scaled]), beta]);
+  }),
+  row(roundFloat, (call) => {
+    const { format, toward } = call.attrs;
+    if (format !== "float16" || toward !== "nearest") {
+      throw new ArgumentError(
+        "exportOnnx",
+        `numbers must be rounded to the nearest float16, got ${format} toward ${toward} (node "${call.node.name}")`,
+      );
+    }
+    const back = ONNX_TYPE[call.metas[0].dtype];
+    finish(call, "Cast", [step(call, "half", "Cast", call.inputs, [int("to", DataType.FLOAT16)])], [int("to", back)]);
   }),
   row(relu6, (call) => clip(call, 0, 6)),
   row(clamp, (call) => clip(call, call.attrs.min, call.attrs.max)),

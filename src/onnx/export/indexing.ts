@@ -9,14 +9,16 @@ import {
   less,
   lessEqual,
   type OpDef,
+  roiAlign,
   scatter,
   scatterAdd,
+  topk,
   tril,
   triu,
   where,
 } from "../../tensor/index.ts";
 import { DataType } from "../protobuf.ts";
-import { int, text } from "./attribute.ts";
+import { float, int, text } from "./attribute.ts";
 import { type ExportRow, finish, row, same, step } from "./row.ts";
 import { ONNX_TYPE } from "./writer.ts";
 
@@ -52,6 +54,36 @@ export const indexing: readonly ExportRow[] = [
   }),
   same(scatter, "ScatterElements", ({ dim }) => [int("axis", dim)]),
   { ...same(scatterAdd, "ScatterElements", ({ dim }) => [int("axis", dim), text("reduction", "add")]), late: true },
+  row(topk, (call) => {
+    const { writer, node, outputs, attrs } = call;
+    const k = writer.longs(`${outputs[0]}/k`, [attrs.k]);
+    const attributes = [int("axis", attrs.dim), int("largest", Number(attrs.largest))];
+    const found = writer.freshName(`${outputs[0]}/indices`);
+    writer.node(node.name, "TopK", [call.inputs[0], k], [outputs[0], found], attributes);
+    if (outputs.length === 1) return;
+    writer.node(writer.freshNodeName(`${node.name}/indices`), "Cast", [found], [outputs[1]], [int("to", DataType.INT32)]);
+  }),
+  {
+    ...row(roiAlign, (call) => {
+      const { rois, output, spatialScale, samplingRatio, aligned } = call.attrs;
+      const boxes = rois.flatMap((roi) => roi.slice(1));
+      const images = rois.map(([image]) => image);
+      const name = call.outputs[0];
+      finish(
+        call,
+        "RoiAlign",
+        [call.inputs[0], call.writer.floats(`${name}/boxes`, boxes, [rois.length, 4]), call.writer.longs(`${name}/images`, images)],
+        [
+          text("coordinate_transformation_mode", aligned ? "half_pixel" : "output_half_pixel"),
+          int("output_height", output[0]),
+          int("output_width", output[1]),
+          int("sampling_ratio", Math.max(0, samplingRatio)),
+          float("spatial_scale", spatialScale),
+        ],
+      );
+    }),
+    late: true,
+  },
   triangle(tril, 0),
   triangle(triu, 1),
   {

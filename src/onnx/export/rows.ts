@@ -7,6 +7,7 @@ import {
   type Conv2dAttrs,
   conv2d,
   convTranspose2d,
+  l1Norm,
   logSoftmax,
   logSumExp,
   type MaxPool2dAttrs,
@@ -99,12 +100,18 @@ const reduce = (op: { readonly def: OpDef<ReduceAttrs> }, type: string, inputFro
     return finish(call, type, [call.inputs[0], call.writer.longs(`${call.outputs[0]}/axes`, [...call.attrs.dim])], [keep]);
   });
 
+/** The magnitudes themselves where no axis is reduced. */
+const sumOfMagnitudes: ExportRow = row(l1Norm, (call) =>
+  call.attrs.dim.length === 0 ? finish(call, "Abs", call.inputs) : reduce(l1Norm, "ReduceL1", 18).write(call as ExportCall),
+);
+
 const reductions: readonly ExportRow[] = [
   reduce(mean, "ReduceMean", 18),
   reduce(sum, "ReduceSum", 13),
   reduce(amax, "ReduceMax", 18),
   reduce(amin, "ReduceMin", 18),
   reduce(logSumExp, "ReduceLogSumExp", 18),
+  sumOfMagnitudes,
   same(softmax, "Softmax", ({ dim }) => [int("axis", dim)]),
   same(logSoftmax, "LogSoftmax", ({ dim }) => [int("axis", dim)]),
 ];

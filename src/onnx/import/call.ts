@@ -1,9 +1,9 @@
 import { ArgumentError } from "../../errors.ts";
 import type { GraphBuilder } from "../../graph/index.ts";
-import type { OpDef, Tensor } from "../../tensor/index.ts";
+import { constant, type Operand } from "../../graph/index.ts";
+import { cast, type DType, type Meta, type OpDef, reshape, sameShape, scalar, type Tensor } from "../../tensor/index.ts";
 import type { NodeProto } from "../protobuf.ts";
 import { Attributes } from "./attributes.ts";
-import { constant, type Operand } from "./operand.ts";
 
 /** One node of the file, as an operator's row sees it. */
 export class NodeCall {
@@ -15,6 +15,8 @@ export class NodeCall {
   /** Start of every message about this node. */
   readonly where: string;
   readonly #proto: NodeProto;
+  /** Names of what inner steps wrote. */
+  readonly #inner = new Set<string>();
 
   constructor(builder: GraphBuilder, proto: NodeProto, opset: number) {
     this.builder = builder;
@@ -71,8 +73,15 @@ export class NodeCall {
 
   /** Adds an inner step of this node. */
   emit<A>(step: string, op: { readonly def: OpDef<A> }, inputs: readonly Operand[], attrs: A): Operand {
-    const output = this.builder.freshName(`${this.#proto.output[0]}/${step}`);
-    return this.builder.emit(this.where, op.def, inputs, attrs, `${this.name}/${step}`, [output])[0];
+    return this.emitAll(step, op, inputs, attrs, 1)[0];
+  }
+
+  /** As `emit`, for an op of several outputs. */
+  emitAll<A>(step: string, op: { readonly def: OpDef<A> }, inputs: readonly Operand[], attrs: A, count: number): Operand[] {
+    const label = (i: number): string => `${this.#proto.output[0]}/${step}${count > 1 ? i : ""}`;
+    const outputs = Array.from({ length: count }, (_, i) => this.builder.freshName(label(i)));
+    for (const output of outputs) this.#inner.add(output);
+    return this.builder.emit(this.where, op.def, inputs, attrs, `${this.name}/${step}`, outputs);
   }
 
   /** Adds the step that writes this node's first output. */
@@ -83,7 +92,16 @@ export class NodeCall {
   /** Lets an output be another tensor under a second name. */
   alias(operand: Operand, index = 0): void {
     const name = this.#proto.output[index];
-    this.builder.define(name, operand.value ? constant(name, operand.value, operand.onnxType) : operand);
+    this.builder.define(name, operand.value ? { ...operand, name } : operand);
+  }
+
+  /** Lets the last inner step write an output: its tensor takes the file's name, and so does the step of the first output. */
+  settle(operand: Operand, index = 0): void {
+    const name = this.#proto.output[index];
+    const inner = this.#inner.delete(operand.name) && !operand.value;
+    if (inner) this.builder.rename(operand.name, name, index === 0 ? this.name : undefined);
+    if (inner) this.builder.define(name, { ...operand, name });
+    else this.alias(operand, index);
   }
 
   /** Adds the step that writes output number `index` alone. */
@@ -101,6 +119,21 @@ export class NodeCall {
   /** A constant of this node's own. */
   own(label: string, value: Tensor): Operand {
     return constant(this.builder.freshName(`${this.#proto.output[0]}/${label}`), value);
+  }
+
+  /** A number of this node's own, in the element type of `like`. */
+  number(label: string, value: number, like: { readonly meta: Meta }): Operand {
+    return this.own(label, scalar(value, like.meta.dtype));
+  }
+
+  /** x in another shape of as many elements; x itself where it has that shape. */
+  shaped(label: string, x: Operand, shape: readonly number[]): Operand {
+    return sameShape(x.meta.shape, shape) ? x : this.emit(label, reshape, [x], { shape });
+  }
+
+  /** x in another element type; x itself where it has that type. */
+  converted(label: string, x: Operand, dtype: DType): Operand {
+    return x.meta.dtype === dtype ? x : this.emit(label, cast, [x], { dtype });
   }
 
   /** An axis in [0, rank). */

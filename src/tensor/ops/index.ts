@@ -38,6 +38,7 @@ export { diagonal, flip, repeat, roll } from "./rearrange.ts";
 export { amax, amin, l1Norm, logSumExp, mean, type ReduceAttrs, type ReduceOptions, sum, sumTo } from "./reduce.ts";
 export { flatten, reshape, squeeze, unsqueeze } from "./reshape.ts";
 export { type RoiAlignAttrs, roiAlign, roiAlignInputGrad } from "./roiAlign.ts";
+export { type HalfFormat, roundFloat } from "./roundFloat.ts";
 export { roundSte } from "./roundSte.ts";
 export { scatter } from "./scatter.ts";
 export { embedding, indexNd, maskedSelect, oneHot, ravelIndex } from "./select.ts";

@@ -1,6 +1,9 @@
-import { add, elu, erf, mul, type OpDef, prelu, scalar, softplus, tanh } from "../../../tensor/index.ts";
+import type { Operand } from "../../../graph/index.ts";
+import { abs, add, div, elu, erf, mul, type OpDef, prelu, scalar, softplus, tanh } from "../../../tensor/index.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
-import type { Operand } from "../operand.ts";
+
+/** Defaults of opset 6; opset 1 wrote fewer digits. */
+const SELU = { alpha: 1.6732632423543772, gamma: 1.0507009873554805, oldAlpha: 1.6732, oldGamma: 1.0507 } as const;
 
 type Plain = { readonly def: OpDef<Record<string, never>> };
 
@@ -14,7 +17,47 @@ const eluRow: OperatorRow = {
   build: (call) => call.write(elu, [call.input(0)], { alpha: call.attributes.float("alpha", 1) }),
 };
 
-const preluRow: OperatorRow = { type: "PRelu", build: (call) => call.write(prelu, [call.input(0), call.input(1)], {}) };
+/** gamma (x above 0, alpha (e^x - 1) below). */
+const seluRow: OperatorRow = {
+  type: "Selu",
+  build(call) {
+    const x = call.input(0);
+    const alpha = call.attributes.float("alpha", Math.fround(call.opset < 6 ? SELU.oldAlpha : SELU.alpha));
+    const gamma = call.attributes.float("gamma", Math.fround(call.opset < 6 ? SELU.oldGamma : SELU.gamma));
+    call.write(mul, [call.emit("elu", elu, [x], { alpha }), call.number("gamma", gamma, x)], {});
+  },
+};
+
+/** max(0, x) + min(0, alpha (e^(x / alpha) - 1)): alpha times an Elu of x / alpha. */
+const celuRow: OperatorRow = {
+  type: "Celu",
+  build(call) {
+    const x = call.input(0);
+    const alpha = call.number("alpha", call.attributes.float("alpha", 1), x);
+    call.write(mul, [call.emit("elu", elu, [call.emit("scaled", div, [x, alpha], {})], { alpha: 1 }), alpha], {});
+  },
+};
+
+/** x / (1 + |x|). */
+const softsignRow: OperatorRow = {
+  type: "Softsign",
+  build(call) {
+    const x = call.input(0);
+    call.write(div, [x, withNumber(call, "divisor", add, call.emit("magnitude", abs, [x], {}), 1)], {});
+  },
+};
+
+/** Before opset 7 a slope of one axis lies along the channels. */
+const preluRow: OperatorRow = {
+  type: "PRelu",
+  build(call) {
+    const [x, slope] = [call.input(0), call.input(1)];
+    const rank = x.meta.shape.length;
+    const channels = call.opset < 7 && slope.meta.shape.length === 1 && rank > 1;
+    const along = channels ? call.shaped("slope", slope, [slope.meta.shape[0], ...new Array<number>(rank - 2).fill(1)]) : slope;
+    call.write(prelu, [x, along], {});
+  },
+};
 
 /** x tanh(softplus(x)). */
 const mishRow: OperatorRow = {
@@ -47,4 +90,4 @@ function tanhOfCubic(call: NodeCall, x: Operand): Operand {
   return call.emit("tanh", tanh, [withNumber(call, "scaled", mul, cubic, Math.sqrt(2 / Math.PI))], {});
 }
 
-export const activationRows: readonly OperatorRow[] = [eluRow, preluRow, mishRow, geluRow];
+export const activationRows: readonly OperatorRow[] = [eluRow, seluRow, celuRow, softsignRow, preluRow, mishRow, geluRow];

@@ -9,10 +9,14 @@ import type { OperatorRow } from "../call.ts";
 const row: OperatorRow = {
   type: "BatchNormalization",
   build(call) {
-    call.attributes.ignore("momentum", "spatial");
-    if (call.attributes.int("training_mode", 0) !== 0 || call.outputCount > 1) call.fail("inference form is needed, got a training form");
+    call.attributes.ignore("momentum");
+    if (call.attributes.int("spatial", 1) !== 1) call.fail("spatial must be 1, got statistics of single elements");
+    const training = call.opset < 7 ? call.attributes.int("is_test", 0) === 0 : call.attributes.int("training_mode", 0) !== 0;
+    if (training || call.outputCount > 1) call.fail("inference form is needed, got a training form");
     const x = call.input(0);
     const epsilon = call.attributes.float("epsilon", Math.fround(1e-5));
+    const parameters = [1, 2, 3, 4].map((i) => call.input(i));
+    if (parameters.some((p) => !p.value)) return call.write(batchNorm, [x, ...parameters], { eps: epsilon });
     const [weight, bias, mean, variance] = [1, 2, 3, 4].map((i) => call.constant(i));
     const channels = x.meta.shape[1];
     for (const t of [weight, bias, mean, variance]) {
@@ -22,9 +26,9 @@ const row: OperatorRow = {
     const statistics = { weight, bias, mean, variance, epsilon };
     if (foldIntoConvolution(call.builder, x, statistics, { output: call.outputName, bias: call.input(2).name })) {
       call.define({ meta: x.meta });
-      return;
+      return undefined;
     }
-    call.write(batchNorm, [x, ...[1, 2, 3, 4].map((i) => call.input(i))], { eps: epsilon });
+    return call.write(batchNorm, [x, ...parameters], { eps: epsilon });
   },
 };
 

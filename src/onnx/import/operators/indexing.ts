@@ -1,3 +1,4 @@
+import type { Operand } from "../../../graph/index.ts";
 import {
   add,
   cast,
@@ -6,41 +7,20 @@ import {
   expand,
   type GridSampleAttrs,
   gather,
-  greater,
-  greaterEqual,
   gridSample,
-  less,
-  lessEqual,
   mul,
-  type OpDef,
   reshape,
   scalar,
-  scatter,
-  scatterAdd,
   Tensor,
   tril,
   triu,
   where,
 } from "../../../tensor/index.ts";
-import type { NodeCall, OperatorRow } from "../call.ts";
-import type { Operand } from "../operand.ts";
+import type { OperatorRow } from "../call.ts";
+import { emitBicubic } from "./bicubic.ts";
+import { positions } from "./positions.ts";
 
-type Plain = { readonly def: OpDef<Record<string, never>> };
-
-const comparison = (type: string, op: Plain): OperatorRow => ({
-  type,
-  build: (call) => call.write(op, [call.input(0), call.input(1)], {}),
-});
-
-/** Truth values that were computed from constants come as i32. */
-const whereRow: OperatorRow = {
-  type: "Where",
-  build(call) {
-    const condition = call.input(0);
-    const known = condition.value && condition.meta.dtype !== "u8" ? call.own("condition", cast(condition.value, "u8")) : condition;
-    call.write(where, [known, call.input(1), call.input(2)], {});
-  },
-};
+const whereRow: OperatorRow = { type: "Where", build: (call) => call.write(where, [call.input(0), call.input(1), call.input(2)], {}) };
 
 const cumSum: OperatorRow = {
   type: "CumSum",
@@ -101,36 +81,12 @@ const oneHot: OperatorRow = {
   },
 };
 
-/** Indices in [0, length) of axis `dim`: constants may count from the end. */
-function positions(call: NodeCall, x: Operand, dim: number): Operand {
-  const given = call.input(1);
-  if (!given.value) return given;
-  const length = x.meta.shape[dim];
-  const { data: named } = given.value;
-  const bad = named.find((k: number) => k < -length || k >= length);
-  if (bad !== undefined) call.fail(`every index must be in [${-length}, ${length}), got ${bad}`);
-  if (named.every((k: number) => k >= 0)) return given;
-  const data = Int32Array.from(named, (k) => (k < 0 ? k + length : k));
-  return call.own("index", new Tensor(given.meta.shape, "i32", data));
-}
-
-const scatterElements = (type: string): OperatorRow => ({
-  type,
-  build(call) {
-    const x = call.input(0);
-    const dim = call.axis(call.attributes.int("axis", 0), x.meta.shape.length);
-    const reduction = call.attributes.string("reduction", "none");
-    if (reduction !== "none" && reduction !== "add") call.fail(`reduction must be none or add, got ${reduction}`);
-    call.write(reduction === "none" ? scatter : scatterAdd, [x, positions(call, x, dim), call.input(2)], { dim });
-  },
-});
-
 const gatherElements: OperatorRow = {
   type: "GatherElements",
   build(call) {
     const x = call.input(0);
     const dim = call.axis(call.attributes.int("axis", 0), x.meta.shape.length);
-    call.write(gather, [x, positions(call, x, dim)], { dim });
+    call.write(gather, [x, positions(call, call.input(1), x.meta.shape[dim])], { dim });
   },
 };
 
@@ -149,28 +105,17 @@ const gridSampleRow: OperatorRow = {
   type: "GridSample",
   build(call) {
     const name = call.attributes.string("mode", "bilinear");
-    const mode = GRID_MODES[name] ?? call.fail(`mode must be one of ${Object.keys(GRID_MODES).join(", ")}, got ${name}`);
+    const cubic = name === "bicubic" || name === "cubic";
+    const mode =
+      GRID_MODES[cubic ? "nearest" : name] ??
+      call.fail(`mode must be one of ${Object.keys(GRID_MODES).join(", ")}, bicubic, cubic, got ${name}`);
     const padding = call.attributes.string("padding_mode", "zeros");
     if (!GRID_PADDINGS.includes(padding)) call.fail(`padding_mode must be one of ${GRID_PADDINGS.join(", ")}, got ${padding}`);
     const alignCorners = call.attributes.int("align_corners", 0) !== 0;
     const paddingMode = padding as GridSampleAttrs["paddingMode"];
-    call.write(gridSample, [call.input(0), call.input(1)], { mode, paddingMode, alignCorners });
+    if (cubic) return call.settle(emitBicubic(call, call.input(0), call.input(1), { paddingMode, alignCorners }));
+    return call.write(gridSample, [call.input(0), call.input(1)], { mode, paddingMode, alignCorners });
   },
 };
 
-export const indexingRows: readonly OperatorRow[] = [
-  comparison("Equal", equal),
-  comparison("Greater", greater),
-  comparison("GreaterOrEqual", greaterEqual),
-  comparison("Less", less),
-  comparison("LessOrEqual", lessEqual),
-  whereRow,
-  cumSum,
-  tile,
-  oneHot,
-  scatterElements("ScatterElements"),
-  scatterElements("Scatter"),
-  gatherElements,
-  trilu,
-  gridSampleRow,
-];
+export const indexingRows: readonly OperatorRow[] = [whereRow, cumSum, tile, oneHot, gatherElements, trilu, gridSampleRow];

@@ -1,6 +1,6 @@
+import type { Operand } from "../../../graph/index.ts";
 import { add, mean, mul, reshape, rsqrt, scalar, sizeOf, square, sub } from "../../../tensor/index.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
-import type { Operand } from "../operand.ts";
 
 /** What a normalisation computes; `mean` and `factor` keep the axes as 1. */
 interface Standard {

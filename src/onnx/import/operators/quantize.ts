@@ -1,8 +1,8 @@
-import { fakeQuant, Tensor } from "../../../tensor/index.ts";
+import type { Codes, Operand } from "../../../graph/index.ts";
+import { add, clamp, div, fakeQuant, mul, round, sizeOf, sub, Tensor } from "../../../tensor/index.ts";
 import { DataType } from "../../protobuf.ts";
-import { typeName } from "../../tensors.ts";
+import { dtypeOf, typeName } from "../../tensors.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
-import type { Codes, Operand } from "../operand.ts";
 
 /** Least and largest code of the integer types a quantized tensor may have. */
 const CODES: ReadonlyMap<number, readonly [number, number]> = new Map<number, readonly [number, number]>([
@@ -49,28 +49,82 @@ function readParameters(call: NodeCall, x: Operand): QuantizationParameters {
 const quantizeLinear: OperatorRow = {
   type: "QuantizeLinear",
   build(call) {
-    const source = call.input(0);
-    const { type, ...parameters } = readParameters(call, source);
-    const wanted = call.attributes.int("output_dtype", 0);
-    const stored = type ?? (wanted || DataType.UINT8);
+    const [source, scale, zero] = [call.input(0), call.input(1), call.optional(2)];
+    const stored = codeType(zero) ?? (call.attributes.int("output_dtype", 0) || DataType.UINT8);
     const [qmin, qmax] = CODES.get(stored) ?? call.fail(`codes must be 4, 8 or 16 bit integers, got ${typeName(stored)}`);
-    call.define({ meta: source.meta, codes: { source, ...parameters, qmin, qmax } });
+    if (!scale.value || (zero && !zero.value)) return call.settle(quantized(call, source, { scale, zero, axis: axisOf(call), stored }));
+    const { type: _, ...parameters } = readParameters(call, source);
+    const y = quantized(call, source, { scale, zero, axis: parameters.axis, stored });
+    return call.settle({ ...y, codes: { source, ...parameters, qmin, qmax } });
   },
 };
+
+/** The type of codes with such a zero point. */
+function codeType(zero: Operand | undefined): number | undefined {
+  if (!zero) return undefined;
+  return zero.onnxType ?? (zero.meta.dtype === "u8" ? DataType.UINT8 : zero.meta.dtype === "i8" ? DataType.INT8 : undefined);
+}
+
+/** The axis of parameters that are computed; those with one entry have none. */
+function axisOf(call: NodeCall): number | null {
+  call.attributes.ignore("saturate", "precision", "block_size");
+  const axis = call.attributes.int("axis", 1);
+  const [x, scale] = [call.input(0).meta.shape, call.input(1).meta.shape];
+  return scale.length === 0 || sizeOf(scale) === 1 ? null : call.axis(axis, x.length);
+}
+
+/** A parameter of one entry, or one for each position of an axis, so that it broadcasts to a tensor of `rank` axes. */
+function along(call: NodeCall, label: string, p: Operand, axis: number | null, rank: number): Operand {
+  const entries = sizeOf(p.meta.shape);
+  return call.shaped(label, p, axis === null ? [] : [entries, ...new Array<number>(rank - 1 - axis).fill(1)]);
+}
+
+interface Rule {
+  readonly scale: Operand;
+  readonly zero: Operand | undefined;
+  readonly axis: number | null;
+  /** Type of the codes, an ONNX number. */
+  readonly stored: number;
+}
+
+/** round(x / scale) + zero point within the range of the codes, as integers. */
+export function quantized(call: NodeCall, x: Operand, { scale, zero, axis, stored }: Rule): Operand {
+  const [min, max] = CODES.get(stored) ?? call.fail(`codes must be 4, 8 or 16 bit integers, got ${typeName(stored)}`);
+  const dtype = dtypeOf(stored) ?? call.fail(`codes must be of a type known here, got ${typeName(stored)}`);
+  const rank = x.meta.shape.length;
+  const steps = call.converted("steps", along(call, "scaleAlong", scale, axis, rank), x.meta.dtype);
+  const nearest = call.emit("nearest", round, [call.emit("scaled", div, [x, steps], {})], {});
+  const offset = zero && call.converted("offset", along(call, "zeroAlong", zero, axis, rank), x.meta.dtype);
+  const moved = offset ? call.emit("moved", add, [nearest, offset], {}) : nearest;
+  const codes = call.converted("codes", call.emit("clipped", clamp, [moved], { min, max }), dtype);
+  return { ...codes, onnxType: stored };
+}
 
 const dequantizeLinear: OperatorRow = {
   type: "DequantizeLinear",
   build(call) {
-    const x = call.input(0);
+    const [x, scale, zero] = [call.input(0), call.input(1), call.optional(2)];
     call.attributes.ignore("output_dtype");
-    const parameters = readParameters(call, x);
-    if (x.codes) return fakeQuantize(call, x.codes, parameters);
-    const value = x.value ?? call.fail(`input must be a constant or come from QuantizeLinear, got computed "${x.name}"`);
-    if (x.onnxType === undefined || !CODES.has(x.onnxType)) call.fail(`input must hold integer codes, got "${x.name}" of ${value.dtype}`);
-    const real = dequantized(value, parameters);
+    const known = scale.value && (!zero || zero.value);
+    if (known && x.codes) return fakeQuantize(call, x.codes, readParameters(call, x));
+    const { dtype } = x.meta;
+    if (dtype === "f32" || dtype === "f64" || (x.onnxType !== undefined && !CODES.has(x.onnxType)))
+      call.fail(`input must hold integer codes, got "${x.name}" of ${dtype}`);
+    if (!known || !x.value) return call.settle(restored(call, x, scale, zero));
+    const real = dequantized(x.value, readParameters(call, x));
     return call.define({ meta: { shape: real.shape, dtype: real.dtype }, value: real });
   },
 };
+
+/** (code - zero point) * scale of computed codes or parameters. */
+function restored(call: NodeCall, x: Operand, scale: Operand, zero: Operand | undefined): Operand {
+  const axis = axisOf(call);
+  const rank = x.meta.shape.length;
+  const real = call.converted("real", x, "f32");
+  const offset = zero && call.converted("offset", along(call, "zeroAlong", zero, axis, rank), "f32");
+  const moved = offset ? call.emit("moved", sub, [real, offset], {}) : real;
+  return call.emit("restored", mul, [moved, along(call, "scaleAlong", scale, axis, rank)], {});
+}
 
 /** A QuantizeLinear and DequantizeLinear pair with equal parameters is one fakeQuant. */
 function fakeQuantize(call: NodeCall, codes: Codes, { scale, zeroPoint, axis }: QuantizationParameters): void {

@@ -1,7 +1,11 @@
+import { constant, type Operand } from "../../../graph/index.ts";
 import {
   add,
   amax,
   amin,
+  concat,
+  l1Norm,
+  log,
   logSoftmax,
   logSumExp,
   matmul,
@@ -11,16 +15,19 @@ import {
   permute,
   type ReduceAttrs,
   reshape,
-  scalar,
   sizeOf,
+  slice,
   softmax,
+  sqrt,
+  square,
   sum,
 } from "../../../tensor/index.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
-import { constant, type Operand } from "../operand.ts";
+
+type Emit = (call: NodeCall, x: Operand, attrs: ReduceAttrs) => Operand;
 
 /** Axes are an attribute until `inputFrom` and an input since. */
-const reduce = (type: string, op: { readonly def: OpDef<ReduceAttrs> }, inputFrom: number): OperatorRow => ({
+const reduceBy = (type: string, inputFrom: number, emit: Emit): OperatorRow => ({
   type,
   build(call) {
     const x = call.input(0);
@@ -30,9 +37,41 @@ const reduce = (type: string, op: { readonly def: OpDef<ReduceAttrs> }, inputFro
     const given = call.opset < inputFrom ? call.attributes.ints("axes") : call.numbers(1);
     if (!given && none) return call.alias(x);
     const dim = [...new Set((given ?? x.meta.shape.map((_, i) => i)).map((a) => call.axis(a, rank)))].sort((a, b) => a - b);
-    return call.write(op, [x], { dim, keepdim });
+    return call.settle(emit(call, x, { dim, keepdim }));
   },
 });
+
+const reduce = (type: string, op: { readonly def: OpDef<ReduceAttrs> }, inputFrom: number): OperatorRow =>
+  reduceBy(type, inputFrom, (call, x, attrs) => call.emit("reduced", op, [x], attrs));
+
+const sumOfSquares: Emit = (call, x, attrs) => call.emit("sum", sum, [call.emit("squares", square, [x], {})], attrs);
+
+/** A product by halving, one axis after the other. */
+const product: Emit = (call, x, { dim, keepdim }) => {
+  const y = dim.reduce((from, axis) => {
+    let rest = from;
+    for (let step = 0; rest.meta.shape[axis] > 1; step++) rest = halved(call, rest, axis, `${axis}_${step}`);
+    return rest;
+  }, x);
+  if (y.meta.shape.some((d, i) => d === 0 && dim.includes(i)))
+    call.fail(`the reduced axes must not be empty, got [${x.meta.shape.join(",")}]`);
+  return keepdim
+    ? y
+    : call.shaped(
+        "line",
+        y,
+        y.meta.shape.filter((_, i) => !dim.includes(i)),
+      );
+};
+
+function halved(call: NodeCall, x: Operand, dim: number, label: string): Operand {
+  const length = x.meta.shape[dim];
+  const half = Math.floor(length / 2);
+  const part = (name: string, start: number, end: number): Operand =>
+    call.emit(`${name}${label}`, slice, [x], { dim, start, end, step: 1 });
+  const paired = call.emit(`product${label}`, mul, [part("first", 0, half), part("second", half, 2 * half)], {});
+  return length % 2 === 0 ? paired : call.emit(`whole${label}`, concat, [paired, part("last", 2 * half, length)], { dim });
+}
 
 /** Before opset 13 everything from `axis` on counts as one axis. */
 const softmaxRow = (type: string, op: { readonly def: OpDef<{ readonly dim: number }> }): OperatorRow => ({
@@ -52,10 +91,15 @@ const matMul: OperatorRow = {
   type: "MatMul",
   build(call) {
     const [a, b] = [call.input(0), call.input(1)];
-    if (a.meta.shape.length < 2 || b.meta.shape.length < 2) {
-      call.fail(`both inputs must have at least 2 dimensions, got ${a.meta.shape.length} and ${b.meta.shape.length}`);
-    }
-    call.write(matmul, [a, b], {});
+    const [row, column] = [a.meta.shape.length === 1, b.meta.shape.length === 1];
+    if (!row && !column) return call.write(matmul, [a, b], {});
+    // A list of numbers is a row, or a column, whose axis the result does not have.
+    const left = row ? call.shaped("row", a, [1, ...a.meta.shape]) : a;
+    const right = column ? call.shaped("column", b, [...b.meta.shape, 1]) : b;
+    const y = call.emit("product", matmul, [left, right], {});
+    const rank = y.meta.shape.length;
+    const kept = y.meta.shape.filter((_, i) => !(row && i === rank - 2) && !(column && i === rank - 1));
+    return call.settle(call.shaped("line", y, kept));
   },
 };
 
@@ -63,6 +107,7 @@ const matMul: OperatorRow = {
 const gemm: OperatorRow = {
   type: "Gemm",
   build(call) {
+    if (call.opset < 7) call.attributes.ignore("broadcast");
     const c = call.optional(2);
     const [alpha, beta] = [call.attributes.float("alpha", 1), call.attributes.float("beta", 1)];
     const a = oriented(call, call.input(0), call.attributes.int("transA", 0), "a");
@@ -81,7 +126,7 @@ function oriented(call: NodeCall, x: Operand, transposed: number, label: string)
 
 function scaled(call: NodeCall, x: Operand, factor: number, label: string): Operand {
   if (factor === 1) return x;
-  return kept(call, x, call.emit(`${label}Scaled`, mul, [x, call.own(`${label}Factor`, scalar(factor))], {}));
+  return kept(call, x, call.emit(`${label}Scaled`, mul, [x, call.number(`${label}Factor`, factor, x)], {}));
 }
 
 /** A constant only this node reads keeps its name when it is rearranged. */
@@ -95,6 +140,11 @@ export const reductionRows: readonly OperatorRow[] = [
   reduce("ReduceMax", amax, 18),
   reduce("ReduceMin", amin, 18),
   reduce("ReduceLogSumExp", logSumExp, 18),
+  reduce("ReduceL1", l1Norm, 18),
+  reduceBy("ReduceSumSquare", 18, sumOfSquares),
+  reduceBy("ReduceL2", 18, (call, x, attrs) => call.emit("root", sqrt, [sumOfSquares(call, x, attrs)], {})),
+  reduceBy("ReduceLogSum", 18, (call, x, attrs) => call.emit("log", log, [call.emit("sum", sum, [x], attrs)], {})),
+  reduceBy("ReduceProd", 18, product),
   softmaxRow("Softmax", softmax),
   softmaxRow("LogSoftmax", logSoftmax),
   matMul,

@@ -1,7 +1,6 @@
 import { type InterpolateAttrs, interpolate } from "../../../tensor/index.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
-
-type Rule = Pick<InterpolateAttrs, "mode" | "coordinate" | "rounding">;
+import { type SpreadRule, writeSpread } from "./spread.ts";
 
 /** Output size and step of the two picture axes, from scales or sizes of all axes. */
 function targetOf(
@@ -20,13 +19,14 @@ function targetOf(
   return { size: [given[2], given[3]], step: [shape[2] / given[2], shape[3] / given[3]] };
 }
 
-const MODES: Readonly<Record<string, InterpolateAttrs["mode"]>> = { nearest: "nearest", linear: "bilinear" };
+const MODES: Readonly<Record<string, SpreadRule["mode"]>> = { nearest: "nearest", linear: "linear", cubic: "cubic" };
 const COORDINATES: readonly string[] = [
   "half_pixel",
   "pytorch_half_pixel",
   "asymmetric",
   "align_corners",
-] satisfies InterpolateAttrs["coordinate"][];
+  "tf_half_pixel_for_nn",
+] satisfies SpreadRule["coordinate"][];
 const ROUNDINGS: readonly string[] = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"] satisfies InterpolateAttrs["rounding"][];
 
 function oneOf<T extends string>(call: NodeCall, attribute: string, fallback: T, allowed: readonly string[]): T {
@@ -35,22 +35,31 @@ function oneOf<T extends string>(call: NodeCall, attribute: string, fallback: T,
   return found as T;
 }
 
-const modeOf = (call: NodeCall): InterpolateAttrs["mode"] => MODES[oneOf(call, "mode", "nearest", Object.keys(MODES))];
+const modeOf = (call: NodeCall): SpreadRule["mode"] => MODES[oneOf(call, "mode", "nearest", Object.keys(MODES))];
+
+/** The rule of Upsample. */
+const PLAIN = { coordinate: "asymmetric", rounding: "floor", cubicCoefficient: -0.75, excludeOutside: false } as const;
+
+const cubicOf = (call: NodeCall): Pick<SpreadRule, "cubicCoefficient" | "excludeOutside"> => ({
+  cubicCoefficient: call.attributes.float("cubic_coeff_a", -0.75),
+  excludeOutside: call.attributes.int("exclude_outside", 0) !== 0,
+});
 
 /** Opset 10 has scales alone and the rule of Upsample; 11 adds sizes and a choice of rules. */
 const resize: OperatorRow = {
   type: "Resize",
   build(call) {
-    call.attributes.ignore("cubic_coeff_a", "extrapolation_value", "keep_aspect_ratio_policy");
-    if (call.attributes.int("exclude_outside", 0) !== 0) call.fail("exclude_outside must be 0, got 1");
+    call.attributes.ignore("extrapolation_value");
+    const policy = call.attributes.string("keep_aspect_ratio_policy", "stretch");
+    if (policy !== "stretch") call.fail(`keep_aspect_ratio_policy must be stretch, got ${policy}`);
     if (call.attributes.int("antialias", 0) !== 0) call.fail("antialias must be 0, got 1");
     const mode = modeOf(call);
-    if (call.opset === 10) return writeResize(call, call.numbers(1), undefined, { mode, coordinate: "asymmetric", rounding: "floor" });
-    const coordinate = oneOf<InterpolateAttrs["coordinate"]>(call, "coordinate_transformation_mode", "half_pixel", COORDINATES);
+    if (call.opset === 10) return writeResize(call, call.numbers(1), undefined, { ...PLAIN, mode });
+    const coordinate = oneOf<SpreadRule["coordinate"]>(call, "coordinate_transformation_mode", "half_pixel", COORDINATES);
     const rounding = oneOf<InterpolateAttrs["rounding"]>(call, "nearest_mode", "round_prefer_floor", ROUNDINGS);
     const axes = call.attributes.ints("axes");
     const [scales, sizes] = [spread(call, axes, call.numbers(2), false), spread(call, axes, call.numbers(3), true)];
-    return writeResize(call, scales, sizes, { mode, coordinate, rounding });
+    return writeResize(call, scales, sizes, { mode, coordinate, rounding, ...cubicOf(call) });
   },
 };
 
@@ -74,12 +83,26 @@ const upsample: OperatorRow = {
   type: "Upsample",
   build(call) {
     const scales = call.opset < 9 ? call.attributes.floats("scales") : call.numbers(1);
-    writeResize(call, scales, undefined, { mode: modeOf(call), coordinate: "asymmetric", rounding: "floor" });
+    writeResize(call, scales, undefined, { ...PLAIN, mode: modeOf(call) });
   },
 };
 
-function writeResize(call: NodeCall, scales: readonly number[] | undefined, sizes: readonly number[] | undefined, rule: Rule): void {
-  call.write(interpolate, [call.input(0)], { ...targetOf(call, scales, sizes), ...rule });
+function writeResize(call: NodeCall, scales: readonly number[] | undefined, sizes: readonly number[] | undefined, rule: SpreadRule): void {
+  const x = call.input(0);
+  const { shape } = x.meta;
+  const known = KNOWN[rule.mode];
+  const whole = !scales || rule.coordinate !== "align_corners" || shape.every((d, i) => Number.isInteger(d * scales[i]));
+  const picture = shape.length === 4 && [0, 1].every((i) => (scales ? scales[i] === 1 : sizes?.[i] === shape[i]));
+  const { coordinate, rounding } = rule;
+  if (!known || !whole || !picture || coordinate === "tf_half_pixel_for_nn") writeSpread(call, scales, sizes, rule);
+  else call.write(interpolate, [x], { ...targetOf(call, scales, sizes), mode: known, coordinate, rounding });
 }
+
+/** What interpolate computes. */
+const KNOWN: Readonly<Record<SpreadRule["mode"], InterpolateAttrs["mode"] | undefined>> = {
+  nearest: "nearest",
+  linear: "bilinear",
+  cubic: undefined,
+};
 
 export const resizeRows: readonly OperatorRow[] = [resize, upsample];

@@ -1,6 +1,7 @@
+import type { Operand } from "../../../graph/index.ts";
 import { concat, expand, indexSelect, type PadMode, pad, permute, reshape, sizeOf, slice, Tensor, tensor } from "../../../tensor/index.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
-import type { Operand } from "../operand.ts";
+import { positions } from "./positions.ts";
 
 const concatRow: OperatorRow = {
   type: "Concat",
@@ -133,6 +134,7 @@ const gatherRow: OperatorRow = {
   build(call) {
     const x = call.input(0);
     const dim = call.axis(call.attributes.int("axis", 0), x.meta.shape.length);
+    if (!call.input(1).value) return gatherComputed(call, x, dim);
     const given = call.constant(1);
     const length = x.meta.shape[dim];
     const index = Int32Array.from(given.data, (k) => {
@@ -151,6 +153,14 @@ const gatherRow: OperatorRow = {
     return call.write(reshape, [picked], { shape });
   },
 };
+
+/** Entries at places that only a run knows. */
+function gatherComputed(call: NodeCall, x: Operand, dim: number): void {
+  const index = positions(call, call.input(1), x.meta.shape[dim]);
+  const { shape } = index.meta;
+  const picked = call.emit("pick", indexSelect, [x, call.shaped("line", index, [sizeOf(shape)])], { dim });
+  call.settle(call.shaped("whole", picked, [...x.meta.shape.slice(0, dim), ...shape, ...x.meta.shape.slice(dim + 1)]));
+}
 
 const MODES: Readonly<Record<string, PadMode>> = { constant: "constant", reflect: "reflect", edge: "replicate", wrap: "circular" };
 

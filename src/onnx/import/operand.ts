@@ -1,1 +1,0 @@
-export { type Codes, constant, type Operand } from "../../graph/index.ts";
