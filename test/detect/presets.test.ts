@@ -11,7 +11,6 @@ import {
   matchPreset,
   type NetworkView,
   parseCard,
-  pictureInputOf,
 } from "../../src/detect/index.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { cardOf } from "./sampleCards.ts";
@@ -268,37 +267,4 @@ test("a single prediction is its own head", () => {
     ["out", ["body"]],
   ]);
   expect(headLayers(view, ["out"], "included")).toEqual({ head: ["out"], predictions: ["out"] });
-});
-
-describe("several inputs", () => {
-  const view: NetworkView = {
-    ...centernet(),
-    inputs: [
-      { name: "scale_factor", shape: [-1, 2] },
-      { name: "image", shape: [-1, 3, 64, 96] },
-    ],
-  };
-  const card = matchPreset(centernet()) as Card;
-
-  test("leave it to a card what the others are", () => {
-    expect(matchPreset(view)).toBeUndefined();
-    expect(cardTemplate(view)).toMatchObject({
-      pictureInput: "image",
-      constants: { scale_factor: ["?"] },
-      input: { width: 96, height: 64 },
-    });
-    expect(cardFor(view, { ...card, constants: { scale_factor: [1, 1] } }).constants).toEqual({ scale_factor: [1, 1] });
-  });
-
-  test("have one that takes the picture", () => {
-    expect(pictureInputOf(view)).toBe("image");
-    expect(pictureInputOf(view, { pictureInput: "scale_factor" })).toBe("scale_factor");
-    expect(pictureInputOf({ ...view, inputs: [view.inputs[0]] })).toBe("scale_factor");
-    expect(() => pictureInputOf({ ...view, inputs: [view.inputs[1], { name: "other", shape: [1, 3, 8, 8] }] })).toThrow(
-      "card: pictureInput must say which input takes the picture, got image[-1,3,64,96] other[1,3,8,8]",
-    );
-    expect(cardTemplate({ ...view, inputs: [...view.inputs, { name: "other", shape: [1, 3, 8, 8] }] })).toMatchObject({
-      pictureInput: "?",
-    });
-  });
 });

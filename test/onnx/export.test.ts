@@ -5,7 +5,7 @@ import { exportOnnx, exposeTensors, importOnnx } from "../../src/onnx/index.ts";
 import { DataType, decodeModel } from "../../src/onnx/protobuf.ts";
 import { readTensor } from "../../src/onnx/tensors.ts";
 import { type Plan, tapOf } from "../../src/quant/index.ts";
-import { type Conv2dOptions, conv2d, Rng, relu, type Tensor, tensor, uniform } from "../../src/tensor/index.ts";
+import { add, type Conv2dOptions, conv2d, Rng, relu, type Tensor, tensor, uniform } from "../../src/tensor/index.ts";
 import { minmaxPlan, smallNetwork } from "./network.ts";
 import { gap, runInRuntime } from "./runtime.ts";
 
@@ -23,6 +23,24 @@ class PointwiseThenDepthwise implements Module<{ readonly heat: Tensor }> {
       return at("output", conv2d(y, at("weight", this[name]), options));
     };
     return { heat: layer("second", layer("first", x), { groups: 4 }) };
+  }
+}
+
+/** Three layers of 32 channels; what the first gives is added to what the second makes of it. */
+class Residual implements Module<{ readonly heat: Tensor; readonly sum: Tensor }> {
+  readonly first = uniform([32, 3, 3, 3], new Rng(1), -0.2, 0.2);
+  readonly second = uniform([32, 32, 3, 3], new Rng(2), -0.1, 0.1);
+  readonly third = uniform([32, 32, 3, 3], new Rng(3), -0.1, 0.1);
+  readonly bias = uniform([32], new Rng(4), -0.1, 0.1);
+
+  forward(x: Tensor, tap: Tap = identityTap): { heat: Tensor; sum: Tensor } {
+    const layer = (name: "first" | "second" | "third", y: Tensor): Tensor => {
+      const at = tap.at(name);
+      return at("output", conv2d(y, at("weight", this[name]), { bias: at("bias", this.bias), padding: 1 }));
+    };
+    const trunk = relu(layer("first", x));
+    const sum = add(layer("second", trunk), trunk);
+    return { heat: layer("third", sum), sum };
   }
 }
 
@@ -132,7 +150,8 @@ describe("a quantized export", () => {
 
   test("leaves other readers of a quantized tensor in float", () => {
     const { graph: written } = graphOf(exportOnnx(graph, plan));
-    expect(written.node.find((n) => n.name === "sum")?.input).toEqual(["pointwise", "depthwiseRelu"]);
+    expect(written.node.find((n) => n.name === "pointwise/apart/Min")?.input[0]).toBe("pointwise");
+    expect(written.node.find((n) => n.name === "sum")?.input).toEqual(["pointwise/apart", "depthwiseRelu"]);
     expect(written.node.find((n) => n.name === "left")?.input[0]).toBe(written.node.find((n) => n.name === "right")?.input[0]);
   });
 
@@ -142,11 +161,21 @@ describe("a quantized export", () => {
       graphOf(bytes)
         .graph.node.filter((n) => n.opType === "Min")
         .map((n) => n.input[0]);
-    expect(fences(exportOnnx(graph, perTensor))).toEqual(["stemRelu", "depthwiseRelu", "after", "up"]);
+    expect(fences(exportOnnx(graph, perTensor))).toEqual(["stemRelu", "depthwiseRelu", "pointwise", "after", "up"]);
     const fusible = exportOnnx(graph, perTensor, { fusible: true });
     expect(fences(fusible)).toEqual([]);
     const simulated = graph.forward(image, tapOf(graph, perTensor));
     expect(gap((await runInRuntime(fusible, { image })).heat, simulated.heat)).toBeLessThan(0.02);
+  });
+
+  test("keeps a convolution's finished sum apart from what is added to it", async () => {
+    const residual = traceGraph(new Residual(), image, { name: "residual", input: "image" });
+    const all = minmaxPlan(residual, image, 8, 8);
+    const simulated = residual.forward(image, tapOf(residual, all));
+    for (const level of ["disabled", "all"] as const) {
+      const { sum } = await runInRuntime(exportOnnx(residual, all), { image }, level);
+      expect(sum.data).toEqual(simulated.sum.data);
+    }
   });
 
   test.each([false, true])("runs where a depthwise layer reads another layer's output, fusible %s", async (fusible) => {

@@ -109,16 +109,9 @@ const castRow: OperatorRow = {
   },
 };
 
-/** Attributes or, in some files, inputs hold the bounds. */
 const clip: OperatorRow = {
   op: "ClipByValue",
-  build(call) {
-    const [min, max] =
-      call.inputCount > 1
-        ? [call.numbers(1)[0], call.numbers(2)[0]]
-        : ["clip_value_min", "clip_value_max"].map((n) => call.attributes.float(n, 0));
-    writeLike(call, clamp, { min, max });
-  },
+  build: (call) => writeLike(call, clamp, { min: call.numbers(1)[0], max: call.numbers(2)[0] }),
 };
 
 export const elementwiseRows: readonly OperatorRow[] = [
