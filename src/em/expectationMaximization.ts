@@ -1,3 +1,4 @@
+import { exp, log } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { passOver } from "./kernels/index.ts";
 import { type Components, SLOT } from "./statistics.ts";
@@ -117,12 +118,12 @@ export function logOdds(at: Components, inlier: 0 | 1, score: number): number {
   const da = score - at.means[anomaly];
   const di = score - at.means[inlier];
   return (
-    Math.log(at.weights[inlier] / at.weights[anomaly]) +
-    0.5 * Math.log(at.variances[anomaly] / at.variances[inlier]) +
+    log(at.weights[inlier] / at.weights[anomaly]) +
+    0.5 * log(at.variances[anomaly] / at.variances[inlier]) +
     (0.5 * da * da) / at.variances[anomaly] -
     (0.5 * di * di) / at.variances[inlier]
   );
 }
 
 /** Logistic function without overflow. */
-export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)));

@@ -1,3 +1,4 @@
+import { exp, log } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { type Decision, literalDecision, monotoneDecision } from "./decision.ts";
 import { type EmRun, expectationMaximization, requireComponents } from "./expectationMaximization.ts";
@@ -54,8 +55,8 @@ const DEFAULTS = {
 
 type Resolved = Required<Omit<GmmOptions, "init">> & Pick<GmmOptions, "init">;
 
-const FORWARD: Record<Transform, (relative: number) => number> = { raw: (h) => h, sqrt: Math.sqrt, log: Math.log };
-const BACKWARD: Record<Transform, (t: number) => number> = { raw: (t) => t, sqrt: (t) => (t > 0 ? t * t : -Infinity), log: Math.exp };
+const FORWARD: Record<Transform, (relative: number) => number> = { raw: (h) => h, sqrt: Math.sqrt, log };
+const BACKWARD: Record<Transform, (t: number) => number> = { raw: (t) => t, sqrt: (t) => (t > 0 ? t * t : -Infinity), log: exp };
 
 /** Below this share a component is dead. */
 const MIN_WEIGHT = 1e-4;

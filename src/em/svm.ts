@@ -1,3 +1,4 @@
+import { log } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { sigmoid } from "./expectationMaximization.ts";
 import { everyScore, prepareScores, quantile, shareAtLeast } from "./scores.ts";
@@ -212,12 +213,12 @@ function decisionOf(sorted: Float64Array, mean: number, o: Labelling): { decide:
   for (let i = 0; i < o.points; i++) {
     const h = quantile(sorted, (i + 0.5) / o.points);
     if (h > o.low && h < o.high) continue;
-    features.push(h / mean, Math.log(h / mean));
+    features.push(h / mean, log(h / mean));
     labels.push(h <= o.low ? -1 : 1);
   }
   const { cost, iterations } = o;
   const { weights, bias, converged } = linearSvm(Float64Array.from(features), 2, labels, { cost, tolerance: 1e-6, iterations });
-  return { decide: (h) => weights[0] * (h / mean) + weights[1] * Math.log(h / mean) + bias, converged };
+  return { decide: (h) => weights[0] * (h / mean) + weights[1] * log(h / mean) + bias, converged };
 }
 
 /** Where the decision turns positive between the two labelled groups; an end of that gap where it does not. */

@@ -1,3 +1,4 @@
+import { log } from "../elementary.ts";
 import { kernelPolicy, type Tensor } from "../tensor/index.ts";
 import { addSiteSums, type RunGrid, type SiteSums } from "./kernels/siteSums.ts";
 import { applySite, type SitePlan } from "./plan.ts";
@@ -57,7 +58,7 @@ export class SiteMeter {
     const { signal, noise, inside } = this.#sums;
     const measured = noise > 0 && signal > 0;
     return {
-      sqnr: measured ? 10 * Math.log10(signal / noise) : null,
+      sqnr: measured ? (10 / Math.LN10) * log(signal / noise) : null,
       clippedShare: this.#count === 0 ? 0 : (this.#count - inside) / this.#count,
     };
   }

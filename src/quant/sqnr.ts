@@ -1,3 +1,4 @@
+import { log } from "../elementary.ts";
 import { ShapeError } from "../errors.ts";
 import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
 
@@ -18,5 +19,5 @@ export function sqnr(x: Tensor, quantized: Tensor): number {
     signal += v * v;
     noise += d * d;
   }
-  return noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
+  return noise === 0 ? Number.POSITIVE_INFINITY : (10 / Math.LN10) * log(signal / noise);
 }

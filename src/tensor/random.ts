@@ -1,4 +1,5 @@
 import seedrandom from "seedrandom";
+import { log } from "../elementary.ts";
 import { sizeOf } from "./shape.ts";
 import { allocate, type DType, Tensor } from "./tensor.ts";
 
@@ -40,7 +41,7 @@ export class Rng {
       const v = this.float(-1, 1);
       const s = u * u + v * v;
       if (s === 0 || s >= 1) continue;
-      const scale = Math.sqrt((-2 * Math.log(s)) / s);
+      const scale = Math.sqrt((-2 * log(s)) / s);
       this.#spare = v * scale;
       return u * scale;
     }
