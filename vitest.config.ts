@@ -24,6 +24,7 @@ const KERNEL_FREE = [
   "test/wasm/**",
   "test/browser/**",
   "test/bench/**",
+  "test/package/**",
 ];
 
 /** `npm run test:deep` multiplies the runs of every property. */
