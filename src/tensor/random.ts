@@ -5,10 +5,12 @@ import { allocate, type DType, Tensor } from "./tensor.ts";
 
 /** The only source of randomness: seeded, and splittable by label so that streams do not disturb each other. */
 export class Rng {
+  /** The seed as text, labels of `split` included. */
   readonly seed: string;
   readonly #next: () => number;
   #spare: number | undefined;
 
+  /** Starts the stream of a seed; a number and its text are the same seed. */
   constructor(seed: number | string) {
     this.seed = String(seed);
     this.#next = seedrandom(this.seed);
@@ -47,6 +49,7 @@ export class Rng {
     }
   }
 
+  /** One of the items, each as likely. */
   oneOf<T>(items: readonly T[]): T {
     return items[this.int(0, items.length - 1)]!;
   }
@@ -67,14 +70,14 @@ export class Rng {
   }
 }
 
-/** Normal samples, mean 0. */
+/** Normal samples, mean 0. Any shape. */
 export function randn(shape: readonly number[], rng: Rng, std = 1, dtype: DType = "f32"): Tensor {
   const data = allocate(dtype, sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = std * rng.normal();
   return new Tensor(shape, dtype, data);
 }
 
-/** Uniform samples in [low, high); rounding to f32 may turn the largest into `high`. */
+/** Uniform samples in [low, high); rounding to f32 may turn the largest into `high`. Any shape. */
 export function uniform(shape: readonly number[], rng: Rng, low = 0, high = 1, dtype: DType = "f32"): Tensor {
   const data = allocate(dtype, sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = rng.float(low, high);
