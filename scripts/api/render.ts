@@ -13,6 +13,8 @@ const HEADINGS: Readonly<Record<Kind, string>> = {
 
 /** Labels a paragraph of a comment may begin with. */
 const LABELS = /^(Shapes?|Units?|Errors|Source|Departure|Unstated):/;
+/** The same within a paragraph, behind the end of a sentence. */
+const INNER_LABELS = /([.!?)])\s+(?=(?:Shapes?|Units?|Errors|Source|Departure|Unstated):)/g;
 
 const titleOf = (subpath: string): string => `inlierq${subpath.slice(1)}`;
 const fileOf = (subpath: string): string => (subpath === "." ? "root.md" : `${subpath.slice(2)}.md`);
@@ -72,6 +74,7 @@ class Links {
 /** A comment as Markdown: paragraphs, with its labels in bold. */
 function prose(doc: string): string {
   return doc
+    .replace(INNER_LABELS, "$1\n\n")
     .split(/\n\s*\n/)
     .map((paragraph) => {
       const lines = paragraph.split("\n").map((line) => line.trimEnd());

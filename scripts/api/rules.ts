@@ -9,10 +9,9 @@ export interface Gap {
   readonly rule: string;
 }
 
-const TENSORS = /\bTensor\b(?!File)|\b(Float32|Float64|Int8|Uint8|Int32|Uint32)Array\b|\bData\b/;
-const STATES_SHAPE =
-  /\[[^\]]*\]|\b(any|same|equal|no) (shapes?|length)|\bscalars?\b|\bShapes?:|\bshapes? (of|as)\b|\belement (by|of|to|each)\b|\blengths?\b|\bbytes\b/i;
-/** Things of which a Tensor is only a part, or that run on whatever they are given. */
+/** What has a shape; a Uint8Array holds the bytes of a file, or the pixels of a Picture, which says so itself. */
+const TENSORS = /\bTensor\b|\b(Float32|Float64|Int8|Int32|Uint32)Array\b|\bData\b/;
+const STATES_SHAPE = /\[[^\]]*\]|\bshapes?\b|\bscalars?\b|\belement (by|of|to|each)\b|\blengths?\b/i;
 const STATES_ERRORS = /\bErrors:/;
 const STATES_SOURCE =
   /\beq(s|uations?)?\.\s?\(?\d|§|\b[Ss]ections?\s+\d|\bSource:|\bUnstated:|\bDeparture:|\bAlgorithm \d|\bTable \d|\bDefinition:/;
@@ -22,9 +21,9 @@ const FROM_PAPERS = /^src\/(quant\/(methods|objective|observer|quantizer)|detect
 
 /** Names of numbers that mean nothing without a unit, and the words that give one. */
 const UNITS: readonly (readonly [names: RegExp, words: RegExp])[] = [
-  [/^(width|height|radius|radii|area|areas|minRadius)$/, /\bpixels?\b|\bpx\b|\bcells?\b|\bnormali[sz]ed\b|\bunits? of\b/i],
-  [/(ms|millis|timeout|elapsed|time|times|timing|patience|seconds)$/i, /\bmilliseconds?\b|\bms\b|\bseconds?\b/],
-  [/bytes$/i, /\bbytes?\b|\bUint8Array\b/i],
+  [/^(width|height|radius|radii|area|areas|minRadius)$/, /\bpixels?\b|\bpx\b|\bcells?\b|\belements?\b|\bnormali[sz]ed\b|\bunits? of\b/i],
+  [/(Ms|Millis|[tT]imeout|[eE]lapsed|[tT]imes?|[tT]iming|[pP]atience|[sS]econds)$/, /\bmilliseconds?\b|\bms\b|\bseconds?\b/i],
+  [/bytes$/i, /\bbytes?\b|\b[KMG]i?B\b|\bUint8Array\b/i],
   [/sqnr|snr$/i, /\bdB\b|\bdecibels?\b/],
   [/^(AP|AP\d+|ap\d*|mAP)$/, /\bpoints?\b|\bshares?\b|\[0, 1\]|\b0 to 1\b|\bfraction\b/],
 ];

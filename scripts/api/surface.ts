@@ -100,7 +100,7 @@ function isPublic(node: Node): boolean {
 }
 
 function memberOf(node: Node): Member {
-  const name = Node.isConstructorDeclaration(node) ? "constructor" : Node.hasName(node) ? node.getName() : node.getText();
+  const name = Node.isConstructorDeclaration(node) ? "constructor" : Node.hasName(node) ? node.getName() : "call";
   const base = { name, doc: docOf(node), node };
   const isStatic = Node.isStaticable(node) && node.isStatic() ? "static " : "";
   if (Node.isMethodDeclaration(node) || Node.isMethodSignature(node) || Node.isConstructorDeclaration(node)) {

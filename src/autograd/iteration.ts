@@ -30,6 +30,7 @@ export class Iteration {
   /** The state after a step that ran by itself. */
   #next: readonly Tensor[] | undefined;
 
+  /** Nothing is recorded before the first step. */
   constructor(step: IterationStep, start: readonly Tensor[]) {
     this.#step = step;
     this.#state = [...start];

@@ -6,8 +6,10 @@ import { add, formatShape, listen, type OpEvent, ones, sameShape, type Tensor } 
  * any tensor it saw, leaf or intermediate.
  */
 export class Tape {
+  /** The op calls, in the order they were made. */
   readonly entries: readonly OpEvent[];
 
+  /** A tape of calls made elsewhere; `record` makes one of its own. */
   constructor(entries: readonly OpEvent[]) {
     this.entries = entries;
   }
@@ -98,7 +100,7 @@ export class Tape {
   }
 }
 
-/** Runs a synchronous function and keeps the list of op calls it made. */
+/** Runs a synchronous function and keeps the list of op calls it made. Errors: StateError where the function returns a promise. */
 export function record<T>(f: () => T): { value: T; tape: Tape } {
   const entries: OpEvent[] = [];
   const value = listen((event) => entries.push(event), f);

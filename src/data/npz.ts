@@ -12,8 +12,10 @@ const staysInside = (key: string): boolean =>
 /**
  * Reads the arrays of numpy's .npz form, plain or compressed, by key; see `readNpy` for element types.
  *
- * Errors: ArgumentError naming `name`, the member and the fault: no or a damaged zip archive, a member that is no array,
- * whose key leaves the archive or comes twice, or one that states another size or checksum than it has.
+ * Errors: ArgumentError naming `name`, the member and the fault: no or a damaged zip archive, a member that is no
+ * array, whose key leaves the archive or comes twice, or one that states another size or checksum than it has.
+ *
+ * Shapes are the file's.
  */
 export function readNpz(bytes: Uint8Array, name = "file"): ReadonlyMap<string, Tensor> {
   const fail = (problem: string) => new ArgumentError("readNpz", `${name} ${problem}`);

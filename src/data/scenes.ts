@@ -10,7 +10,9 @@ export const SCENE_CLASSES = ["disc", "square", "triangle", "ring"] as const;
 
 /** What a generated scene holds. Ranges include both ends. */
 export interface SceneOptions {
+  /** In pixels. Default 128. */
   readonly width?: number;
+  /** In pixels. Default 128. */
   readonly height?: number;
   /** How many objects are tried; one that would overlap another is left out. Default 1 to 5. */
   readonly objects?: readonly [number, number];
@@ -27,6 +29,7 @@ export interface SceneOptions {
 /** A picture and what is in it. */
 export interface Scene {
   readonly picture: Picture;
+  /** The objects with their boxes in pixels, labels as in `SCENE_CLASSES`. */
   readonly truth: readonly GroundTruth[];
 }
 
@@ -70,7 +73,7 @@ export function scene(seed: number | string, index: number, options: SceneOption
   return { picture: develop(canvas, width, height, noise, rng.split("noise")), truth };
 }
 
-/** Scenes number `from` to `from + count - 1`. */
+/** Scenes number `from` to `from + count - 1`. Errors: as `scene`. */
 export function* scenes(seed: number | string, count: number, options: SceneOptions = {}, from = 0): Generator<Scene> {
   for (let i = 0; i < count; i++) yield scene(seed, from + i, options);
 }

@@ -22,9 +22,11 @@ export interface EmOptions {
 
 /** One run of EM. */
 export interface EmRun {
+  /** The components after the last update. */
   readonly final: Components;
   /** logLikelihood[t]: mean per score under the components before update t. */
   readonly logLikelihood: readonly number[];
+  /** Mean per score under them. */
   readonly finalLogLikelihood: number;
   /** The components after update t. */
   readonly steps: readonly Components[];
@@ -36,11 +38,13 @@ const LEAST_NORMAL = 2 ** -1022;
 /**
  * Expectation maximisation of a 1-D mixture of two normals from given components, in the log domain.
  *
- * Source: InlierQ eq. 10 leaves the fit open; the update is the textbook one.
- * Departure: no epsilon in the responsibilities' denominator. It would hand the far tail, where both densities
- * underflow, to no component, and the most salient volumes would end as anomalies.
+ * Source: InlierQ eq. 10 leaves the fit open; the update is the textbook one. Departure: no epsilon in the
+ * responsibilities' denominator. It would hand the far tail, where both densities underflow, to no component, and the
+ * most salient volumes would end as anomalies.
  *
  * Errors: ArgumentError for an empty list and for a start that is no mixture.
+ *
+ * Shape: scores [n].
  */
 export function expectationMaximization(scores: Float64Array, start: Components, options: EmOptions): EmRun {
   const { iterations, tolerance = 0, absoluteTolerance = 0, countEpsilon = 0, regCovar = 0 } = options;

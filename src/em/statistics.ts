@@ -3,6 +3,7 @@ import { addTo, BLOCK } from "./sum.ts";
 
 /** Weights, means and variances of two normal components, in no particular order. */
 export interface Components {
+  /** Shares of the population; they add up to 1. */
   readonly weights: readonly [number, number];
   readonly means: readonly [number, number];
   readonly variances: readonly [number, number];

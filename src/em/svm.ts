@@ -29,7 +29,7 @@ export interface SvmFit {
  * Linear support vector machine: min 1/2 |w|^2 + C sum max(0, 1 - y (<w, x> + b)), solved in the dual until
  * the optimality conditions hold to `tolerance` or `iterations` is met: `converged` says which.
  *
- * Shapes: points [n, dims] row-major, labels [n] of -1 and 1. Throws ArgumentError on other labels, odd lengths and a
+ * Shapes: points [n, dims] row-major, labels [n] of -1 and 1. Errors: ArgumentError on other labels, odd lengths and a
  * cost that is not positive.
  */
 export function linearSvm(points: Float64Array, dims: number, labels: ArrayLike<number>, options: SvmOptions = {}): SvmFit {
@@ -164,6 +164,8 @@ export interface Svm1dOptions {
  *
  * Unstated: labels and features. Deterministic: the machine sees evenly spaced ranks and is solved until the optimality
  * conditions hold to 1e-6; the flag "not-converged" says that `iterations` steps were not enough.
+ *
+ * Errors: ArgumentError for options out of range, and as `fitGmm` for the scores.
  */
 export const svm1d = (options: Svm1dOptions = {}): Separator => ({
   name: "svm1d",

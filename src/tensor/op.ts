@@ -65,8 +65,8 @@ export type AnyOp = OpDef<any>;
 export type Op<A, F> = F & { readonly def: OpDef<A> };
 
 /**
- * Makes the public function of an op; `build` receives the bound runner and shapes the signature. Its operands have any
- * shapes that `def.infer` accepts.
+ * Makes the public function of an op; `build` receives the bound runner and shapes the signature. Its operands have
+ * any shapes that `def.infer` accepts. Shape: any that `def.infer` takes.
  */
 export function defineOp<A, F extends (...args: never[]) => unknown>(
   def: OpDef<A>,

@@ -65,7 +65,7 @@ export class Tensor implements Meta {
  * themselves and infer shapes, but computes nothing. Reading the values is a StateError.
  */
 export class Placeholder extends Tensor {
-  /** Any shape and dtype. */
+  /** Any shape and dtype. Errors: StateError where its values are read. */
   constructor({ shape, dtype }: Meta) {
     super([0], dtype, allocate(dtype, 0));
     Object.defineProperty(this, "shape", { value: shape });

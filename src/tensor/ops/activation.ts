@@ -54,7 +54,7 @@ function perChannel(x: Tensor, slope: Tensor): Tensor {
 }
 
 /**
- *  * x where x > 0, else slope · x. A slope of rank 1 holds one number, or one for each channel of x [N, C, ...]; of
+ * x where x > 0, else slope · x. A slope of rank 1 holds one number, or one for each channel of x [N, C, ...]; of
  * another rank it broadcasts to the shape of x. The gradient at 0 is the slope. Source: He et al. 2015, eq. 1.
  *
  * Errors: DTypeError for integers or two dtypes, ShapeError for a slope that does not broadcast to x.
@@ -98,7 +98,7 @@ const TANH_SCALE = Math.sqrt(2 / Math.PI);
 const CUBE = 0.044715;
 
 /**
- *  * x Φ(x), Φ the standard normal distribution: x/2 (1 + erf(x/√2)); with `approximate: "tanh"` x/2 (1 + tanh(√(2/π)
+ * x Φ(x), Φ the standard normal distribution: x/2 (1 + erf(x/√2)); with `approximate: "tanh"` x/2 (1 + tanh(√(2/π)
  * (x + 0.044715 x³))). Source: Hendrycks and Gimpel 2016, section 2. Shape: any, kept.
  */
 export function gelu(x: Tensor, { approximate = "none" }: { approximate?: "none" | "tanh" } = {}): Tensor {

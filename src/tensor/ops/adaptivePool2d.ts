@@ -42,7 +42,7 @@ function means(n: number, size: number, dtype: Tensor["dtype"]): Tensor {
 }
 
 /**
- *  * Means over oh x ow windows that cover x [N, C, H, W] evenly → [N, C, oh, ow]. Window i of an axis runs from
+ * Means over oh x ow windows that cover x [N, C, H, W] evenly → [N, C, oh, ow]. Window i of an axis runs from
  * floor(i H / oh) to ceil((i + 1) H / oh), so that windows may overlap. Rows are averaged first, then columns. Errors:
  * DTypeError for integers, ShapeError unless x has rank 4 and a pixel.
  */

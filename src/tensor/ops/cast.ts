@@ -9,7 +9,7 @@ interface CastAttrs {
 const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f64";
 
 /**
- *  * Converts the element type; floats are truncated towards zero, and integers wrap, as typed arrays do. Returns `x`
+ * Converts the element type; floats are truncated towards zero, and integers wrap, as typed arrays do. Returns `x`
  * itself where nothing changes. The gradient passes between float types only. Shape: any, kept.
  */
 export const cast: Op<CastAttrs, (x: Tensor, dtype: DType) => Tensor> = defineOp(

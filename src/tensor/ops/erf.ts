@@ -51,7 +51,7 @@ function erfOf(x: number): number {
 }
 
 /**
- *  * The error function 2/√π ∫₀ˣ e^(-t²) dt. Relative error below 1e-15 in f64, then one rounding to f32. Source:
+ * The error function 2/√π ∫₀ˣ e^(-t²) dt. Relative error below 1e-15 in f64, then one rounding to f32. Source:
  * Abramowitz and Stegun 7.1.6 at fixed points, Taylor series in between. Shape: any, kept. Errors: DTypeError for
  * integers.
  */

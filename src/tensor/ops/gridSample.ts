@@ -85,7 +85,7 @@ function infer([x, grid]: readonly Meta[]): Meta[] {
 }
 
 /**
- *  * Reads x [N, C, H, W] at the positions grid [N, oh, ow, 2], column then row, each -1 to 1 across the picture → [N,
+ * Reads x [N, C, H, W] at the positions grid [N, oh, ow, 2], column then row, each -1 to 1 across the picture → [N,
  * C, oh, ow]. Defaults are PyTorch's: bilinear, zeros outside, -1 and 1 the outer edges. Gradients flow to both.
  * Source: Jaderberg et al. 2015, eq. 5.
  *

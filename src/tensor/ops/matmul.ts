@@ -21,7 +21,7 @@ function transposed(x: Tensor): Tensor {
 }
 
 /**
- *  * Matrix product a [..., M, K] · b [..., K, N] -> [..., M, N]; leading axes broadcast, sums accumulate in double. A
+ * Matrix product a [..., M, K] · b [..., K, N] -> [..., M, N]; leading axes broadcast, sums accumulate in double. A
  * 1-D operand of the public function is a row (a) or column (b) whose axis is dropped again.
  *
  * Errors: DTypeError for integers or two dtypes, ShapeError where K differs or leading axes do not broadcast.

@@ -119,7 +119,7 @@ const tooSmall = (draw: Draw): Call<MaxPool2dAttrs> => ({
 });
 
 /**
- *  * Maximum over windows of x [N, C, H, W]; padding counts as -Infinity, and 0 as larger than -0. The gradient goes to
+ * Maximum over windows of x [N, C, H, W]; padding counts as -Infinity, and 0 as larger than -0. The gradient goes to
  * the first maximum of a window, and nowhere from a window of padding only. Errors: DTypeError for integers, ShapeError
  * where x is not of rank 4 or no window fits.
  */

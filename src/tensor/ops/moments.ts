@@ -66,7 +66,7 @@ function planeSpread(data: Data, from: number, to: number, center: number): numb
 }
 
 /**
- *  * Mean and unbiased variance per channel of x [N, C, ...], f64 [C] each, by the two-pass formula: plane by plane in
+ * Mean and unbiased variance per channel of x [N, C, ...], f64 [C] each, by the two-pass formula: plane by plane in
  * double, the planes of a channel added in order. Without a gradient: running statistics are taken, not learned.
  * Errors: DTypeError for integers, ShapeError where x has rank below 2.
  */

@@ -40,7 +40,7 @@ function lastAxes(op: string, x: Tensor, shape: readonly number[], parameters: r
 }
 
 /**
- *  * Mean 0 and variance 1 over the last axes of x, those of `normalizedShape`, then weight and bias of that shape.
+ * Mean 0 and variance 1 over the last axes of x, those of `normalizedShape`, then weight and bias of that shape.
  * Errors: ShapeError where the shapes do not fit. Source: Ba et al. 2016, eq. 3. Shape: any that ends in
  * `normalizedShape`, kept.
  */
@@ -56,7 +56,7 @@ export function layerNorm(
 const EPSILON = { f32: 2 ** -23, f64: 2 ** -52 } as const;
 
 /**
- *  * x / √(mean of x² + eps) over the last axes of x, those of `normalizedShape`, then a weight of that shape; eps
+ * x / √(mean of x² + eps) over the last axes of x, those of `normalizedShape`, then a weight of that shape; eps
  * defaults to 2^-23 in f32 and 2^-52 in f64. Errors: ShapeError where the shapes do not fit. Source: Zhang and Sennrich
  * 2019, eq. 4. Shape: any that ends in `normalizedShape`, kept.
  */

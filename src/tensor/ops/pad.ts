@@ -73,7 +73,7 @@ function drawPad(draw: Draw): { shape: number[]; attrs: PadAttrs } {
 }
 
 /**
- *  * Pads the last axes of x (any dtype) by a constant, by reflection without the edge, by the edge, or in a circle.
+ * Pads the last axes of x (any dtype) by a constant, by reflection without the edge, by the edge, or in a circle.
  * Errors: ShapeError where a pad is longer than the mode allows. Shape: [..., n] → [..., before + n + after].
  */
 export const pad: Op<PadAttrs, (x: Tensor, options: { pads: readonly number[]; mode?: PadMode; value?: number }) => Tensor> = defineOp(

@@ -96,7 +96,7 @@ function drawRoiAlign(draw: Draw): { attrs: RoiAlignAttrs; inputShape: number[] 
 const outputShape = (channels: number, { rois, output }: RoiAlignAttrs): number[] => [rois.length, channels, output[0], output[1]];
 
 /**
- *  * Pools every box to a fixed number of bins by averaging bilinear samples (Mask R-CNN).
+ * Pools every box to a fixed number of bins by averaging bilinear samples (Mask R-CNN).
  *
  * Shapes: x [N,C,H,W], rois [R,5] of image index, x1, y1, x2, y2 to [R,C,rows,columns]. Gradient to x only.
  *

@@ -45,7 +45,7 @@ function drawSlice(draw: Draw): { shape: number[]; attrs: SliceAttrs } {
 }
 
 /**
- *  * Elements start, start + step, ... below end along one axis; bounds follow Python, or are infinite. Any dtype.
+ * Elements start, start + step, ... below end along one axis; bounds follow Python, or are infinite. Any dtype.
  * Errors: ArgumentError for a bound or step that is no integer. Shape: [..., n, ...] → [..., k, ...], k the number of
  * elements taken.
  */

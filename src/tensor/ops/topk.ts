@@ -33,7 +33,7 @@ function contenders(row: Float64Array, k: number, largest: boolean): Int32Array 
 }
 
 /**
- *  * The k best values along `dim` (default the last), best first, and their indices (i32); equal values keep ascending
+ * The k best values along `dim` (default the last), best first, and their indices (i32); equal values keep ascending
  * index. Errors: ShapeError where k exceeds the axis. Shape: [..., n, ...] → twice [..., k, ...].
  */
 export const topk: Op<TopkAttrs, (x: Tensor, options: { k: number; dim?: number; largest?: boolean }) => [Tensor, Tensor]> = defineOp(

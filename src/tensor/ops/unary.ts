@@ -98,7 +98,7 @@ const logistic = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.
 /** 1 / (1 + e⁻ˣ), without overflow at either end. Shape: any, kept. Errors: DTypeError for integers. */
 export const sigmoid: Unary = unary("sigmoid", logistic, (g, _, y) => mul(g, mul(y, sub(1, y))));
 /**
- *  * log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). The gradient sigmoid(-x) is taken as e^logSigmoid(-x): exact in
+ * log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). The gradient sigmoid(-x) is taken as e^logSigmoid(-x): exact in
  * relative terms also where it is small. Shape: any, kept. Errors: DTypeError for integers.
  */
 export const logSigmoid: Unary = unary(
