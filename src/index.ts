@@ -2,6 +2,9 @@ export { decodePicture, type Picture } from "./data/index.ts";
 export { type Card, type Detector, type GroundTruth, matchPreset, type Prediction, parseCard } from "./detect/index.ts";
 export { AbortError, ArgumentError, DTypeError, InlierqError, ShapeError, StateError } from "./errors.ts";
 export {
+  type CompareOptions,
+  type CompareResult,
+  compare,
   type EvaluateOptions,
   type EvaluateResult,
   evaluate,
@@ -13,5 +16,14 @@ export {
   type Sample,
 } from "./job/index.ts";
 export { exportOnnx, importOnnx } from "./onnx/index.ts";
-export { type CalibrationRecord, type InlierqOptions, inlierq, type Method, minmax, mse, type Progress } from "./quant/index.ts";
+export {
+  type CalibrationRecord,
+  type ComparisonRecord,
+  type InlierqOptions,
+  inlierq,
+  type Method,
+  minmax,
+  mse,
+  type Progress,
+} from "./quant/index.ts";
 export { VERSION } from "./version.ts";

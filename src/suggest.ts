@@ -11,11 +11,18 @@ export function editDistance(a: string, b: string): number {
   return row[b.length];
 }
 
+/** Longer words are no slips of the pen; comparing them would take the product of their lengths. */
+const LONGEST = 200;
+/** Candidates listed in a message, at most. */
+const LISTED = 20;
+
 /** The candidate that a mistyped word most likely meant; undefined when none is close. Upper and lower case count alike. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > LONGEST) return undefined;
   let best: string | undefined;
   let least = Math.max(2, Math.floor(word.length / 2)) + 1;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= least) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) {
       least = distance;
@@ -29,5 +36,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const list = [...candidates];
   const guess = nearest(word, list);
-  return guess === undefined ? `one of ${list.join(", ")}` : `did you mean "${guess}"?`;
+  if (guess !== undefined) return `did you mean "${guess}"?`;
+  const rest = list.length > LISTED ? ` and ${list.length - LISTED} more` : "";
+  return `one of ${list.slice(0, LISTED).map(shortened).join(", ")}${rest}`;
 }
+
+const shortened = (name: string): string => (name.length > LONGEST ? `${name.slice(0, LONGEST)}...` : name);

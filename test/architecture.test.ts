@@ -43,11 +43,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   data: ["tensor", "detect"],
   quant: ["tensor", "autograd", "nn", "graph", "em", "detect"],
   onnx: ["tensor", "nn", "graph", "quant"],
+  tfjs: ["tensor", "nn", "graph"],
   report: [],
-  job: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "report"],
-  index: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "report", "job"],
-  node: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "report", "job", "index"],
-  cli: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "report", "job", "node", "index"],
+  job: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report"],
+  index: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report", "job"],
+  node: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report", "job", "index"],
+  cli: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report", "job", "node", "index"],
 };
 
 /** Exceptions by path prefix. */
@@ -68,7 +69,7 @@ const TYPES_ONLY: Readonly<Record<string, readonly string[]>> = { report: ["quan
 /** Which part may use which package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   seedrandom: ["tensor/random.ts"],
-  zod: ["detect/", "data/", "quant/", "job/", "node/", "cli/"],
+  zod: ["tfjs/", "detect/", "data/", "quant/", "job/", "node/", "cli/"],
   "jpeg-js": ["data/"],
   "fast-png": ["data/"],
   fflate: ["data/zip.ts"],

@@ -31,8 +31,8 @@ interface Timed {
 
 function runBench({ operands: [file], values, io }: Invocation): Promise<number> {
   const runs = wholeOf(values, "runs", 1) ?? 15;
-  const { name, bytes } = readModel(file);
-  const { graph, plan } = readQuantized(bytes, name);
+  const model = readModel(file);
+  const { graph, plan } = readQuantized(model, model.name);
   const integer = prepareInteger(graph, plan);
   const x = inputFor(graph.inputs[0].shape);
   // Replayed, as eval runs it.

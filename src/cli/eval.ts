@@ -26,7 +26,7 @@ export const evalCommand: Command = {
     const card = cardFile === undefined ? undefined : readJson(cardFile);
     const dataset = readAnnotations(textOf(values, "annotations") as string);
     const models = operands.map((path) => ({ path, ...readModel(path) }));
-    const loaded = models.map(({ name, bytes }) => loadModel(bytes, name, card));
+    const loaded = models.map((model) => loadModel(model, model.name, card));
     const view = progressView(io, json);
     const results: EvaluateResult[] = [];
     for (const [i, { graph, card: found }] of loaded.entries()) {

@@ -33,8 +33,8 @@ async function runInfer({ operands: [file, ...images], values, threads, io, sign
   const json = values.json === true;
   const threshold = numberOf(values, "threshold", 0, 1);
   const cardFile = textOf(values, "card");
-  const { name, bytes } = readModel(file);
-  const detector = loadInteger(bytes, name, cardFile === undefined ? undefined : readJson(cardFile));
+  const model = readModel(file);
+  const detector = loadInteger(model, model.name, cardFile === undefined ? undefined : readJson(cardFile));
   const { card } = detector.model;
   const view = progressView(io, json);
   const steps = new Steps([{ name: "infer", steps: images.length, work: 1 }], { signal, onProgress: view.report });

@@ -16,8 +16,8 @@ export const inspectCommand: Command = {
   },
   examples: ["inlierq inspect yolox-nano.onnx", "inlierq inspect detector.onnx --no-layers"],
   run({ operands, values, io }) {
-    const { name, bytes } = readModel(operands[0]);
-    const found = inspect(bytes, name);
+    const model = readModel(operands[0]);
+    const found = inspect(model, model.name);
     io.out(values.json === true ? jsonText(found) : inspectionText(found, values.layers !== false));
     return Promise.resolve(EXIT.done);
   },

@@ -5,6 +5,7 @@ import { type KernelPolicy, kernelPolicy, setKernelPolicy } from "../tensor/inde
 import { VERSION } from "../version.ts";
 import { benchCommand } from "./bench.ts";
 import { type Command, helpOf, parseInvocation } from "./command.ts";
+import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
 import { inferCommand } from "./infer.ts";
@@ -14,7 +15,15 @@ import { quantizeCommand } from "./quantize.ts";
 import { columns } from "./text.ts";
 import { wholeOf, wordOf } from "./values.ts";
 
-const COMMANDS: readonly Command[] = [inspectCommand, quantizeCommand, evalCommand, inferCommand, benchCommand, demoCommand];
+const COMMANDS: readonly Command[] = [
+  inspectCommand,
+  quantizeCommand,
+  evalCommand,
+  compareCommand,
+  inferCommand,
+  benchCommand,
+  demoCommand,
+];
 
 const POLICIES: readonly KernelPolicy[] = ["auto", "relaxed", "reference"];
 

@@ -1,5 +1,4 @@
 import { cardFor } from "../detect/index.ts";
-import { ArgumentError } from "../errors.ts";
 import type { Estimate, LoadedModel, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
 import { integerFileOf, loadModel, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
 import {
@@ -24,7 +23,7 @@ import { type Command, type Invocation, THREADS, type Values } from "./command.t
 import { EXIT } from "./io.ts";
 import { clock, type ProgressView, progressView } from "./progress.ts";
 import { jsonText, percent, short } from "./text.ts";
-import { readJson, textOf, textsOf, wholeOf } from "./values.ts";
+import { asUsage, readJson, textOf, textsOf, wholeOf } from "./values.ts";
 
 const METHODS = ["inlierq", "minmax", "mse"];
 const POLICIES = ["inlierq", "regptq"];
@@ -104,14 +103,6 @@ async function runQuantize({ operands, values, threads, io, signal }: Invocation
 /** The configuration file with the flags laid over it. Errors: UsageError for whatever is wrong with either. */
 export function configOf(values: Values): QuantizeConfig {
   const path = textOf(values, "config");
-  const asUsage = <T>(f: () => T): T => {
-    try {
-      return f();
-    } catch (error) {
-      if (!(error instanceof ArgumentError) || error instanceof UsageError) throw error;
-      throw new UsageError(error.op, error.message.slice(error.op.length + 2));
-    }
-  };
   const file = path === undefined ? {} : asUsage(() => parseConfig(readJson(path), path));
   const excluded = textsOf(values, "exclude");
   const flags = {
@@ -162,7 +153,7 @@ async function inputsOf(
   ahead: PictureReading | undefined,
 ): Promise<Inputs> {
   const cardFile = textOf(values, "card");
-  const loaded = loadModel(model.bytes, model.name, cardFile === undefined ? undefined : readJson(cardFile));
+  const loaded = loadModel(model, model.name, cardFile === undefined ? undefined : readJson(cardFile));
   cardFor(loaded.graph, loaded.card);
   checkOutput(textOf(values, "out") as string, names, values.force === true);
   return { loaded, samples: await samplesOf(values, choice, loaded.card.classes, ahead) };

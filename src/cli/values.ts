@@ -1,3 +1,4 @@
+import { ArgumentError } from "../errors.ts";
 import { readBytes, UsageError } from "../node/index.ts";
 import { nearest } from "../suggest.ts";
 import type { Values } from "./command.ts";
@@ -50,5 +51,15 @@ export function readJson(path: string): unknown {
     return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     throw new UsageError(path, `must be JSON, got a syntax error (${(error as Error).message.split("\n")[0]})`);
+  }
+}
+
+/** Calls what reads a person's words: an ArgumentError of it is wrong use. */
+export function asUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ArgumentError) || error instanceof UsageError) throw error;
+    throw new UsageError(error.op, error.message.slice(error.op.length + 2));
   }
 }

@@ -1,4 +1,4 @@
-import { allocate, type Data, type DType } from "../tensor/index.ts";
+import { allocate, bfloatToNumber, type Data, type DType, halfToNumber } from "../tensor/index.ts";
 
 /** Reads one number; `little` tells the byte order. */
 type Get = (view: DataView, at: number, little: boolean) => number;
@@ -29,20 +29,6 @@ function wide(bytes: number, get: Get): Element {
       return data.every((v) => (v | 0) === v) ? { dtype: "i32", data: Int32Array.from(data) } : { dtype: "f64", data };
     },
   };
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-function bfloatToNumber(bits: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint32(0, bits << 16);
-  return view.getFloat32(0);
 }
 
 /** The element types of tensor files. 16-bit floats widen to f32 exactly, 16-bit integers to i32; bool becomes u8. */

@@ -1,18 +1,11 @@
 import type { Module, Tap } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { Card } from "./card.ts";
-import { centernetDecoder } from "./decoders/centernet.ts";
-import type { Decoder } from "./decoders/decoder.ts";
-import { fastestdetDecoder } from "./decoders/fastestdet.ts";
-import { yoloxDecoder } from "./decoders/yolox.ts";
+import { type Card, formatNamed } from "./card.ts";
 import type { Detector, Heads, Prediction } from "./detector.ts";
 import { suppress } from "./nms.ts";
 
-function decoderOf(card: Card): Decoder {
-  if (card.format === "yolox") return yoloxDecoder(card);
-  if (card.format === "fastestdet") return fastestdetDecoder(card);
-  return centernetDecoder(card);
-}
+/** Sizes that come as logarithms may overflow. */
+const hasFiniteBox = ({ box }: Prediction): boolean => box.every(Number.isFinite);
 
 /** A network read through a card. */
 export interface CardDetector extends Detector {
@@ -23,12 +16,12 @@ export interface CardDetector extends Detector {
 
 /**
  * Makes a detector of a network and a card. Boxes of `decode` are in pixels of the network input and may reach over
- * its edge; suppression is class-wise at the card's `nmsIou`, detections start at its `scoreThreshold`.
+ * its edge; a box that is not finite is no detection; suppression is class-wise at the card's `nmsIou`, detections start at its `scoreThreshold`.
  *
  * Errors: ArgumentError or ShapeError from `logScores` and `decode` when an output is missing or has another shape.
  */
 export function detectorFrom(module: Module<Heads>, card: Card): CardDetector {
-  const decoder = decoderOf(card);
+  const decoder = formatNamed(card.format, "card").decoder(card);
   const { name, classes, input, maxDetections, nmsIou } = card;
   return {
     module,
@@ -39,6 +32,7 @@ export function detectorFrom(module: Module<Heads>, card: Card): CardDetector {
     maxDetections,
     forward: (x: Tensor, tap?: Tap) => module.forward(x, tap),
     logScores: (heads) => decoder.logScores(heads),
-    decode: (heads): Prediction[][] => decoder.candidates(heads).map((found) => suppress(found, nmsIou, maxDetections)),
+    decode: (heads): Prediction[][] =>
+      decoder.candidates(heads).map((found) => suppress(found.filter(hasFiniteBox), nmsIou, maxDetections)),
   };
 }

@@ -51,7 +51,7 @@ export interface CenterMaps {
 }
 
 /** A cell that is the greatest of its 3 x 3 neighbourhood; equal neighbours are all peaks. */
-function isPeak(maps: CenterMaps, c: number, x: number, y: number): boolean {
+function isPeak(maps: Pick<CenterMaps, "heat" | "width" | "height">, c: number, x: number, y: number): boolean {
   const { heat, width, height } = maps;
   const base = c * width * height;
   const value = heat[base + y * width + x];
@@ -61,12 +61,16 @@ function isPeak(maps: CenterMaps, c: number, x: number, y: number): boolean {
   return true;
 }
 
-/**
- * CenterNet decoding of one image: 3 x 3 peaks with heat above `minHeat`, the best `topK`, best first.
- * Boxes in heatmap cells, `score` is the heat as given.
- */
-export function decodeCenters(maps: CenterMaps, topK: number, minHeat = -Infinity): Prediction[] {
-  const { heat, width, height, classes, size, offset } = maps;
+/** The best cell of an object: index into one channel's cells, class and heat. */
+export interface Peak {
+  readonly cell: number;
+  readonly label: number;
+  readonly heat: number;
+}
+
+/** 3 x 3 peaks of one image with heat above `minHeat`, the best `topK`, best first. */
+export function heatPeaks(maps: Omit<CenterMaps, "size" | "offset">, topK: number, minHeat = -Infinity): Peak[] {
+  const { heat, width, height, classes } = maps;
   const cells = width * height;
   const peaks: number[] = [];
   for (let c = 0; c < classes; c++) {
@@ -76,14 +80,26 @@ export function decodeCenters(maps: CenterMaps, topK: number, minHeat = -Infinit
     }
   }
   const order = byScore(peaks.map((i) => heat[i]));
-  return Array.from(order.subarray(0, topK), (k) => {
-    const index = peaks[k];
-    const cell = index % cells;
+  return Array.from(order.subarray(0, topK), (k) => ({
+    cell: peaks[k] % cells,
+    label: Math.floor(peaks[k] / cells),
+    heat: heat[peaks[k]],
+  }));
+}
+
+/**
+ * CenterNet decoding of one image: 3 x 3 peaks with heat above `minHeat`, the best `topK`, best first.
+ * Boxes in heatmap cells, `score` is the heat as given. A negative size counts as 0.
+ */
+export function decodeCenters(maps: CenterMaps, topK: number, minHeat = -Infinity): Prediction[] {
+  const { width, height, size, offset } = maps;
+  const cells = width * height;
+  return heatPeaks(maps, topK, minHeat).map(({ cell, label, heat }) => {
     const cx = (cell % width) + (offset ? offset[cell] : 0.5);
     const cy = Math.floor(cell / width) + (offset ? offset[cells + cell] : 0.5);
-    const w = size[cell];
-    const h = size[cells + cell];
+    const w = Math.max(0, size[cell]);
+    const h = Math.max(0, size[cells + cell]);
     const box: Box = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2];
-    return { box, score: heat[index], label: Math.floor(index / cells) };
+    return { box, score: heat, label };
   });
 }

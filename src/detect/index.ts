@@ -1,6 +1,6 @@
 export { type AnchorOptions, anchors, type BoxWeights, decodeBox, encodeBox } from "./anchors.ts";
 export { area, ciou, clipBox, diou, fromCxcywh, fromXywh, giou, hull, iou, overlap, toCxcywh, toXywh } from "./box.ts";
-export { CARD_FORMATS, type Card, type CenternetCard, type FastestdetCard, parseCard, type YoloxCard } from "./card.ts";
+export { CARD_FORMATS, type Card, type CardOf, parseCard } from "./card.ts";
 export { type CardDetector, detectorFrom } from "./cardDetector.ts";
 export { COCO_CLASSES, classNames } from "./classNames.ts";
 export type { Box, Detector, GroundTruth, Heads, InputSpec, Prediction } from "./detector.ts";
@@ -25,4 +25,5 @@ export { type CenterTargets, centernetLoss, centerTargets, type TargetGrid } fro
 export { DEMO_CARD, DEMO_CONFIG, demoDetector } from "./models/demo.ts";
 export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
 export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
-export { cardFor, cardTemplate, matchPreset } from "./presets.ts";
+export { cardFor, matchPreset } from "./presets.ts";
+export { cardTemplate } from "./template.ts";

@@ -14,6 +14,31 @@ export interface NetworkView {
   readonly layers: readonly { readonly name: string; readonly input: string; readonly output: string }[];
 }
 
+/** A tensor that enters or leaves a network. */
+export type Port = NetworkView["outputs"][number];
+
+/** Width and height of the one picture input, or undefined when there is none of a fixed size. */
+export function pictureInput(network: NetworkView): { width: number; height: number; layout: "NCHW" | "NHWC" } | undefined {
+  if (network.inputs.length !== 1) return undefined;
+  const [{ shape }] = network.inputs;
+  if (shape.length !== 4) return undefined;
+  const [, a, b, c] = shape;
+  if (a === 3 && b > 0 && c > 0) return { height: b, width: c, layout: "NCHW" };
+  if (c === 3 && a > 0 && b > 0) return { height: a, width: b, layout: "NHWC" };
+  return undefined;
+}
+
+/** Ops that move values and leave them as they are. */
+const MOVES = ["permute", "reshape"];
+
+/** Whether a sigmoid wrote the tensor, looking through nodes that only move values. */
+export function throughSigmoid(network: NetworkView, output: string): boolean {
+  const made = makers(network);
+  let maker = made.get(output);
+  while (maker !== undefined && MOVES.includes(network.nodes[maker].op.name)) maker = made.get(network.nodes[maker].inputs[0]);
+  return maker !== undefined && network.nodes[maker].op.name === "sigmoid";
+}
+
 /** The layers that end a detector, by name, in execution order. */
 export interface HeadLayers {
   /** From where a level's branches part to its predictions. */
@@ -52,16 +77,28 @@ function upstream(
   return seen;
 }
 
-/**
- * Finds the prediction layers of `outputs` and the head above them. Predictions that a node joins belong to one level;
- * a level's head runs from the last layer all of its predictions depend on (left out with `trunk: "excluded"`).
- */
-export function headLayers(network: NetworkView, outputs: readonly string[], trunk: "included" | "excluded"): HeadLayers {
+/** The layers whose output reaches one of `outputs` through no other layer, in execution order. */
+function predictionsOf(
+  network: NetworkView,
+  outputs: readonly string[],
+): { made: Map<string, number>; isLayer: (node: number) => boolean; predictions: number[] } {
   const made = makers(network);
   const layers = new Set(network.layers.map((l) => l.name));
   const isLayer = (node: number): boolean => layers.has(network.nodes[node].name);
   const ends = outputs.flatMap((name) => made.get(name) ?? []);
   const predictions = [...upstream(network, made, ends, isLayer)].filter(isLayer).sort((a, b) => a - b);
+  return { made, isLayer, predictions };
+}
+
+const namesOf = (network: NetworkView, nodes: Iterable<number>): string[] =>
+  [...nodes].sort((a, b) => a - b).map((node) => network.nodes[node].name);
+
+/**
+ * Finds the prediction layers of `outputs` and the head above them. Predictions that a node joins belong to one level;
+ * a level's head runs from the last layer all of its predictions depend on (left out with `trunk: "excluded"`).
+ */
+export function headLayers(network: NetworkView, outputs: readonly string[], trunk: "included" | "excluded"): HeadLayers {
+  const { made, isLayer, predictions } = predictionsOf(network, outputs);
   const head = new Set<number>();
   for (const level of levelsOf(network, made, predictions)) {
     const chains = level.map((node) => upstream(network, made, [node]));
@@ -71,8 +108,21 @@ export function headLayers(network: NetworkView, outputs: readonly string[], tru
       if (isLayer(node) && (trunk === "included" || node !== root || level.includes(node))) head.add(node);
     }
   }
-  const names = (nodes: Iterable<number>): string[] => [...nodes].sort((a, b) => a - b).map((node) => network.nodes[node].name);
-  return { head: names(head), predictions: names(predictions) };
+  return { head: namesOf(network, head), predictions: namesOf(network, predictions) };
+}
+
+/**
+ * As `headLayers`, for networks whose levels hang on a chain of features: the head is the prediction layers of `outputs`
+ * and every layer that leads to one of them alone.
+ */
+export function headBranches(network: NetworkView, outputs: readonly string[]): HeadLayers {
+  const { made, isLayer, predictions } = predictionsOf(network, outputs);
+  const reached = new Map<number, number>();
+  for (const end of predictions) {
+    for (const node of upstream(network, made, [end])) reached.set(node, (reached.get(node) ?? 0) + 1);
+  }
+  const head = [...reached].flatMap(([node, count]) => (count === 1 && isLayer(node) ? [node] : []));
+  return { head: namesOf(network, new Set([...head, ...predictions])), predictions: namesOf(network, predictions) };
 }
 
 /** Groups predictions by the first node downstream that joins several of them; those that no node joins are one group. */

@@ -1,4 +1,7 @@
 export { assembleGraph, liveNodes } from "./assemble.ts";
+export { GraphBuilder, LARGEST_TENSOR } from "./build/builder.ts";
+export { foldIntoConvolution } from "./build/foldBatchNorm.ts";
+export { type Codes, constant, type Operand } from "./build/operand.ts";
 export { describeGraph, type GraphDescription, type LayerDescription } from "./describe.ts";
 export { Graph, type GraphParts, runNode } from "./graph.ts";
 export { findLayers, type Layer, type Node, type Port } from "./layer.ts";

@@ -30,17 +30,18 @@ export interface GateOutcome extends Gate {
   readonly message: string;
 }
 
-/** Judges a value; `scheme` shapes the advice. */
-export function judge(gate: Gate, value: number, weightBits: number, activationBits: number): GateOutcome {
+/** Judges a value; `advice` says what to try where it failed. */
+export function judge(gate: Gate, value: number, advice: string): GateOutcome {
   const passed = value >= gate.limit;
   const what =
     gate.rule === "kept" ? `${(100 * value).toFixed(1)} % of the float detections kept` : `AP50 changed by ${value.toFixed(2)} points`;
   const need = gate.rule === "kept" ? `${(100 * gate.limit).toFixed(1)} %` : `${gate.limit}`;
-  const advice =
-    activationBits < 8
-      ? `try W${weightBits}A8, or leave the layers with the lowest SQNR in the report out with --exclude`
-      : weightBits < 8
-        ? `try W8A${activationBits}, or leave the layers with the lowest SQNR in the report out with --exclude`
-        : "look at the layers with the lowest SQNR in the report and leave them out with --exclude, or calibrate on pictures like those in use";
   return { ...gate, value, passed, message: passed ? `gate passed: ${what} (needed ${need})` : `gate: ${what}, needed ${need}; ${advice}` };
+}
+
+/** What to try where a quantized model fails its gate. */
+export function adviceFor(weightBits: number, activationBits: number): string {
+  if (activationBits < 8) return `try W${weightBits}A8, or leave the layers with the lowest SQNR in the report out with --exclude`;
+  if (weightBits < 8) return `try W8A${activationBits}, or leave the layers with the lowest SQNR in the report out with --exclude`;
+  return "look at the layers with the lowest SQNR in the report and leave them out with --exclude, or calibrate on pictures like those in use";
 }

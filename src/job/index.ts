@@ -1,3 +1,4 @@
+export { type ComparedModel, type CompareOptions, type CompareResult, compare, parseKeptGate } from "./compare/compare.ts";
 export { parseConfig, type QuantizeConfig, quantizeConfig } from "./config.ts";
 export type { Estimate } from "./estimate.ts";
 export { type Detections, detectAll, type EvaluateOptions, type EvaluateResult, evaluate, type Scores, score } from "./evaluate.ts";
@@ -7,3 +8,4 @@ export { detectInteger, type IntegerDetector, integerFileOf, loadInteger, type Q
 export { type LoadedModel, loadModel } from "./model.ts";
 export { type QuantizeOptions, type QuantizeResult, quantize, type SampleDetections } from "./quantize.ts";
 export { collect, type Sample, Samples } from "./samples.ts";
+export { type ModelFiles, type ModelSource, modelParts, readGraph } from "./source.ts";

@@ -1,8 +1,7 @@
-import type { Graph } from "../graph/index.ts";
 import { describeGraph, type GraphDescription } from "../graph/index.ts";
-import { importOnnx } from "../onnx/index.ts";
 import { assign, policies } from "../quant/index.ts";
 import { findCard } from "./model.ts";
+import { type ModelSource, readGraph } from "./source.ts";
 
 /** What quantizing a model would do, before anything is run. */
 export interface Inspection {
@@ -16,8 +15,8 @@ export interface Inspection {
 }
 
 /** Reads a model without running it. Errors: ArgumentError naming every unsupported operator at once. */
-export function inspect(model: Uint8Array | Graph, name = "model"): Inspection {
-  const graph = model instanceof Uint8Array ? importOnnx(model, { name }) : model;
+export function inspect(model: ModelSource, name = "model"): Inspection {
+  const graph = readGraph(model, { name });
   const found = findCard(graph);
   const total = graph.macs();
   const lists = found.matched ? found.card : { head: [], predictions: [] };

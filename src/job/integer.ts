@@ -1,6 +1,5 @@
 import type { Prediction } from "../detect/index.ts";
 import type { Graph } from "../graph/index.ts";
-import { importOnnx, weightGrids } from "../onnx/index.ts";
 import {
   type IntegerModel,
   inferInteger,
@@ -14,6 +13,7 @@ import {
 import { type LoadedModel, loadModel } from "./model.ts";
 import type { QuantizeResult } from "./quantize.ts";
 import type { Samples } from "./samples.ts";
+import { type ModelFiles, readGraph, storedGrids } from "./source.ts";
 
 /** A quantized detector, ready to run in integers. */
 export interface IntegerDetector {
@@ -36,9 +36,11 @@ export interface QuantizedFile extends Pick<IntegerDetector, "plan" | "metadata"
  *
  * Errors: ArgumentError for a file that is refused.
  */
-export function readQuantized(bytes: Uint8Array, name: string): QuantizedFile {
-  if (!isIntegerFile(bytes))
-    return { ...planFromGraph(importOnnx(bytes, { name }), weightGrids(bytes, name)), card: undefined, metadata: {} };
+export function readQuantized(model: Uint8Array | ModelFiles, name: string): QuantizedFile {
+  const bytes = model instanceof Uint8Array ? model : model.bytes;
+  if (!isIntegerFile(bytes)) {
+    return { ...planFromGraph(readGraph(model, { name }), storedGrids(bytes, name)), card: undefined, metadata: {} };
+  }
   const { graph, plan, card, metadata } = readIntegerFile(bytes, name);
   return { graph, plan, card: card ?? undefined, metadata };
 }
@@ -49,10 +51,10 @@ export function readQuantized(bytes: Uint8Array, name: string): QuantizedFile {
  *
  * Errors: ArgumentError for a file that is refused, or a detector nobody knows.
  */
-export function loadInteger(bytes: Uint8Array, name: string, card?: unknown): IntegerDetector {
-  const file = readQuantized(bytes, name);
-  const model = loadModel(file.graph, name, card ?? file.card);
-  return { model, plan: file.plan, metadata: file.metadata, integer: prepareInteger(file.graph, file.plan) };
+export function loadInteger(model: Uint8Array | ModelFiles, name: string, card?: unknown): IntegerDetector {
+  const file = readQuantized(model, name);
+  const loaded = loadModel(file.graph, name, card ?? file.card);
+  return { model: loaded, plan: file.plan, metadata: file.metadata, integer: prepareInteger(file.graph, file.plan) };
 }
 
 /** Detections on one sample, in pixels of its picture. */

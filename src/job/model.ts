@@ -1,7 +1,7 @@
 import { type Card, cardFor, cardTemplate, detectorFrom, matchPreset, parseCard } from "../detect/index.ts";
-import { Graph } from "../graph/index.ts";
-import { importOnnx } from "../onnx/index.ts";
+import type { Graph } from "../graph/index.ts";
 import type { GraphDetector } from "../quant/index.ts";
+import { type ModelSource, type ReadOptions, readGraph } from "./source.ts";
 
 /** A network that a card has made into a detector. */
 export interface LoadedModel extends GraphDetector {
@@ -15,11 +15,23 @@ export interface LoadedModel extends GraphDetector {
  * Errors: ArgumentError when the file is refused, when no preset matches and no card was given, or when the card names
  * an output the graph does not have.
  */
-export function loadModel(model: Uint8Array | Graph, name: string, card?: unknown): LoadedModel {
-  const graph = model instanceof Graph ? model : importOnnx(model, { name });
-  const found = cardFor(graph, card === undefined ? undefined : parseCard(card, "card"));
+export function loadModel(model: ModelSource, name: string, card?: unknown): LoadedModel {
+  const given = card === undefined ? undefined : parseCard(card, "card");
+  const graph = readGraph(model, { name, ...askedBy(given) });
+  const found = cardFor(graph, given);
   return { graph, card: found, detector: detectorFrom(graph, found) };
 }
+
+/** What a card asks of the import: the tensors to end at, and the sides of pictures that the file leaves free. */
+export const askedBy = (card: Card | undefined): Pick<ReadOptions, "endAt" | "freeSides"> =>
+  card
+    ? {
+        endAt: Object.values(card.outputs)
+          .flat()
+          .filter((output) => output !== undefined),
+        freeSides: [card.input.height, card.input.width],
+      }
+    : {};
 
 /** The card a graph matches, or a template to complete. */
 export function findCard(graph: Graph): { card: Card; matched: true } | { card: unknown; matched: false } {

@@ -23,7 +23,7 @@ import { VERSION } from "../version.ts";
 import { defined, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
 import { type Estimate, estimate } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
-import { defaultGate, type Gate, type GateOutcome, judge, parseGate } from "./gate.ts";
+import { adviceFor, defaultGate, type Gate, type GateOutcome, judge, parseGate } from "./gate.ts";
 import { type LoadedModel, loadModel } from "./model.ts";
 import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
@@ -157,7 +157,7 @@ function compare({ card }: LoadedModel, samples: Samples, settings: Settings, be
       : 100 * (score(samples, after, card.classes).coco.AP50 - score(samples, before, card.classes).coco.AP50);
   const { weightBits, activationBits } = settings.calibration.assign;
   return {
-    gate: judge(settings.gate, value, weightBits, activationBits),
+    gate: judge(settings.gate, value, adviceFor(weightBits, activationBits)),
     detections: { float: visible(before), quantized: visible(after), kept: kept.kept, keptShare: kept.share },
   };
 }

@@ -1,3 +1,4 @@
+export { comparisonFiles } from "./comparisonFiles.ts";
 export { annotatedPictures, readAnnotations, truthByName } from "./dataset.ts";
 export { demoModel, demoScenes } from "./demo.ts";
 export { type ModelFile, readModel } from "./model.ts";

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../errors.ts";
-import { type Data, type DType, Tensor } from "../tensor/index.ts";
+import { bfloatToNumber, type Data, type DType, halfToNumber, Tensor } from "../tensor/index.ts";
 import { DataLocation, DataType, decodeTensor, type TensorProto } from "./protobuf.ts";
 
 type Values = Data | Int16Array | Uint16Array | Uint32Array | BigInt64Array | BigUint64Array;
@@ -50,8 +50,8 @@ const STORAGE: ReadonlyMap<number, Storage> = new Map<number, Storage>([
   [DataType.UINT32, plain(32, "uint64Data", "i32", (raw) => new Uint32Array(raw))],
   [DataType.INT64, plain(64, "int64Data", "i32", (raw) => new BigInt64Array(raw))],
   [DataType.UINT64, plain(64, "uint64Data", "i32", (raw) => new BigUint64Array(raw))],
-  [DataType.FLOAT16, widened(fromFloat16)],
-  [DataType.BFLOAT16, widened(fromBfloat16)],
+  [DataType.FLOAT16, widened(halfToNumber)],
+  [DataType.BFLOAT16, widened(bfloatToNumber)],
   [DataType.UINT4, nibbles(false)],
   [DataType.INT4, nibbles(true)],
 ]);
@@ -145,20 +145,4 @@ export function packNibbles(values: ArrayLike<number>): Uint8Array<ArrayBuffer> 
   const bytes = new Uint8Array(Math.ceil(values.length / 2));
   for (let i = 0; i < values.length; i++) bytes[i >> 1] |= (values[i] & 15) << (4 * (i & 1));
   return bytes;
-}
-
-function fromFloat16(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-const word = new Uint32Array(1);
-const wordAsFloat = new Float32Array(word.buffer);
-
-function fromBfloat16(half: number): number {
-  word[0] = half << 16;
-  return wordAsFloat[0];
 }

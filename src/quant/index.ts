@@ -2,6 +2,14 @@ export { type ActivationSite, type Assignment, type AssignOptions, assign, type 
 export { type BiasCodes, quantizeBias } from "./bias.ts";
 export type { BiasCorrection } from "./biasCorrection.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
+export {
+  COMPARISON_VERSION,
+  type ComparisonRecord,
+  type LayerDifference,
+  type PictureDifference,
+  parseComparison,
+  type TensorDifference,
+} from "./comparisonRecord.ts";
 export { type FpRun, floatRuns, type GraphDetector, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
 export {

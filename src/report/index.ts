@@ -1,5 +1,9 @@
+export { type ComparisonPicture, drawComparison } from "./comparisonPicture.ts";
+export { countText, differenceCells, makeComparison, signed } from "./comparisonReport.ts";
+export { decibels, decibelText, worstFirst } from "./decibels.ts";
 export { type DetectionPicture, type DrawnBox, drawDetections } from "./detectionPicture.ts";
 export { drawMixture } from "./mixtureFigure.ts";
 export { makeReport } from "./report.ts";
 export { bySqnr, type ReportFigures, rangeText, reportText } from "./reportText.ts";
+export { drawSqnr } from "./sqnrFigure.ts";
 export { dataUri, escapeXml } from "./xml.ts";

@@ -1,5 +1,6 @@
 import type { CalibrationRecord } from "../quant/index.ts";
 import { type DetectionPicture, drawDetections } from "./detectionPicture.ts";
+import { picturePath } from "./fileName.ts";
 import { drawMixture } from "./mixtureFigure.ts";
 import { bySqnr, reportText } from "./reportText.ts";
 
@@ -13,7 +14,7 @@ const MIXTURES = 4;
 export function makeReport(record: CalibrationRecord, pictures: readonly DetectionPicture[]): Map<string, string> {
   const files = new Map<string, string>();
   const detections = pictures.map((picture, i) => {
-    const path = `pictures/${numbered(i)}-${slug(picture.name)}.svg`;
+    const path = picturePath(i, picture.name);
     files.set(path, drawDetections(picture, ["float", record.scheme]));
     return { path, name: picture.name };
   });
@@ -21,18 +22,9 @@ export function makeReport(record: CalibrationRecord, pictures: readonly Detecti
   for (const site of bySqnr(record.sites)) {
     const figure = mixtures.length < MIXTURES ? drawMixture(site) : undefined;
     if (figure === undefined) continue;
-    const path = `pictures/mixture-${numbered(mixtures.length)}.svg`;
+    const path = `pictures/mixture-${String(mixtures.length + 1).padStart(2, "0")}.svg`;
     files.set(path, figure);
     mixtures.push({ path, tensor: site.tensor });
   }
   return new Map([["report.md", reportText(record, { detections, mixtures })], ...files]);
 }
-
-const numbered = (index: number): string => String(index + 1).padStart(2, "0");
-
-/** A file name's safe core: letters, digits, dots and dashes, without its extension. */
-const slug = (name: string): string =>
-  name
-    .replace(/\.[a-z]+$/i, "")
-    .replace(/[^A-Za-z0-9.-]+/g, "-")
-    .slice(-40) || "picture";

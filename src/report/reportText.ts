@@ -1,4 +1,5 @@
 import type { CalibrationRecord, LayerRecord, RangeRecord, SiteRecord } from "../quant/index.ts";
+import { number, percent, table } from "./markdown.ts";
 
 /** Files a report refers to, by path below the report. */
 export interface ReportFigures {
@@ -6,16 +7,6 @@ export interface ReportFigures {
   readonly detections: readonly { readonly path: string; readonly name: string }[];
   /** Mixture figures by tensor name. */
   readonly mixtures: readonly { readonly path: string; readonly tensor: string }[];
-}
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-const number = (value: number): string => String(Number(value.toPrecision(4)));
-/** A table cell: pipes and line breaks would end it. */
-const cell = (text: string): string => text.replace(/\|/g, "\\|").replace(/[\r\n]+/g, " ");
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
 /** "[-0.28, 12.4]"; for channels the widest ends and their number. */

@@ -1,4 +1,5 @@
 export { type Draw, drawFrom } from "./draw.ts";
+export { bfloatToNumber, halfToNumber } from "./half.ts";
 export { type Chain, chainEpilogue, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";
 export { formulaOf, placeCall, placeCallWith, runsInPlace, takesEpilogue } from "./kernels/dispatch.ts";
 export { type FakeQuantPlaces, fakeQuantStep } from "./kernels/fakeQuant.ts";

@@ -26,6 +26,9 @@ const job = (...more: string[]): string[] => [
 /** The same job with one flag's value replaced. */
 const jobWith = (flag: string, value: string): string[] => job().map((word, i, all) => (all[i - 1] === flag ? value : word));
 
+/** A comparison of the model with itself, with the card. */
+const comparison = (other: string, ...more: string[]): string[] => ["compare", model, other, "--card", card, "--images", photos, ...more];
+
 /** Refused with one line on stderr, nothing on stdout, nothing written. */
 async function refused(argv: readonly string[], code: number, pattern: RegExp): Promise<void> {
   const before = readdirSync(place.root).sort();
@@ -73,6 +76,18 @@ describe("wrong use ends with 2", () => {
     ["an impossible gate", job("--gate", "kept=2"), /kept must be in \[0, 1\], got 2/],
     ["an unknown config key", job("--config", unknownKey), /key\.json: .*topk.*did you mean "topK"/],
     ["a config that is no JSON", job("--config", notJson), /not\.json: must be JSON/],
+    ["a comparison without a second model", ["compare", model, "--images", photos], /MODEL OTHER must be given/],
+    ["a comparison without pictures", ["compare", model, model], /--images DIR must be given/],
+    ["a comparison of no sample", comparison(model, "--samples", "0"), /--samples: must be a whole number of at least 1, got "0"/],
+    ["a table of no row", comparison(model, "--top", "0"), /--top: must be a whole number of at least 1, got "0"/],
+    ["a comparison judged by AP", comparison(model, "--gate", "ap50=-1"), /must be judged by "kept=<share>", got "ap50=-1"/],
+    ["a comparison judged by more than all", comparison(model, "--gate", "kept=2"), /kept must be in \[0, 1\], got 2/],
+    ["a comparison with a missing model", comparison(place.path("none.onnx")), /none\.onnx must be a readable file/],
+    [
+      "a comparison on an empty folder",
+      comparison(model).map((w) => (w === photos ? place.path("bare") : w)),
+      /bare must hold at least one .* got an empty folder/,
+    ],
     ["a missing config", job("--config", place.path("none.json")), /none\.json must be a readable file/],
   ];
   it.each(rows)("%s", async (_, argv, pattern) => {
@@ -95,6 +110,16 @@ function withValue(value: number): Uint8Array {
   );
   const { name: graphName, inputs, outputs, nodes } = graph;
   return exportOnnx(new Graph({ name: graphName, inputs, outputs, nodes, parameters }));
+}
+
+/** The tiny detector with weights of another shape in one layer. */
+function otherNetwork(): Uint8Array {
+  const { graph } = tinyDetector(1);
+  const { name, inputs, outputs, parameters } = graph;
+  const weight = parameters.get("depthwiseWeight") as Tensor;
+  const larger = new Tensor([6, 1, 5, 5], "f32", new Float32Array(150).fill(weight.data[0]));
+  const nodes = graph.nodes.map((n) => (n.name === "depthwise" ? { ...n, attrs: { ...(n.attrs as object), padding: [2, 2, 2, 2] } } : n));
+  return exportOnnx(new Graph({ name, inputs, outputs, nodes, parameters: new Map([...parameters, ["depthwiseWeight", larger]]) }));
 }
 
 /** The model's bytes with every occurrence of a word replaced by one of the same length. */
@@ -147,6 +172,13 @@ describe("a job that cannot be done ends with 1", () => {
       ["infer", model, "--card", card, place.path("photos/0.png"), place.path("fake/a.jpg")],
       /a\.jpg must be a JPEG or PNG file/,
     ],
+    ["a comparison with text", comparison(place.path("text.onnx")), /text: /],
+    [
+      "a comparison with another network",
+      comparison(place.write("fewer.onnx", otherNetwork())),
+      /every layer must have a counterpart .* got 3 of 4/,
+    ],
+    ["a comparison written to a file", comparison(model, "--out", file), /file must be a folder, got a file/],
     ["an output that is a file", jobWith("--out", file), /file must be a folder, got a file/],
     ["an output below a file", jobWith("--out", `${file}/out`), /file.* must be a folder, got a file|writable/],
     ["a pattern that matches nothing", job("--exclude", "nothing*"), /nothing\*/],

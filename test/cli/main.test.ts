@@ -127,7 +127,7 @@ describe("inlierq", () => {
     expect(unmatched.out).toMatch(/"format": "centernet"/);
   });
 
-  it.each(["inspect", "quantize", "eval", "demo"])("%s --help shows options and an example", async (name) => {
+  it.each(["inspect", "quantize", "eval", "compare", "demo"])("%s --help shows options and an example", async (name) => {
     const { code, out } = await cli(name, "--help");
     expect(code).toBe(0);
     expect(out).toMatch(/usage: inlierq/);

@@ -21,7 +21,7 @@ describe("parseCard", () => {
   test.each<[string, unknown, RegExp]>([
     ["null", null, /^card.json: a detector card must be a JSON object, got null$/],
     ["a list", [], /must be a JSON object, got an array$/],
-    ["no format", {}, /format must be one of yolox, fastestdet, centernet, got undefined/],
+    ["no format", {}, /format must be one of centernet, dbnet, fastestdet, ultraface, yolox, yunet, got undefined/],
     ["a mistyped format", changed({ format: "yolo" }), /got "yolo" \(did you mean "yolox"\?\)/],
     ["a mistyped key", changed({ scoreTreshold: 0.1 }), /got "scoreTreshold" \(did you mean "scoreThreshold"\?\)/],
     ["a mistyped input key", changed({ input: { ...input, witdh: 3 } }), /got "input.witdh" \(did you mean "width"\?\)/],

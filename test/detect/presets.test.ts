@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { type Card, cardFor, cardTemplate, headLayers, matchPreset, type NetworkView, parseCard } from "../../src/detect/index.ts";
+import * as formats from "../../src/detect/formats/index.ts";
+import {
+  CARD_FORMATS,
+  type Card,
+  cardFor,
+  cardTemplate,
+  headLayers,
+  matchPreset,
+  type NetworkView,
+  parseCard,
+} from "../../src/detect/index.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { cardOf } from "./sampleCards.ts";
 
@@ -62,6 +72,50 @@ const centerSteps: Step[] = [
 const centernet = (heat = "heat"): NetworkView =>
   network([1, 3, 64, 96], { [heat]: [1, 4, 16, 24], wh: [1, 2, 16, 24], reg: [1, 2, 16, 24] }, centerSteps);
 
+/** Each level has a stem of its own and, per role, a branch of two layers. */
+const yunet = (): NetworkView => {
+  const roles = { cls: 1, obj: 1, bbox: 4, kps: 10 };
+  const outputs: Record<string, number[]> = {};
+  const steps: Step[] = [["body", ["x"]]];
+  for (const s of [8, 16, 32]) {
+    steps.push([`stem${s}`, [s === 8 ? "body" : `stem${s / 2}`]]);
+    for (const [role, channels] of Object.entries(roles)) {
+      steps.push([`${role}A${s}`, [`stem${s}`]], [`${role}B${s}`, [`${role}A${s}`]], [`${role}_${s}`, [`${role}B${s}`], "reshape"]);
+      outputs[`${role}_${s}`] = [1, (320 / s) * (160 / s), channels];
+    }
+  }
+  return network([1, 3, 160, 320], outputs, steps);
+};
+
+// 320 x 240 at strides 8, 16, 32, 64 with 3, 2, 2 and 3 anchors a cell.
+const ultraface = (): NetworkView =>
+  network([1, 3, 240, 320], { boxes: [1, 4420, 4], scores: [1, 4420, 2] }, [
+    ["body", ["x"]],
+    ["cls1", ["body"]],
+    ["box1", ["body"]],
+    ["deep", ["body"]],
+    ["clsA2", ["deep"]],
+    ["clsB2", ["clsA2"]],
+    ["box2", ["deep"]],
+    ["logits", ["cls1", "clsB2"], "concat"],
+    ["scores", ["logits"], "softmax"],
+    ["boxes", ["box1", "box2"], "concat"],
+  ]);
+
+const dbnet = (last = "convTranspose2d"): NetworkView => {
+  const view = network([1, 3, 64, 96], { heat: [1, 1, 64, 96] }, [
+    ["body", ["x"]],
+    ["up1", ["body"]],
+    ["up2", ["up1"]],
+    ["heat", ["up2"], "sigmoid"],
+  ]);
+  const nodes = view.nodes.map((n) => (n.name === "up1" || n.name === "up2" ? { ...n, op: { name: last } } : n));
+  return { ...view, nodes };
+};
+
+/** A network of each format. */
+const NETWORKS: Readonly<Record<Card["format"], () => NetworkView>> = { yolox, fastestdet, centernet, yunet, ultraface, dbnet };
+
 describe("matchPreset", () => {
   test("knows YOLOX by its number of anchors", () => {
     const card = matchPreset(yolox()) as Card;
@@ -92,13 +146,54 @@ describe("matchPreset", () => {
     expect(matchPreset(centernet("hm"))).toMatchObject({ heatmap: "logit", outputs: { heatmap: "hm" } });
   });
 
-  test("every preset is a valid card", () => {
-    const networks: Readonly<Record<Card["format"], NetworkView>> = { yolox: yolox(), fastestdet: fastestdet(), centernet: centernet() };
-    for (const [format, view] of Object.entries(networks)) {
+  test("knows YuNet by the outputs of its three strides; the points of a face belong to the head", () => {
+    const card = matchPreset(yunet()) as Card;
+    expect(card).toMatchObject({
+      format: "yunet",
+      classes: ["face"],
+      outputs: { cls8: "cls_8", obj16: "obj_16", box32: "bbox_32" },
+      input: { width: 320, height: 160, color: "BGR", resize: "letterbox" },
+    });
+    expect(card.predictions).toHaveLength(12);
+    expect(card.head.filter((name) => name.endsWith("16"))).toEqual(
+      ["cls", "obj", "bbox", "kps"].flatMap((role) => [`${role}A16`, `${role}B16`]),
+    );
+  });
+
+  test("knows UltraFace by its anchors; its head is what leads to one prediction alone", () => {
+    expect(matchPreset(ultraface())).toMatchObject({
+      format: "ultraface",
+      outputs: { scores: "scores", boxes: "boxes" },
+      input: { width: 320, height: 240, resize: "stretch", mean: [127, 127, 127] },
+      head: ["cls1", "box1", "clsA2", "clsB2", "box2"],
+      predictions: ["cls1", "box1", "clsB2", "box2"],
+    });
+  });
+
+  test("knows DBNet by its map as large as the picture after two transposed convolutions", () => {
+    expect(matchPreset(dbnet())).toMatchObject({
+      format: "dbnet",
+      outputs: { heatmap: "heat" },
+      classes: ["text"],
+      input: { width: 96, height: 64 },
+      head: ["up2"],
+    });
+    expect(matchPreset(dbnet("conv2d"))).toBeUndefined();
+  });
+
+  describe.each(CARD_FORMATS)("a network of %s", (format) => {
+    const view = NETWORKS[format]();
+
+    test("gets a valid card from its preset", () => {
       const card = matchPreset(view);
       expect(card?.format).toBe(format);
       expect(parseCard(JSON.parse(JSON.stringify(card)) as unknown)).toEqual(card);
-    }
+    });
+
+    test("is known to no other preset", () => {
+      const others = Object.values(formats).filter((f) => f.name !== format);
+      expect(others.filter((f) => f.preset(view) !== undefined).map((f) => f.name)).toEqual([]);
+    });
   });
 
   const gaps = { heatmap: "?", size: "?", offset: "?" };

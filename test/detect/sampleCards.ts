@@ -28,6 +28,13 @@ export const CARD_JSON = {
   yolox: { ...common, format: "yolox", outputs: { predictions: "out" }, strides: [16, 32] },
   fastestdet: { ...common, format: "fastestdet", outputs: { predictions: "out" } },
   centernet: { ...common, format: "centernet", outputs: { heatmap: "heat", size: "wh", offset: "reg" } },
+  yunet: {
+    ...common,
+    format: "yunet",
+    outputs: Object.fromEntries(["cls", "obj", "box"].flatMap((role) => [8, 16, 32].map((s) => [`${role}${s}`, `${role}_${s}`]))),
+  },
+  ultraface: { ...common, format: "ultraface", outputs: { scores: "scores", boxes: "boxes" }, strides: [16, 32], sizes: [[10, 20], [40]] },
+  dbnet: { ...common, classes: ["text"], format: "dbnet", outputs: { heatmap: "heat" } },
 } as const;
 
 export const cardOf = (format: Card["format"], changes: Record<string, unknown> = {}): Card =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import pkg from "../../package.json" with { type: "json" };
-import { judge, parseGate } from "../../src/job/gate.ts";
+import { adviceFor, judge, parseGate } from "../../src/job/gate.ts";
 import { parseConfig, quantizeConfig } from "../../src/job/index.ts";
 import { VERSION } from "../../src/version.ts";
 
@@ -67,8 +67,11 @@ describe("gates", () => {
   it("read and judge", () => {
     expect(parseGate("kept=0.9")).toEqual({ rule: "kept", limit: 0.9 });
     expect(parseGate("ap50=-1.0")).toEqual({ rule: "ap50", limit: -1 });
-    expect(judge(parseGate("kept=0.9"), 0.95, 8, 8).passed).toBe(true);
-    expect(judge(parseGate("ap50=-1.0"), -2, 4, 4)).toMatchObject({ passed: false, message: expect.stringContaining("try W4A8") });
+    expect(judge(parseGate("kept=0.9"), 0.95, "").passed).toBe(true);
+    expect(judge(parseGate("ap50=-1.0"), -2, adviceFor(4, 4))).toMatchObject({
+      passed: false,
+      message: expect.stringContaining("try W4A8"),
+    });
   });
 
   it.each(["kept", "kept=2", "ap=1", "kept=0.9.1"])("refuse %s", (text) => {

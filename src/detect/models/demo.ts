@@ -1,8 +1,8 @@
 import { ArgumentError } from "../../errors.ts";
 import { type Module, parameters, withParameters } from "../../nn/index.ts";
 import { Rng, type Tensor } from "../../tensor/index.ts";
-import type { CenternetCard } from "../card.ts";
 import type { Heads } from "../detector.ts";
+import type { CenternetCard } from "../formats/centernet.ts";
 import { CenterNet, type CenterNetConfig } from "./centernet.ts";
 
 /** Sizes of the detector that ships; the classes are those of generated scenes. */
@@ -26,6 +26,7 @@ export const DEMO_CARD: CenternetCard = {
   },
   classes: ["disc", "square", "triangle", "ring"],
   outputs: { heatmap: "heatmap", size: "size", offset: "offset" },
+  outputLayout: "NCHW",
   heatmap: "probability",
   sizeUnit: "cell",
   scoreThreshold: 0.01,

@@ -1,8 +1,8 @@
 import { ArgumentError } from "../../errors.ts";
+import type { GraphBuilder } from "../../graph/index.ts";
 import type { OpDef, Tensor } from "../../tensor/index.ts";
 import type { NodeProto } from "../protobuf.ts";
 import { Attributes } from "./attributes.ts";
-import type { GraphBuilder } from "./builder.ts";
 import { constant, type Operand } from "./operand.ts";
 
 /** One node of the file, as an operator's row sees it. */

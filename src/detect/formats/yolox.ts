@@ -1,39 +1,37 @@
+import { z } from "zod";
 import { ShapeError } from "../../errors.ts";
 import { add, clamp, log, permute, slice, type Tensor } from "../../tensor/index.ts";
 import { fromCxcywh } from "../box.ts";
-import type { YoloxCard } from "../card.ts";
+import { classNames } from "../classNames.ts";
 import type { Heads, Prediction } from "../detector.ts";
-import { type Decoder, headNamed, LEAST_SCORE, requireHead } from "./decoder.ts";
+import { headLayers, type NetworkView, pictureInput } from "../network.ts";
+import { cardKeys, name, side } from "./cardKeys.ts";
+import type { Decoder, Format } from "./format.ts";
+import { cellCounts, gridOf } from "./grid.ts";
+import { LEAST_SCORE, readHead } from "./heads.ts";
 
-/** Cells of every level: column, row and stride of each anchor, levels in the order of the strides. */
-function grid(card: YoloxCard): { x: Float64Array; y: Float64Array; stride: Float64Array } {
-  const cells = card.strides.map((s) => [Math.floor(card.input.width / s), Math.floor(card.input.height / s)]);
-  const size = cells.reduce((sum, [w, h]) => sum + w * h, 0);
-  const x = new Float64Array(size);
-  const y = new Float64Array(size);
-  const stride = new Float64Array(size);
-  let at = 0;
-  cells.forEach(([w, h], level) => {
-    for (let i = 0; i < w * h; i++, at++) {
-      x[at] = i % w;
-      y[at] = Math.floor(i / w);
-      stride[at] = card.strides[level];
-    }
-  });
-  return { x, y, stride };
-}
+const STRIDES = [8, 16, 32];
+
+const schema = z.strictObject({
+  ...cardKeys,
+  format: z.literal("yolox"),
+  outputs: z.strictObject({ predictions: name }),
+  /** Cell sizes in pixels, in the order of the anchors. */
+  strides: z.array(side).min(1).default(STRIDES),
+});
+
+export type YoloxCard = z.infer<typeof schema>;
 
 /**
  * YOLOX: one output [N, anchors, 5 + classes] with raw x, y, w, h and sigmoid objectness and classes.
  * Centre = (xy + cell) * stride, size = exp(wh) * stride, score = objectness * best class;
  * log H = log objectness + log class.
  */
-export function yoloxDecoder(card: YoloxCard): Decoder {
-  const { x, y, stride } = grid(card);
+function decoder(card: YoloxCard): Decoder {
+  const { x, y, stride } = gridOf(card.input, card.strides);
   const depth = 5 + card.classes.length;
   const read = (heads: Heads): Tensor => {
-    const out = headNamed(heads, card.outputs.predictions);
-    requireHead(card.outputs.predictions, out, [-1, -1, depth]);
+    const out = readHead(heads, card.outputs.predictions, [-1, -1, depth]);
     if (out.shape[1] !== x.length) {
       throw new ShapeError(
         "detector",
@@ -72,3 +70,28 @@ export function yoloxDecoder(card: YoloxCard): Decoder {
     },
   };
 }
+
+/** YOLOX: BGR 0..255, letterboxed to the top left with grey 114. */
+function preset(network: NetworkView): YoloxCard | undefined {
+  const input = pictureInput(network);
+  if (!input || network.outputs.length !== 1) return undefined;
+  const [{ name, shape }] = network.outputs;
+  const anchors = cellCounts(input, STRIDES).reduce((a, b) => a + b, 0);
+  if (shape.length !== 3 || shape[1] !== anchors || shape[2] < 6) return undefined;
+  return {
+    version: 1,
+    name: "yolox",
+    format: "yolox",
+    input: { ...input, color: "BGR", resize: "letterbox", anchor: "topLeft", fill: 114, mean: [0, 0, 0], std: [1, 1, 1] },
+    classes: [...classNames(shape[2] - 5)],
+    outputs: { predictions: name },
+    strides: STRIDES,
+    scoreThreshold: 0.01,
+    visibleThreshold: 0.3,
+    nmsIou: 0.5,
+    maxDetections: 100,
+    ...headLayers(network, [name], "included"),
+  };
+}
+
+export const yolox: Format<YoloxCard> = { name: "yolox", schema, preset, decoder };

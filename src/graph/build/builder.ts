@@ -1,6 +1,8 @@
 import { ArgumentError, InlierqError } from "../../errors.ts";
-import { assembleGraph, type Graph, liveNodes, type Node, type Port } from "../../graph/index.ts";
 import { type AnyOp, bind, cast, clamp, formatShape, type Meta, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { assembleGraph, liveNodes } from "../assemble.ts";
+import type { Graph } from "../graph.ts";
+import type { Node, Port } from "../layer.ts";
 import { constant, type Operand } from "./operand.ts";
 
 /** Folded constants may not be larger than this many elements: a hostile file could ask for any size. */

@@ -1,8 +1,20 @@
+import { z } from "zod";
 import { add, clamp, log, mul, reshape, slice, type Tensor } from "../../tensor/index.ts";
 import { fromCxcywh } from "../box.ts";
-import type { FastestdetCard } from "../card.ts";
+import { classNames } from "../classNames.ts";
 import type { Heads, Prediction } from "../detector.ts";
-import { type Decoder, headNamed, LEAST_SCORE, requireHead } from "./decoder.ts";
+import { headLayers, type NetworkView, pictureInput } from "../network.ts";
+import { cardKeys, name } from "./cardKeys.ts";
+import type { Decoder, Format } from "./format.ts";
+import { LEAST_SCORE, readHead } from "./heads.ts";
+
+const schema = z.strictObject({
+  ...cardKeys,
+  format: z.literal("fastestdet"),
+  outputs: z.strictObject({ predictions: name }),
+});
+
+export type FastestdetCard = z.infer<typeof schema>;
 
 /** Exponents of objectness and class in the score. */
 const OBJECTNESS_POWER = 0.6;
@@ -15,13 +27,9 @@ const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
  * Centre = (tanh(xy) + cell) / map size, size = sigmoid(wh), both relative to the input;
  * score = objectness^0.6 * best class^0.4, log H alike in logs.
  */
-export function fastestdetDecoder(card: FastestdetCard): Decoder {
+function decoder(card: FastestdetCard): Decoder {
   const depth = 5 + card.classes.length;
-  const read = (heads: Heads): Tensor => {
-    const out = headNamed(heads, card.outputs.predictions);
-    requireHead(card.outputs.predictions, out, [-1, depth, -1, -1]);
-    return out;
-  };
+  const read = (heads: Heads): Tensor => readHead(heads, card.outputs.predictions, [-1, depth, -1, -1]);
   return {
     logScores(heads) {
       const out = read(heads);
@@ -53,3 +61,26 @@ export function fastestdetDecoder(card: FastestdetCard): Decoder {
     },
   };
 }
+
+/** FastestDet: BGR 0..1, stretched; one map at stride 16. */
+function preset(network: NetworkView): FastestdetCard | undefined {
+  const input = pictureInput(network);
+  if (!input || network.outputs.length !== 1) return undefined;
+  const [{ name, shape }] = network.outputs;
+  if (shape.length !== 4 || shape[1] < 6 || shape[2] * 16 !== input.height || shape[3] * 16 !== input.width) return undefined;
+  return {
+    version: 1,
+    name: "fastestdet",
+    format: "fastestdet",
+    input: { ...input, color: "BGR", resize: "stretch", anchor: "topLeft", fill: 0, mean: [0, 0, 0], std: [255, 255, 255] },
+    classes: [...classNames(shape[1] - 5)],
+    outputs: { predictions: name },
+    scoreThreshold: 0.01,
+    visibleThreshold: 0.3,
+    nmsIou: 0.5,
+    maxDetections: 100,
+    ...headLayers(network, [name], "included"),
+  };
+}
+
+export const fastestdet: Format<FastestdetCard> = { name: "fastestdet", schema, preset, decoder };

@@ -1,18 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type Card, detectorFrom, type Heads, type Prediction } from "../../../src/detect/index.ts";
+import type { Heads } from "../../../src/detect/index.ts";
 import { ArgumentError, ShapeError } from "../../../src/errors.ts";
 import { Rng, Tensor, tensor, uniform, zeros } from "../../../src/tensor/index.ts";
 import { cardOf } from "../sampleCards.ts";
-
-/** A network that answers with fixed outputs. */
-const fixed = (heads: Heads, card: Card) => detectorFrom({ forward: () => heads }, card);
-const decode = (heads: Heads, card: Card): Prediction[] => fixed(heads, card).decode(heads)[0];
-
-function expectBox(p: Prediction, box: readonly number[], score: number, label: number): void {
-  box.forEach((v, i) => expect(p.box[i]).toBeCloseTo(v, 4));
-  expect(p.score).toBeCloseTo(score, 6);
-  expect(p.label).toBe(label);
-}
+import { decode, expectBox, fixed } from "./scene.ts";
 
 describe("yolox", () => {
   const card = cardOf("yolox");

@@ -1,0 +1,9 @@
+/** Where a report keeps a picture: numbered, under a name that is safe in any file system. */
+export const picturePath = (index: number, name: string): string => `pictures/${String(index + 1).padStart(2, "0")}-${slug(name)}.svg`;
+
+/** A file name's safe core: letters, digits, dots and dashes, without its extension. */
+const slug = (name: string): string =>
+  name
+    .replace(/\.[a-z]+$/i, "")
+    .replace(/[^A-Za-z0-9.-]+/g, "-")
+    .slice(-40) || "picture";

@@ -1,0 +1,17 @@
+import { escapeXml } from "./xml.ts";
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+export const number = (value: number): string => String(Number(value.toPrecision(4)));
+
+/** A table cell: pipes and line breaks would end it. */
+const cell = (text: string): string => text.replace(/\|/g, "\\|").replace(/[\r\n]+/g, " ");
+
+/** A table; cells are Markdown. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** A name out of a file as Markdown that shows just that name: no tags, links or emphasis. */
+export const plain = (name: string): string => escapeXml(name.replace(/[\r\n\t]+/g, " ")).replace(/[\\`*[\]]/g, "\\$&");

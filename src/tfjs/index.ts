@@ -1,0 +1,2 @@
+export { importTfjs, type TfjsImportOptions } from "./importTfjs.ts";
+export { tfjsWeightPaths } from "./modelJson.ts";
