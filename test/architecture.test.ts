@@ -193,7 +193,7 @@ test("nothing reachable from the root entry needs Node", () => {
 });
 
 /** What decides the bytes of a result with the fast kernels, which bring their own functions. */
-const PORTABLE = /^(em|quant|data|job|graph|onnx|tensor\/random\.ts)/;
+const PORTABLE = /^(em|quant|data|detect|job|graph|onnx|tfjs|tensor\/random\.ts)/;
 
 /** Patterns that may not occur in code, with the paths they may occur in. */
 const BANNED: readonly (readonly [what: string, pattern: RegExp, where: (path: string) => boolean])[] = [

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { cos, exp, log, log1p, sin } from "../src/elementary.ts";
+import { cos, exp, log, log1p, sin, tanh } from "../src/elementary.ts";
 
 /** Both are within 1 ulp of the truth, so they are at most 2 apart. */
 function expectClose(got: number, want: number, ulps: number): void {
@@ -32,6 +32,12 @@ test("sin and cos are those of the runtime within 1e-15", () => {
   fc.assert(fc.property(between(-100, 100), (x) => expectNear(sin(x), Math.sin(x))));
   fc.assert(fc.property(between(-100, 100), (x) => expectNear(cos(x), Math.cos(x))));
   expect([sin(0), cos(0)]).toEqual([0, 1]);
+});
+
+test("tanh is that of the runtime within 4 ulp, at every size", () => {
+  fc.assert(fc.property(between(-1, 1), (x) => expectClose(tanh(x), Math.tanh(x), 5)));
+  fc.assert(fc.property(between(-800, 800), (x) => expectClose(tanh(x), Math.tanh(x), 5)));
+  expect([tanh(0), tanh(-Infinity), tanh(Infinity), tanh(Number.NaN)]).toEqual([0, -1, 1, Number.NaN]);
 });
 
 test("the bits are the written ones, on any engine", () => {

@@ -1,3 +1,4 @@
+import { exp } from "../elementary.ts";
 import type { Box, Prediction } from "./detector.ts";
 import { byScore } from "./nms.ts";
 
@@ -30,7 +31,7 @@ export function drawGaussian(channel: Float32Array | Float64Array, width: number
   const sigma = (2 * radius + 1) / 6;
   for (let y = Math.max(0, cy - radius); y <= Math.min(height - 1, cy + radius); y++) {
     for (let x = Math.max(0, cx - radius); x <= Math.min(width - 1, cx + radius); x++) {
-      const value = Math.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma * sigma));
+      const value = exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma * sigma));
       const at = y * width + x;
       if (value >= Number.EPSILON && value > channel[at]) channel[at] = value;
     }
