@@ -129,7 +129,7 @@ function elementOf(descr: string, fail: Fail): { element: Element; little: boole
 
 const DESCR: Readonly<Record<DType, string>> = { f64: "<f8", f32: "<f4", i32: "<i4", i8: "|i1", u8: "|u1" };
 
-/** Writes one array in numpy's .npy form, version 1: row-major, little-endian, data at a multiple of 64 bytes. */
+/** Writes one array in numpy's .npy form, version 1: row-major, little-endian, data at a multiple of 64 bytes. The shape is kept. */
 export function writeNpy({ shape, dtype, data }: Tensor): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const literal = `{'descr': '${DESCR[dtype]}', 'fortran_order': False, 'shape': ${tuple}, }`;

@@ -32,7 +32,10 @@ export function readNpz(bytes: Uint8Array, name = "file"): ReadonlyMap<string, T
   return tensors;
 }
 
-/** Writes numpy's .npz form, uncompressed, by key: equal tensors give equal bytes. Errors: ArgumentError for a key that leaves the archive. */
+/**
+ * Writes numpy's .npz form, uncompressed, by key: equal tensors give equal bytes. Errors: ArgumentError for a key that
+ * leaves the archive. Shapes are kept.
+ */
 export function writeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
   const members = [...tensors]
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -162,7 +162,7 @@ const STORED: Readonly<Record<string, Element>> = {
 
 /**
  * Writes a safetensors file: widest element type first, then by name, so that equal tensors give equal bytes. Errors:
- * ArgumentError for a tensor called `__metadata__`.
+ * ArgumentError for a tensor called `__metadata__`. Shapes are kept.
  */
 export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array {
   const order = [...tensors].sort(([a, x], [b, y]) => written[y.dtype].bytes - written[x.dtype].bytes || (a < b ? -1 : 1));

@@ -8,14 +8,17 @@ import type { Box } from "./detector.ts";
 export interface AnchorOptions {
   /** Height and width of the network input in pixels. */
   readonly image: readonly [number, number];
+  /** Height and width of every level, in cells. */
   readonly featureMaps: readonly (readonly [number, number])[];
   readonly sizes: readonly (readonly number[])[];
+  /** Height over width, several for every level. */
   readonly aspectRatios: readonly (readonly number[])[];
 }
 
 /**
  * Anchor boxes of all levels in input pixels: level by level, cell by cell (row-major), then ratio by ratio over the
- * sizes. The stride is the whole quotient of image and map size; base anchors are rounded to whole pixels.
+ * sizes. The stride is the whole quotient of image and map size; base anchors are rounded to whole pixels. Errors:
+ * ArgumentError where the lists differ in length.
  */
 export function anchors({ image, featureMaps, sizes, aspectRatios }: AnchorOptions): Box[] {
   if (sizes.length !== featureMaps.length || aspectRatios.length !== featureMaps.length) {

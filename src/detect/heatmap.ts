@@ -25,6 +25,8 @@ export function gaussianRadius(height: number, width: number, minOverlap = 0.7, 
  * Draws the target peak of one object into one channel of a heatmap, in place: exp(-d^2 / 2 sigma^2) within `radius`
  * cells of the centre, sigma = (2 radius + 1) / 6, the larger value where objects overlap. Values below the machine
  * epsilon are left out.
+ *
+ * Shape: channel [height, width], row-major. Unit: cells, for the width too.
  */
 export function drawGaussian(channel: Float32Array | Float64Array, width: number, cx: number, cy: number, radius: number): void {
   const height = channel.length / width;

@@ -28,6 +28,7 @@ import { type LoadedModel, loadModel } from "./model.ts";
 import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
+/** What `quantize` takes beside the model: every key of a configuration file, and these. */
 export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samples"> {
   /** Calibration pictures; at most `sampleCount` are taken. Labels are read only by an `ap50` gate. */
   readonly samples: Iterable<Sample> | AsyncIterable<Sample>;
@@ -47,19 +48,27 @@ export interface SampleDetections {
   readonly predictions: readonly Prediction[];
 }
 
+/** What `quantize` gives. */
 export interface QuantizeResult {
+  /** Base name of the model. */
   readonly name: string;
   /** `<name>.<scheme>.onnx`, scheme in lower case. */
   readonly fileName: string;
+  /** The exported file. */
   readonly onnx: Uint8Array;
+  /** The account: what record.json holds. */
   readonly record: CalibrationRecord;
   /** Wall times in milliseconds by stage: the only part that differs between runs. */
   readonly timing: Readonly<Record<string, number>>;
+  /** What the float model found on the calibration pictures. */
   readonly before: readonly SampleDetections[];
+  /** What the quantized one found on them. */
   readonly after: readonly SampleDetections[];
+  /** Whether enough detections survived. */
   readonly gate: GateOutcome;
   /** The simulation: float graph and plan, as `graph.forward(x, tapOf(graph, plan))` runs them. */
   readonly model: LoadedModel;
+  /** Grids of all quantized tensors. */
   readonly plan: Plan;
 }
 

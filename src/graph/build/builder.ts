@@ -15,6 +15,7 @@ const isInteger = ({ dtype }: Meta): boolean => dtype !== "f32" && dtype !== "f6
 
 /** The graph as far as it is built: known tensors, emitted nodes, parameters in use, names taken. */
 export class GraphBuilder {
+  /** Name of the file, for messages. */
   readonly file: string;
   readonly nodes: Node[] = [];
   readonly parameters = new Map<string, Tensor>();
@@ -30,13 +31,14 @@ export class GraphBuilder {
     this.#names = new Set(readers.keys());
   }
 
-  /** Makes a tensor of the file known under the file's name for it. */
+  /** Makes a tensor of the file known under the file's name for it. Errors: ArgumentError for a name that is taken. */
   define(name: string, operand: Operand): void {
     if (this.#operands.has(name)) throw new ArgumentError(this.file, `every tensor must be written once, got "${name}" written twice`);
     this.#operands.set(name, operand);
     this.#names.add(name);
   }
 
+  /** What a name of the file stands for so far. */
   find(name: string): Operand | undefined {
     return this.#operands.get(name);
   }
@@ -46,17 +48,19 @@ export class GraphBuilder {
     return this.#readers.get(name) ?? 0;
   }
 
+  /** The wanted name of a tensor, or one like it that is free. */
   freshName(wanted: string): string {
     return claim(this.#names, wanted);
   }
 
+  /** The wanted name of a node, or one like it that is free. */
   freshNodeName(wanted: string): string {
     return claim(this.#nodeNames, wanted);
   }
 
   /**
-   * Adds a node, or computes it now where all inputs are constants. Integer constants (shape
-   * arithmetic) are computed in f64, which is exact for them, and truncated back.
+   * Adds a node, or computes it now where all inputs are constants. Integer constants (shape arithmetic) are computed
+   * in f64, which is exact for them, and truncated back. Errors: those of the op, in the name of `where`.
    */
   emit(where: string, op: AnyOp, inputs: readonly Operand[], attrs: unknown, nodeName: string, outputs: readonly string[]): Operand[] {
     const values = inputs.map((o) => o.value);
@@ -126,7 +130,10 @@ export class GraphBuilder {
     this.nodes.push({ name: this.freshNodeName(output), op: clamp.def, attrs, inputs, outputs: [output] });
   }
 
-  /** The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. */
+  /**
+   * The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. Errors:
+   * ArgumentError for an output that nothing computes.
+   */
   finish(name: string, inputs: readonly Port[], outputNames: readonly string[]): Graph {
     const renamed = new Map<string, string>();
     for (const output of outputNames) {

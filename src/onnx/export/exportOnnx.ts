@@ -7,6 +7,7 @@ import { type Grid, isNibble, isWide, QuantizedInputs, writeFakeQuant } from "./
 import { exportRows } from "./rows.ts";
 import { OnnxWriter } from "./writer.ts";
 
+/** What `exportOnnx` takes beside the graph and its plan. */
 export interface ExportOptions {
   /** Written as metadata_props: method, bits, seed and whatever else tells how the file came to be. */
   readonly metadata?: Readonly<Record<string, string>>;

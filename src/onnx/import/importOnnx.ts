@@ -11,6 +11,7 @@ import { operators } from "./operators/index.ts";
 /** Versions of the default operator set whose semantics the rows cover. */
 const OPSETS = { first: 7, last: 25 } as const;
 
+/** What `importOnnx` takes beside the file. */
 export interface ImportOptions {
   /** Names the file in errors, and the graph. Default "model.onnx". */
   readonly name?: string;
