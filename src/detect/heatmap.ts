@@ -44,6 +44,7 @@ export function drawGaussian(channel: Float32Array | Float64Array, width: number
 export interface CenterMaps {
   readonly width: number;
   readonly height: number;
+  /** Channels of the heatmap. */
   readonly classes: number;
   /** [classes, height, width], higher is better. */
   readonly heat: ArrayLike<number>;

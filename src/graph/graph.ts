@@ -5,11 +5,15 @@ import { findLayers, type Layer, type Node, type Port } from "./layer.ts";
 
 /** What a graph is built from; everything else about it follows. */
 export interface GraphParts {
+  /** Name of the network, for reports. */
   readonly name: string;
+  /** What it takes, in order. */
   readonly inputs: readonly Port[];
+  /** What it gives, in order. */
   readonly outputs: readonly Port[];
   /** In execution order. */
   readonly nodes: readonly Node[];
+  /** Weights and other constants by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
 }
 
@@ -25,8 +29,11 @@ export interface GraphParts {
 export class Graph implements Module<Readonly<Record<string, Tensor>>> {
   readonly name: string;
   readonly inputs: readonly Port[];
+  /** What it gives, in order. */
   readonly outputs: readonly Port[];
+  /** Its steps, in order of execution. */
   readonly nodes: readonly Node[];
+  /** Weights and other constants by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** In execution order. */
   readonly layers: readonly Layer[];
@@ -35,6 +42,7 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
   readonly #layerOf: ReadonlyMap<string, Layer>;
   readonly #dying: readonly (readonly string[])[];
 
+  /** Checks the parts and infers every shape. */
   constructor(parts: GraphParts) {
     this.name = parts.name;
     this.inputs = parts.inputs;
@@ -129,7 +137,10 @@ function fetch(graph: Graph, env: ReadonlyMap<string, Tensor>, name: string): Te
   return found;
 }
 
-/** Runs one node of `graph` on the tensors in `env`, announces what the tap may see, and adds the outputs to `env`. */
+/**
+ * Runs one node of `graph` on the tensors in `env`, announces what the tap may see, and adds the outputs to `env`.
+ * Shapes: those the node's op takes. Errors: StateError for an input that `env` does not hold.
+ */
 export function runNode(graph: Graph, node: Node, env: Map<string, Tensor>, tap: Tap = identityTap): void {
   const inputs = node.inputs.map((name) => fetch(graph, env, name));
   const layer = graph.layerOf(node);

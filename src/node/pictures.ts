@@ -7,7 +7,7 @@ import { reasonOf, UsageError } from "./usageError.ts";
 
 /** A picture file that was found but not read. */
 export interface PictureFile {
-  /** Path below the folder, with forward slashes. */
+  /** Name of the file, without its folder. */
   readonly name: string;
   /** Where the file lies. */
   readonly path: string;

@@ -54,7 +54,7 @@ export const vocAp = (images: readonly Evaluated[], options: VocOptions): VocSco
  * is free, a miss when it was found before or the overlap is too small, nothing when it is difficult. Detections of
  * equal score count in the order of the list; `truths` has one entry a picture.
  *
- * Errors: ArgumentError for a label that is no class or a picture that is not there.
+ * Errors: ArgumentError for a threshold outside (0, 1] or a picture that is not there.
  */
 export function vocEvaluate(
   detections: readonly VocDetection[],

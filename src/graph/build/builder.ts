@@ -60,7 +60,7 @@ export class GraphBuilder {
 
   /**
    * Adds a node, or computes it now where all inputs are constants. Integer constants (shape arithmetic) are computed
-   * in f64, which is exact for them, and truncated back. Errors: those of the op, in the name of `where`.
+   * in f64, which is exact for them, and truncated back. Errors: ArgumentError, in the name of `where`, where the inputs do not fit the op or a tensor would be too large.
    */
   emit(where: string, op: AnyOp, inputs: readonly Operand[], attrs: unknown, nodeName: string, outputs: readonly string[]): Operand[] {
     const values = inputs.map((o) => o.value);
@@ -131,8 +131,7 @@ export class GraphBuilder {
   }
 
   /**
-   * The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. Errors:
-   * ArgumentError for an output that nothing computes.
+   * The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. Errors: ArgumentError for an output that nothing computes or that is not float.
    */
   finish(name: string, inputs: readonly Port[], outputNames: readonly string[]): Graph {
     const renamed = new Map<string, string>();
