@@ -5,6 +5,7 @@ import { type FakeQuantAttrs, fakeQuant, type Meta } from "../../tensor/index.ts
 import { encodeModel } from "../protobuf.ts";
 import { type Grid, isNibble, isWide, QuantizedInputs, writeFakeQuant } from "./quantize.ts";
 import { exportRows } from "./rows.ts";
+import { sumsApart } from "./sumsApart.ts";
 import { OnnxWriter } from "./writer.ts";
 
 /** What `exportOnnx` takes beside the graph and its plan. */
@@ -42,9 +43,11 @@ export function exportOnnx(
   const writer = new OnnxWriter(graph, withBatchOf2(graph), opset);
   const quantized = plan && new QuantizedInputs(graph, plan, writer, fusible);
   const outputs = new Set(graph.outputs.map((p) => p.name));
+  const apart = plan && !fusible ? sumsApart(graph, writer) : undefined;
   for (const node of graph.nodes) {
     const layer = plan?.layers.has(node.name) ? graph.layerOf(node) : undefined;
-    writeNode(graph, writer, node, layer && quantized ? quantized.of(layer) : plainInputs(graph, writer, node));
+    const inputs = layer && quantized ? quantized.of(layer) : plainInputs(graph, writer, node);
+    writeNode(graph, writer, node, apart?.(node, inputs) ?? inputs);
     for (const name of node.outputs) if (!outputs.has(name)) writer.declare(name);
   }
   return encodeModel({
