@@ -25,6 +25,7 @@ const KERNEL_FREE = [
   "test/browser/**",
   "test/bench/**",
   "test/package/**",
+  "test/scripts/**",
 ];
 
 /** `npm run test:deep` multiplies the runs of every property. */

@@ -1,4 +1,4 @@
-import type { Node } from "ts-morph";
+import { Node } from "ts-morph";
 import type { Entry, Member, Page, Parameter } from "./surface.ts";
 import { thrower } from "./throws.ts";
 
@@ -51,11 +51,14 @@ function callGaps(where: string, node: Node, signature: string, doc: string): Ga
 
 function memberGaps(entry: Entry, member: Member): Gap[] {
   const where = `${entry.path}:${member.node.getStartLineNumber()} ${entry.name}.${member.name}`;
-  const both = `${entry.doc}\n${member.doc}`;
   // The comment of the whole may speak of a part by its name.
   if (member.doc === "" && !names(entry.doc, member.name)) return [{ where, rule: "a comment" }];
+  const own = member.doc === "" ? entry.doc : member.doc;
+  const both = `${entry.doc}\n${member.doc}`;
   return [
-    ...callGaps(where, member.node, "", both),
+    ...(Node.isMethodDeclaration(member.node) || Node.isMethodSignature(member.node) || Node.isConstructorDeclaration(member.node)
+      ? callGaps(where, member.node, member.signature, own)
+      : []),
     ...unitGaps(where, member.name, member.type, both),
     ...parameterGaps(where, member.parameters, both),
   ];

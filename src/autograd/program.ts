@@ -88,13 +88,16 @@ export class Program {
     for (let i = 0; i < this.#runs.length; i++) this.#runs[i]();
   }
 
-  /** The values of output `index` after the last run, copied. */
+  /** The values of output `index` after the last run, copied. Shape as in `outputs`. */
   read(index: number): Tensor {
     const { shape, dtype, data } = this.#at("read", this.#outputs, index);
     return new Tensor(shape, dtype, data.slice());
   }
 
-  /** The values of output `index` where they lie, without a copy: true until the next run, and not to be kept beyond it. */
+  /**
+   * The values of output `index` where they lie, without a copy: true until the next run, and not to be kept beyond it.
+   * Shape as in `outputs`.
+   */
   view(index: number): Tensor {
     const { shape, dtype, data } = this.#at("view", this.#outputs, index);
     return new Tensor(shape, dtype, data);

@@ -42,7 +42,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
   readonly #layerOf: ReadonlyMap<string, Layer>;
   readonly #dying: readonly (readonly string[])[];
 
-  /** Checks the parts and infers every shape. */
+  /**
+   * Checks the parts and infers every shape. Errors: ArgumentError for names that occur twice or that nothing computes,
+   * ShapeError or DTypeError of an op.
+   */
   constructor(parts: GraphParts) {
     this.name = parts.name;
     this.inputs = parts.inputs;
@@ -65,7 +68,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return this.#dying[index];
   }
 
-  /** Multiply-accumulates of one layer, or of all layers together, for a batch of one. */
+  /**
+   * Multiply-accumulates of one layer, or of all layers together, for a batch of one. Errors: ArgumentError for a name
+   * that is no layer's.
+   */
   macs(layerName?: string): number {
     let sum = 0;
     for (const node of this.nodes) {
@@ -82,7 +88,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return sum;
   }
 
-  /** A copy with the named parameters replaced; names must exist and shapes must agree. */
+  /**
+   * A copy with the named parameters replaced; names must exist and shapes must agree. Errors: ArgumentError for an
+   * unknown name, ShapeError.
+   */
   withParameters(replaced: ReadonlyMap<string, Tensor>): Graph {
     const parameters = new Map(this.parameters);
     for (const [name, next] of replaced) {
@@ -96,7 +105,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return new Graph({ name: this.name, inputs: this.inputs, outputs: this.outputs, nodes: this.nodes, parameters });
   }
 
-  /** Runs every node; intermediates are dropped after their last use. */
+  /**
+   * Runs every node; intermediates are dropped after their last use. Shape: x as its port says, -1 standing for any
+   * length. Errors: ShapeError where it does not fit.
+   */
   forward(x: Tensor, tap: Tap = identityTap): Readonly<Record<string, Tensor>> {
     const env = this.begin(x, tap);
     this.nodes.forEach((node, i) => {
@@ -106,7 +118,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return this.finish(env);
   }
 
-  /** The tensors present before the first node: the announced input. */
+  /**
+   * The tensors present before the first node: the announced input. Shape: x as its port says. Errors: ShapeError where
+   * it does not fit.
+   */
   begin(x: Tensor, tap: Tap = identityTap): Map<string, Tensor> {
     if (this.inputs.length !== 1) {
       throw new StateError(
@@ -125,7 +140,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return new Map([[port.name, tap.at(port.name)("output", x)]]);
   }
 
-  /** Picks the graph outputs out of the tensors of a finished run. */
+  /**
+   * Picks the graph outputs out of the tensors of a finished run. Shapes as the ports of the outputs say. Errors:
+   * StateError where one is missing.
+   */
   finish(env: ReadonlyMap<string, Tensor>): Readonly<Record<string, Tensor>> {
     return Object.fromEntries(this.outputs.map(({ name }) => [name, fetch(this, env, name)]));
   }

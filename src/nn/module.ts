@@ -19,7 +19,7 @@ export interface Tap {
 
 /** A frozen computation: fields are tensors (parameters), modules, lists of modules, or plain configuration. */
 export interface Module<Out = Tensor> {
-  /** The output for an input; every named tensor passes `tap` on the way. */
+  /** The output for an input; every named tensor passes `tap` on the way. Shapes are the module's own. */
   forward(x: Tensor, tap?: Tap): Out;
 }
 

@@ -18,10 +18,12 @@ export class SiteMeter {
   readonly #sums: SiteSums = { signal: 0, noise: 0, inside: 0 };
   #count = 0;
 
+  /** Starts at nothing. */
   constructor(site: SitePlan) {
     this.#site = site;
   }
 
+  /** Shape: any the site's scale fits. */
   add(x: Tensor): void {
     const { params, scheme } = this.#site;
     const { channels, positionStride } = volumesOf(x.shape);
@@ -54,6 +56,7 @@ export class SiteMeter {
     Object.assign(this.#sums, { signal, noise, inside });
   }
 
+  /** The account of everything added so far. */
   result(): SiteError {
     const { signal, noise, inside } = this.#sums;
     const measured = noise > 0 && signal > 0;

@@ -5,6 +5,7 @@ import { gridRefiner, type Refined, type RefineProblem, type Refiner } from "./r
 import { product, RefineObjective } from "./refineObjective.ts";
 import type { QParams, Range, Scheme } from "./scheme.ts";
 
+/** How `adamRefiner` descends. */
 export interface AdamRefinerOptions {
   /** Optimisation steps after the grid. Default 100. */
   readonly steps?: number | undefined;

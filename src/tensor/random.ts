@@ -54,7 +54,7 @@ export class Rng {
     return items[this.int(0, items.length - 1)]!;
   }
 
-  /** A permutation of 0..n-1 (Fisher-Yates). */
+  /** A permutation of 0..n-1 (Fisher-Yates). Shape: [n]. */
   permutation(n: number): Int32Array {
     const order = Int32Array.from({ length: n }, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {
@@ -64,7 +64,7 @@ export class Rng {
     return order;
   }
 
-  /** `count` distinct indices below `n`, ascending. */
+  /** `count` distinct indices below `n`, ascending. Shape: [count], or [n] where that is less. */
   choose(n: number, count: number): Int32Array {
     return this.permutation(n).slice(0, Math.min(n, count)).sort();
   }

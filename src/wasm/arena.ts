@@ -70,7 +70,7 @@ export class Arena {
     }
   }
 
-  /** Copies floats in at a byte address. */
+  /** Copies floats in at a byte address. Any length that fits. */
   write(address: number, values: Float32Array): void {
     this.f32.set(values, address >> 2);
   }

@@ -163,7 +163,7 @@ export class CenterNet implements Module<Heads> {
     });
   }
 
-  /** The heads with the heatmap as logits: what the training loss takes. */
+  /** The heads with the heatmap as logits: what the training loss takes. Shapes as `forward`. */
   logits(x: Tensor, tap: Tap = identityTap): Heads {
     let y = this.stem.forward(x, tap.at("stem"));
     const levels = this.stages.map((stage, i) => {

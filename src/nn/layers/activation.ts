@@ -6,7 +6,7 @@ export class Activation implements Module {
   /** What is applied: any shape, kept. */
   readonly apply: (x: Tensor) => Tensor;
 
-  /** Takes an op of one tensor. */
+  /** Takes an op of one tensor. Any shape. */
   constructor(apply: (x: Tensor) => Tensor) {
     this.apply = apply;
     Object.freeze(this);

@@ -1,7 +1,7 @@
 import type { Method } from "../method.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 
-/** The range of everything seen: nothing is clipped. */
+/** The range of everything seen: nothing is clipped. Definition: the least and the largest value seen. */
 export const minmax = (): Method => ({
   name: "minmax",
   cite: "min-max calibration",

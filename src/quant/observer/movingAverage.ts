@@ -17,6 +17,8 @@ export type Averages = { channels: Extremes[] };
  * Depends on the order of the stream, and on how it is cut into tensors.
  *
  * Errors: ArgumentError unless 0 < averagingConstant <= 1.
+ *
+ * Source: Jacob et al. 2018, section 3.1.
  */
 export function movingAverage({ averagingConstant = 0.1, axis = null }: MovingAverageOptions = {}): Observer<Averages> {
   if (!(averagingConstant > 0 && averagingConstant <= 1)) {
