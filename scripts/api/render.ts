@@ -77,10 +77,9 @@ function prose(doc: string): string {
     .replace(INNER_LABELS, "$1\n\n")
     .split(/\n\s*\n/)
     .map((paragraph) => {
-      const lines = paragraph.split("\n").map((line) => line.trimEnd());
-      return lines
-        .map((line, i) => (LABELS.test(line) ? `${i > 0 ? "\n" : ""}${line.replace(LABELS, (label) => `**${label}**`)}` : line))
-        .join("\n");
+      // Lists and tables keep their lines; prose flows.
+      const text = /^\s*([-*|]|\d+\.) /m.test(paragraph) ? paragraph : paragraph.split("\n").map((line) => line.trim()).join(" ");
+      return text.replace(LABELS, (label) => `**${label}**`);
     })
     .join("\n\n");
 }
