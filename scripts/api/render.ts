@@ -78,7 +78,12 @@ function prose(doc: string): string {
     .split(/\n\s*\n/)
     .map((paragraph) => {
       // Lists and tables keep their lines; prose flows.
-      const text = /^\s*([-*|]|\d+\.) /m.test(paragraph) ? paragraph : paragraph.split("\n").map((line) => line.trim()).join(" ");
+      const text = /^\s*([-*|]|\d+\.) /m.test(paragraph)
+        ? paragraph
+        : paragraph
+            .split("\n")
+            .map((line) => line.trim())
+            .join(" ");
       return text.replace(LABELS, (label) => `**${label}**`);
     })
     .join("\n\n");

@@ -1,9 +1,12 @@
+import { basename, dirname } from "node:path";
+import { gapsOf } from "../detect/index.ts";
 import { type Inspection, inspect } from "../job/index.ts";
-import { readModel } from "../node/index.ts";
+import { checkOutput, readModel, UsageError, writeFileAtomic } from "../node/index.ts";
 import { formatShape } from "../tensor/index.ts";
 import type { Command } from "./command.ts";
-import { EXIT } from "./io.ts";
+import { EXIT, type Io } from "./io.ts";
 import { columns, jsonText, percent, short } from "./text.ts";
+import { textOf } from "./values.ts";
 
 /** `inlierq inspect`: what a model holds and what quantizing it would do; runs nothing. */
 export const inspectCommand: Command = {
@@ -13,15 +16,44 @@ export const inspectCommand: Command = {
   flags: {
     layers: { type: "boolean", about: "list every layer; --no-layers leaves the list out", fallback: "on" },
     json: { type: "boolean", about: "print JSON" },
+    card: {
+      type: "boolean",
+      about: "print the detector card alone: complete for a detector that is recognised, else with a ? at every gap",
+    },
+    out: { type: "string", value: "FILE", about: "write the card there" },
+    force: { type: "boolean", about: "replace FILE" },
   },
-  examples: ["inlierq inspect yolox-nano.onnx", "inlierq inspect detector.onnx --no-layers"],
+  examples: [
+    "inlierq inspect yolox-nano.onnx",
+    "inlierq inspect detector.onnx --no-layers",
+    "inlierq inspect detector.onnx --card --out card.json",
+  ],
   run({ operands, values, io }) {
+    const out = textOf(values, "out");
+    if (out !== undefined && values.card !== true) throw new UsageError("--out", "must come with --card, got no --card");
+    if (out !== undefined) checkOutput(dirname(out), [basename(out)], values.force === true);
     const model = readModel(operands[0]);
     const found = inspect(model, model.name);
+    if (values.card === true) {
+      writeCard(found, out, io);
+      return Promise.resolve(EXIT.done);
+    }
     io.out(values.json === true ? jsonText(found) : inspectionText(found, values.layers !== false));
     return Promise.resolve(EXIT.done);
   },
 };
+
+/** The card to the file or to the results, and which gaps it has to the messages. */
+function writeCard({ card, matched }: Inspection, out: string | undefined, io: Io): void {
+  const text = `${JSON.stringify(card, null, 2)}\n`;
+  if (out === undefined) io.out(text);
+  else {
+    writeFileAtomic(out, text);
+    io.out(`wrote ${out}\n`);
+  }
+  const gaps = gapsOf(card);
+  if (!matched) io.err(`no preset matches this graph; check the card and replace every "?": ${gaps.join(", ") || "none"}\n`);
+}
 
 function inspectionText(found: Inspection, withLayers: boolean): string {
   const { description: d, policies, matched, card } = found;

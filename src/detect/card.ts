@@ -33,6 +33,11 @@ export function parseCard(json: unknown, where = "card"): Card {
       where,
       `a detector card must be a JSON object, got ${json === null ? "null" : Array.isArray(json) ? "an array" : typeof json}`,
     );
+  const [gap, ...more] = gapsOf(json);
+  if (gap !== undefined) {
+    const rest = more.length === 0 ? "" : ` (and ${more.join(", ")})`;
+    throw new ArgumentError(where, `every "?" must be filled in, got one in ${gap}${rest}`);
+  }
   const { schema } = formatNamed(json.format, where);
   refuseUnknown(json, Object.keys(schema.shape), where, "");
   if (isRecord(json.input)) refuseUnknown(json.input, Object.keys(inputSchema.shape), where, "input.");
@@ -64,4 +69,11 @@ function refuseUnknown(json: Record<string, unknown>, valid: readonly string[], 
   for (const key of Object.keys(json)) {
     if (!valid.includes(key)) throw new ArgumentError(where, `every key must be known, got "${prefix}${key}" (${didYouMean(key, valid)})`);
   }
+}
+
+/** Paths of the places in a card that still begin with "?", e.g. "input.color". */
+export function gapsOf(card: unknown, path = ""): string[] {
+  if (typeof card === "string") return card.startsWith("?") ? [path] : [];
+  if (typeof card !== "object" || card === null) return [];
+  return Object.entries(card).flatMap(([key, value]) => gapsOf(value, path === "" ? key : `${path}.${key}`));
 }

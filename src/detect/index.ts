@@ -2,7 +2,7 @@
 
 export { type AnchorOptions, anchors, type BoxWeights, decodeBox, encodeBox } from "./anchors.ts";
 export { area, ciou, clipBox, diou, fromCxcywh, fromXywh, giou, hull, iou, overlap, toCxcywh, toXywh } from "./box.ts";
-export { CARD_FORMATS, type Card, type CardOf, parseCard } from "./card.ts";
+export { CARD_FORMATS, type Card, type CardOf, gapsOf, parseCard } from "./card.ts";
 export { type CardDetector, detectorFrom } from "./cardDetector.ts";
 export { COCO_CLASSES, classNames } from "./classNames.ts";
 export type { Box, Detector, GroundTruth, Heads, InputSpec, Prediction } from "./detector.ts";
@@ -28,4 +28,4 @@ export { DEMO_CARD, DEMO_CONFIG, demoDetector } from "./models/demo.ts";
 export { type HeadLayers, headLayers, type NetworkView } from "./network.ts";
 export { byScore, classwiseNms, nms, suppress } from "./nms.ts";
 export { cardFor, matchPreset } from "./presets.ts";
-export { cardTemplate } from "./template.ts";
+export { candidateTensors, cardTemplate } from "./template.ts";

@@ -24,7 +24,7 @@ export function cardFor(network: NetworkView, card?: Card): Card {
     const got = network.outputs.map((o) => `${o.name}[${o.shape.join(",")}]`).join(" ");
     throw new ArgumentError(
       "detector",
-      `the network must have a class heatmap output that a preset knows, got ${got} (complete the card that inspect prints)`,
+      `the network must have a class heatmap output that a preset knows, got ${got} (complete the card that inspect --card prints)`,
     );
   }
   for (const [role, name] of Object.entries(card.outputs)) {

@@ -3,8 +3,10 @@ import * as formats from "../../src/detect/formats/index.ts";
 import {
   CARD_FORMATS,
   type Card,
+  candidateTensors,
   cardFor,
   cardTemplate,
+  gapsOf,
   headLayers,
   matchPreset,
   type NetworkView,
@@ -196,42 +198,60 @@ describe("matchPreset", () => {
     });
   });
 
-  const gaps = { heatmap: "?", size: "?", offset: "?" };
+  const gap = expect.stringMatching(/^\? ./) as unknown;
+  const gaps = { heatmap: gap, size: gap, offset: gap };
   test.each<[string, NetworkView, Record<string, unknown>]>([
-    ["a classifier", network([1, 3, 64, 64], { out: [1, 1000] }, [["out", ["x"]]]), { outputs: gaps, classes: ["?"] }],
-    ["another number of anchors", network([1, 3, 416, 416], { out: [1, 3000, 85] }, yoloxSteps), { outputs: gaps, classes: ["?"] }],
+    ["a classifier", network([1, 3, 64, 64], { out: [1, 1000] }, [["out", ["x"]]]), { format: gap, outputs: gaps, classes: [gap] }],
+    ["another number of anchors", network([1, 3, 416, 416], { out: [1, 3000, 85] }, yoloxSteps), { outputs: gaps, classes: [gap] }],
     [
       "no picture",
       network([1, 10], { out: [1, 3549, 85] }, yoloxSteps),
-      { outputs: gaps, input: { width: "?", height: "?", layout: "NCHW" } },
+      { outputs: gaps, input: { width: gap, height: gap, layout: gap, color: gap } },
     ],
     [
       "maps of two sizes",
       network([1, 3, 64, 96], { heat: [1, 4, 16, 24], wh: [1, 2, 8, 12] }, centerSteps),
       {
-        outputs: { heatmap: "heat", size: "wh", offset: "?" },
+        format: "centernet",
+        outputs: { heatmap: "heat", size: "wh", offset: gap },
         heatmap: "probability",
-        input: { width: 96, height: 64, layout: "NCHW" },
+        input: { width: 96, height: 64, layout: "NCHW", color: gap, mean: gap },
         predictions: ["hm", "wh"],
       },
     ],
   ])("does not know %s, and guesses a template", (_, view, guessed) => {
     expect(matchPreset(view)).toBeUndefined();
     expect(() => cardFor(view)).toThrow(ArgumentError);
-    expect(() => cardFor(view)).toThrow(/must have a class heatmap output that a preset knows, got/);
+    expect(() => cardFor(view)).toThrow(
+      /must have a class heatmap output that a preset knows, got .* \(complete the card that inspect --card/,
+    );
     const template = cardTemplate(view);
     expect(template).toMatchObject(guessed);
     expect(Object.keys(template).sort()).toEqual(Object.keys(matchPreset(centernet()) as Card).sort());
+    expect(gapsOf(template)).toContain("input.color");
+    expect(() => parseCard(template, "card.json")).toThrow(/^card.json: every "\?" must be filled in, got one in (format|input)/);
   });
 
   test("a template without its gaps is a card", () => {
     const template = cardTemplate(network([1, 3, 64, 96], { heat: [1, 4, 16, 24], wh: [1, 2, 8, 12] }, centerSteps));
-    const { format, outputs, classes } = parseCard({ ...template, outputs: { heatmap: "heat", size: "wh" } });
+    const input = { ...(template.input as object), color: "RGB", resize: "stretch", mean: [0, 0, 0], std: [1, 1, 1] };
+    const filled = { ...template, input, outputs: { heatmap: "heat", size: "wh" } };
+    expect(gapsOf(filled)).toEqual([]);
+    const { format, outputs, classes } = parseCard(filled);
     expect({ format, outputs, classes: classes.length }).toEqual({
       format: "centernet",
       outputs: { heatmap: "heat", size: "wh" },
       classes: 4,
     });
+  });
+
+  test("a template offers the outputs and the last maps inside the network", () => {
+    const view = {
+      ...network([1, 3, 64, 96], { boxes: [1, 10, 4] }, [...centerSteps, ["boxes", ["heat", "wh", "reg"], "concat"]]),
+      metas: new Map([...["backbone", "neck", "hm1", "hm", "heat", "wh", "reg"].map((n) => [n, { shape: [1, 2, 16, 24] }] as const)]),
+    };
+    expect(candidateTensors(view).map((t) => t.name)).toEqual(["boxes", "reg", "wh", "heat", "hm", "hm1", "neck"]);
+    expect(cardTemplate(view)).toMatchObject({ outputs: { heatmap: expect.stringContaining("tensors: reg [1,2,16,24]") } });
   });
 });
 

@@ -1,15 +1,30 @@
 import { describe, expect, test } from "vitest";
-import { Graph } from "../../src/graph/index.ts";
+import { Graph, traceGraph } from "../../src/graph/index.ts";
+import { identityTap, type Module, type Tap } from "../../src/nn/index.ts";
 import { exportOnnx, exposeTensors, importOnnx } from "../../src/onnx/index.ts";
 import { DataType, decodeModel } from "../../src/onnx/protobuf.ts";
 import { readTensor } from "../../src/onnx/tensors.ts";
 import { type Plan, tapOf } from "../../src/quant/index.ts";
-import { Rng, relu, type Tensor, tensor, uniform } from "../../src/tensor/index.ts";
+import { type Conv2dOptions, conv2d, Rng, relu, type Tensor, tensor, uniform } from "../../src/tensor/index.ts";
 import { minmaxPlan, smallNetwork } from "./network.ts";
 import { gap, runInRuntime } from "./runtime.ts";
 
 const graph = smallNetwork();
 const image = uniform([1, 3, 16, 16], new Rng(5));
+
+/** A layer of four channels, one of which is never positive, and a depthwise one on its output. */
+class PointwiseThenDepthwise implements Module<{ readonly heat: Tensor }> {
+  readonly first = tensor([1, 0.5, -0.3, -1, -2, -0.5, 0.2, 0.4, 0.1, 0.7, -0.6, 0.3], [4, 3, 1, 1]);
+  readonly second = uniform([4, 1, 3, 3], new Rng(8));
+
+  forward(x: Tensor, tap: Tap = identityTap): { heat: Tensor } {
+    const layer = (name: "first" | "second", y: Tensor, options: Conv2dOptions = {}): Tensor => {
+      const at = tap.at(name);
+      return at("output", conv2d(y, at("weight", this[name]), options));
+    };
+    return { heat: layer("second", layer("first", x), { groups: 4 }) };
+  }
+}
 
 const graphOf = (bytes: Uint8Array) => {
   const model = decodeModel(bytes, "test");
@@ -132,6 +147,17 @@ describe("a quantized export", () => {
     expect(fences(fusible)).toEqual([]);
     const simulated = graph.forward(image, tapOf(graph, perTensor));
     expect(gap((await runInRuntime(fusible, { image })).heat, simulated.heat)).toBeLessThan(0.02);
+  });
+
+  test.each([false, true])("runs where a depthwise layer reads another layer's output, fusible %s", async (fusible) => {
+    const direct = traceGraph(new PointwiseThenDepthwise(), image, { name: "direct", input: "image" });
+    const perChannel = minmaxPlan(direct, image, 8, 8);
+    expect([...perChannel.activations.values()].map((site) => site.scheme.axis)).toEqual([null, 1]);
+    const bytes = exportOnnx(direct, perChannel, { fusible });
+    const simulated = direct.forward(image, tapOf(direct, perChannel));
+    expect(importOnnx(bytes).forward(image).heat.data).toEqual(simulated.heat.data);
+    for (const level of ["disabled", "all"] as const)
+      expect(gap((await runInRuntime(bytes, { image }, level)).heat, simulated.heat)).toBeLessThan(1e-5);
   });
 
   test("leaves layers outside the plan in float", () => {

@@ -91,7 +91,7 @@ export function writeFakeQuant(writer: OnnxWriter, source: string, output: strin
   const type = typeOf(grid, false);
   const fits = grid.qmin === type.qmin && grid.qmax === type.qmax;
   const { scale, zeroPoint, attributes } = writeParameters(writer, output, grid, type);
-  const clipped = fits ? (fence ? writeFence(writer, source, output, grid) : source) : writeClip(writer, source, output, rank, grid);
+  const clipped = fits ? (fence ? writeFence(writer, source, output, rank, grid) : source) : writeClip(writer, source, output, rank, grid);
   const codes = writer.freshName(`${output}/codes`);
   writer.node(writer.freshNodeName(`${output}/QuantizeLinear`), "QuantizeLinear", [clipped, scale, zeroPoint], [codes], attributes);
   writer.node(writer.freshNodeName(`${output}/DequantizeLinear`), "DequantizeLinear", [codes, scale, zeroPoint], [output], attributes);
@@ -117,11 +117,21 @@ function writeClip(writer: OnnxWriter, source: string, output: string, rank: num
  * Cuts the real values where the codes end anyway, on one side and a little inside: the code there stays the same, and
  * the node does not look idle. A Clip will not do: onnxruntime removes it, or merges it in a way it then refuses.
  */
-function writeFence(writer: OnnxWriter, source: string, output: string, { scale, zeroPoint, qmin, qmax }: Grid): string {
-  const steps = qmax - roundHalfEven(zeroPoint.data[0]);
-  const [type, end] = steps > 0 ? ["Min", steps] : ["Max", qmin - roundHalfEven(zeroPoint.data[0])];
-  const bound = writer.floats(`${output}/end`, [end * scale.data[0] * (1 - 2 ** -22)], []);
+function writeFence(
+  writer: OnnxWriter,
+  source: string,
+  output: string,
+  rank: number,
+  { scale, zeroPoint, qmin, qmax, axis }: Grid,
+): string {
+  const end = (code: number) => (s: number, c: number) => (code - roundHalfEven(zeroPoint.data[c])) * s * (1 - 2 ** -22);
+  // A grid of its own per channel is cut above, also where it ends at 0: the channels must share one node.
+  const above = axis !== null || qmax > roundHalfEven(zeroPoint.data[0]);
+  const ends = Float32Array.from(scale.data, end(above ? qmax : qmin));
+  const shape = axis === null ? [] : Array.from({ length: rank }, (_, i) => (i === axis ? scale.size : 1));
   const fenced = writer.freshName(`${output}/fenced`);
+  const type = above ? "Min" : "Max";
+  const bound = writer.floats(`${output}/end`, ends, shape);
   writer.node(writer.freshNodeName(`${output}/${type}`), type, [source, bound], [fenced]);
   return fenced;
 }
@@ -179,7 +189,8 @@ export class QuantizedInputs {
   #activation(name: string, site: SitePlan): string {
     return this.#once(name, () => {
       const output = this.#writer.freshName(`${name}/dequantized`);
-      const fence = !this.#fusible && site.scheme.axis === null && this.#followsQuantized(name);
+      // Onnxruntime would merge a quantizer of one scale a channel into the layer before it and then refuse to run it.
+      const fence = (!this.#fusible || site.scheme.axis !== null) && this.#followsQuantized(name);
       writeFakeQuant(this.#writer, name, output, this.#graph.metas.get(name)?.shape.length ?? 0, gridOf(site), fence);
       return output;
     });

@@ -1,0 +1,105 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CARD_FORMATS, type Card, type Heads, parseCard } from "../../../src/detect/index.ts";
+import { Rng, type Tensor, tensor } from "../../../src/tensor/index.ts";
+import { runs } from "../../runs.ts";
+import { CARD_JSON, cardOf } from "../sampleCards.ts";
+import { fixed } from "./scene.ts";
+
+/** The shape of an output, and whether its values, or the one of an index, are probabilities. */
+type Output = readonly [shape: number[], probability?: boolean | ((index: number) => boolean)];
+
+/** Outputs of two pictures for each sample card: input 64 x 32, two classes. */
+const OUTPUTS: Readonly<Record<Card["format"], Readonly<Record<string, Output>>>> = {
+  yolox: { out: [[2, 10, 7], (i) => i % 7 >= 4] },
+  fastestdet: { out: [[2, 7, 2, 4], (i) => (Math.floor(i / 8) + 6) % 7 >= 4] },
+  centernet: { heat: [[2, 2, 8, 16], true], wh: [[2, 2, 8, 16]], reg: [[2, 2, 8, 16]] },
+  yunet: Object.fromEntries(
+    [8, 16, 32].flatMap((s) => {
+      const cells = (64 / s) * (32 / s);
+      return [
+        [`cls_${s}`, [[2, cells, 2], true]],
+        [`obj_${s}`, [[2, cells, 1], true]],
+        [`box_${s}`, [[2, cells, 4]]],
+      ];
+    }),
+  ),
+  ultraface: { scores: [[2, 18, 3], true], boxes: [[2, 18, 4]] },
+  dbnet: { heat: [[2, 1, 16, 32], true] },
+};
+
+/** Values an untrained or badly quantized network may give: some far out, some that are no numbers. */
+function value(rng: Rng, probability: boolean, wild: number): number {
+  const u = rng.float();
+  if (probability) return u;
+  if (rng.float() < wild) return [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e30, -1e30][rng.int(0, 4)];
+  return 20 * u - 10;
+}
+
+function headsOf(format: Card["format"], seed: number, wild: number): Heads {
+  const rng = new Rng(seed);
+  const drawn = ([shape, probability = false]: Output): Tensor => {
+    const probable = typeof probability === "boolean" ? () => probability : probability;
+    const length = shape.reduce((a, b) => a * b, 1);
+    return tensor(
+      Float32Array.from({ length }, (_, i) => value(rng, probable(i), wild)),
+      shape,
+    );
+  };
+  return Object.fromEntries(Object.entries(OUTPUTS[format]).map(([name, spec]) => [name, drawn(spec)]));
+}
+
+describe.each(CARD_FORMATS)("the law of decoding: %s", (format) => {
+  const seeds = fc.integer({ min: 0, max: 2 ** 30 });
+
+  test("boxes are finite and the right way round, best first, within the card's limits", () => {
+    fc.assert(
+      fc.property(seeds, fc.constantFrom(0, 0.2), fc.double({ min: 0, max: 1, noNaN: true }), (seed, wild, scoreThreshold) => {
+        const card = cardOf(format, { scoreThreshold, maxDetections: 5 });
+        const pictures = fixed({}, card).decode(headsOf(format, seed, wild));
+        expect(pictures).toHaveLength(2);
+        for (const found of pictures) {
+          expect(found.length).toBeLessThanOrEqual(5);
+          found.forEach(({ box, score, label }, i) => {
+            expect(box.every(Number.isFinite)).toBe(true);
+            expect(box[0] <= box[2] && box[1] <= box[3]).toBe(true);
+            expect(score >= scoreThreshold && score <= 1).toBe(true);
+            expect(score).toBeLessThanOrEqual(found[i - 1]?.score ?? 1);
+            expect(card.classes[label]).toBeDefined();
+          });
+        }
+      }),
+      { numRuns: runs(20) },
+    );
+  });
+
+  test("log H has one row a class, is never positive, and each picture is decoded on its own", () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const card = cardOf(format);
+        const heads = headsOf(format, seed, 0);
+        const logs = fixed({}, card).logScores(heads);
+        expect(logs.shape.slice(0, 2)).toEqual([2, card.classes.length]);
+        expect(logs.data.every((v: number) => v <= 0 && Number.isFinite(v))).toBe(true);
+        const second = Object.fromEntries(
+          Object.entries(heads).map(([k, x]) => [k, tensor(x.data.slice(x.size / 2) as Float32Array, [1, ...x.shape.slice(1)])]),
+        );
+        expect(fixed({}, card).decode(second)[0]).toEqual(fixed({}, card).decode(heads)[1]);
+      }),
+      { numRuns: runs(10) },
+    );
+  });
+
+  test("an output the network lacks is named in one line, with what there is", () => {
+    const [gone, ...rest] = Object.entries(headsOf(format, 1, 0));
+    const decode = (): unknown => fixed({}, cardOf(format)).decode(Object.fromEntries([...rest, ["other", gone[1]]]));
+    expect(decode).toThrow(new RegExp(`^detector: outputs of the network must include the card's "${gone[0]}", got .*other`));
+    expect(decode).not.toThrow(/\n/);
+  });
+
+  test.each(Object.keys(CARD_JSON[format].outputs))("a card whose output %s is no name is refused in one line", (role) => {
+    const parse = (): unknown => parseCard({ ...CARD_JSON[format], outputs: { ...CARD_JSON[format].outputs, [role]: 3 } });
+    expect(parse).toThrow(new RegExp(`^card: outputs.${role} is not valid, got 3 \\(`));
+    expect(parse).not.toThrow(/\n/);
+  });
+});
