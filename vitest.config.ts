@@ -24,6 +24,8 @@ const KERNEL_FREE = [
   "test/wasm/**",
   "test/browser/**",
   "test/bench/**",
+  "test/package/**",
+  "test/scripts/**",
 ];
 
 /** `npm run test:deep` multiplies the runs of every property. */

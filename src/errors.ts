@@ -6,6 +6,7 @@
 /** Anything this library throws on purpose; `op` names the function or file that refused. */
 export class InlierqError extends Error {
   readonly op: string;
+  /** The message becomes `op: problem`. */
   constructor(op: string, problem: string) {
     super(`${op}: ${problem}`);
     this.name = new.target.name;

@@ -1,3 +1,5 @@
+/** The whole job in a few calls: read a detector, quantize it, score it. Nothing here needs Node. */
+
 export { decodePicture, type Picture } from "./data/index.ts";
 export { type Card, type Detector, type GroundTruth, matchPreset, type Prediction, parseCard } from "./detect/index.ts";
 export { AbortError, ArgumentError, DTypeError, InlierqError, ShapeError, StateError } from "./errors.ts";

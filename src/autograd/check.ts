@@ -3,8 +3,11 @@ import { valueAndGrad } from "./grad.ts";
 
 /** A slope along one direction, by the tape and by central difference, and |difference| / max(1, |slope|). */
 export interface GradientCheck {
+  /** The derivative along the direction, from the tape. */
   readonly analytic: number;
+  /** The same from differences. */
   readonly numeric: number;
+  /** Their distance, divided by the numeric one where that is larger than 1. */
   readonly gap: number;
 }
 

@@ -24,8 +24,8 @@ export const compile = <T extends Tensors>(f: TensorFunction<T>, options: Compil
   programmed(f, options, (program, index) => program.read(index));
 
 /**
- * As `compile`, for loops that look at many results and keep none: the results are not copied but read where they lie,
- * so they hold until the next call.
+ * As `compile`, for loops that look at many results and keep none: the results are not copied but read where they
+ * lie, so they hold until the next call. Errors: as `compile`.
  */
 export const compileViews = <T extends Tensors>(f: TensorFunction<T>, options: CompileOptions = {}): TensorFunction<T> =>
   programmed(f, options, (program, index) => program.view(index));

@@ -24,7 +24,10 @@ export function valueAndGrad(f: Scalar, xs: readonly Tensor[]): { value: Tensor;
   return { value, grads: pull(tape, value, xs) };
 }
 
-/** Gradients of a scalar function with respect to each argument; zeros where it does not depend on one. */
+/**
+ * Gradients of a scalar function with respect to each argument; zeros where it does not depend on one. Errors:
+ * ShapeError unless the function returns one element.
+ */
 export const grad = (f: Scalar, xs: readonly Tensor[]): Tensor[] => valueAndGrad(f, xs).grads;
 
 /**

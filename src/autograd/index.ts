@@ -1,3 +1,5 @@
+/** Recording what a function computes: gradients, Hessian products, and replays in planned memory. */
+
 export { checkGradient, type GradientCheck } from "./check.ts";
 export { type CompileOptions, compile, compileViews } from "./compile.ts";
 export { grad, hessianVectorProduct, valueAndGrad } from "./grad.ts";

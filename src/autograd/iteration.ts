@@ -30,12 +30,13 @@ export class Iteration {
   /** The state after a step that ran by itself. */
   #next: readonly Tensor[] | undefined;
 
+  /** Nothing is recorded before the first step. Shapes: `start` and what the step returns as its next state agree, tensor by tensor. */
   constructor(step: IterationStep, start: readonly Tensor[]) {
     this.#step = step;
     this.#state = [...start];
   }
 
-  /** Computes a step and gives its value; the state stays until `advance`. */
+  /** Computes a step and gives its value; the state stays until `advance`. Any shapes; each set of input shapes is recorded once. */
   run(inputs: readonly Tensor[], numbers: readonly number[]): number {
     const replay = isListened() ? undefined : this.#replayFor(inputs, numbers);
     if (!replay) {
@@ -58,7 +59,7 @@ export class Iteration {
     } else this.#replay?.advance(this.#state);
   }
 
-  /** The present state, copied where it is resident. */
+  /** The present state, copied where it is resident. Shapes are those of the start. */
   state(): Tensor[] {
     for (let i = 0; i < this.#state.length; i++) this.#state[i] ??= this.#replay?.read(i);
     return [...(this.#state as Tensor[])];

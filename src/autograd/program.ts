@@ -30,7 +30,9 @@ const LARGEST_NAMED = 3;
  * allocates no tensor. The bits are those of the same calls made eagerly.
  */
 export class Program {
+  /** Shape and dtype of every input, in the order of the arguments. */
   readonly inputs: readonly Meta[];
+  /** Shape and dtype of every output, in the order of the results. */
   readonly outputs: readonly Meta[];
   /** Bytes of all planned buffers. */
   readonly bytes: number;
@@ -59,7 +61,10 @@ export class Program {
     this.#runs = placed.runs;
   }
 
-  /** Gives input `index` its values for the runs to come. A tensor that is there already is not copied again. */
+  /**
+   * Gives input `index` its values for the runs to come. A tensor that is there already is not copied again. Errors:
+   * ShapeError for another shape or dtype, ArgumentError for an index out of range.
+   */
   write(index: number, x: Tensor): void {
     const block = this.#at("write", this.#inputs, index);
     if (x.dtype !== block.dtype || !sameShape(x.shape, block.shape)) {
@@ -83,19 +88,25 @@ export class Program {
     for (let i = 0; i < this.#runs.length; i++) this.#runs[i]();
   }
 
-  /** The values of output `index` after the last run, copied. */
+  /** The values of output `index` after the last run, copied. Shape as in `outputs`. */
   read(index: number): Tensor {
     const { shape, dtype, data } = this.#at("read", this.#outputs, index);
     return new Tensor(shape, dtype, data.slice());
   }
 
-  /** The values of output `index` where they lie, without a copy: true until the next run, and not to be kept beyond it. */
+  /**
+   * The values of output `index` where they lie, without a copy: true until the next run, and not to be kept beyond it.
+   * Shape as in `outputs`.
+   */
   view(index: number): Tensor {
     const { shape, dtype, data } = this.#at("view", this.#outputs, index);
     return new Tensor(shape, dtype, data);
   }
 
-  /** Makes output `output` the values of input `input` for the next run: what an iteration carries from step to step. */
+  /**
+   * Makes output `output` the values of input `input` for the next run: what an iteration carries from step to step.
+   * Errors: ShapeError where the two differ, ArgumentError for an index out of range.
+   */
   carry(output: number, input: number): void {
     const from = this.#at("carry", this.#outputs, output);
     const to = this.#at("carry", this.#inputs, input);

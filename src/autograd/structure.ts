@@ -4,7 +4,10 @@ import { Tensor } from "../tensor/index.ts";
 /** Tensors in lists and records of any depth. */
 export type Tensors = Tensor | readonly Tensors[] | { readonly [name: string]: Tensors };
 
-/** The tensors of a value in the order of its fields. Errors: ArgumentError where it holds something else; `what` says what it is. */
+/**
+ * The tensors of a value in the order of its fields. Errors: ArgumentError where it holds something else; `what` says
+ * what it is. Any shapes.
+ */
 export function flatten(op: string, what: string, value: Tensors): Tensor[] {
   if (value instanceof Tensor) return [value];
   if (typeof value !== "object" || value === null || value instanceof Promise) {
@@ -13,7 +16,7 @@ export function flatten(op: string, what: string, value: Tensors): Tensor[] {
   return Object.values(value).flatMap((part: Tensors) => flatten(op, what, part));
 }
 
-/** A value of the same structure with other tensors, in the order of `flatten`. */
+/** A value of the same structure with other tensors, in the order of `flatten`. Any shapes. */
 export function rebuild<T extends Tensors>(value: T, tensors: readonly Tensor[]): T {
   return taken(value, [...tensors].reverse()) as T;
 }

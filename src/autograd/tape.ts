@@ -6,20 +6,23 @@ import { add, formatShape, listen, type OpEvent, ones, sameShape, type Tensor } 
  * any tensor it saw, leaf or intermediate.
  */
 export class Tape {
+  /** The op calls, in the order they were made. */
   readonly entries: readonly OpEvent[];
 
+  /** A tape of calls made elsewhere; `record` makes one of its own. */
   constructor(entries: readonly OpEvent[]) {
     this.entries = entries;
   }
 
   /**
-   * Cotangents of `wrt` for a root on this tape: one backward pass for all of them, linear in the
-   * number of entries. Entries that no `wrt` influences are not visited, and a cotangent is dropped as
-   * soon as it has been pulled back. A tensor in `wrt` that does not influence the root gets undefined.
-   * `seed` defaults to ones.
+   * Cotangents of `wrt` for a root on this tape: one backward pass for all of them, linear in the number of entries.
+   * Entries that no `wrt` influences are not visited, and a cotangent is dropped as soon as it has been pulled back. A
+   * tensor in `wrt` that does not influence the root gets undefined. `seed` defaults to ones.
    *
    * Errors: StateError when a `wrt` was never recorded, or the root neither came from a step of this tape nor is itself
    * wanted; ShapeError when the seed does not fit the root.
+   *
+   * Shapes: root and seed [], or another shape they share; every cotangent has the shape of its tensor.
    */
   vjp(root: Tensor, wrt: readonly Tensor[], seed: Tensor = ones(root.shape, root.dtype)): (Tensor | undefined)[] {
     if (!sameShape(seed.shape, root.shape)) {
@@ -47,7 +50,7 @@ export class Tape {
     return wrt.map((x) => cotangents.get(x));
   }
 
-  /** Whether a step of this tape computed `x`. */
+  /** Whether a step of this tape computed `x`. Any shape. */
   made(x: Tensor): boolean {
     return this.entries.some(({ outputs }) => outputs.includes(x));
   }
@@ -98,7 +101,7 @@ export class Tape {
   }
 }
 
-/** Runs a synchronous function and keeps the list of op calls it made. */
+/** Runs a synchronous function and keeps the list of op calls it made. Errors: StateError where the function returns a promise. */
 export function record<T>(f: () => T): { value: T; tape: Tape } {
   const entries: OpEvent[] = [];
   const value = listen((event) => entries.push(event), f);

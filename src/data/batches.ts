@@ -1,7 +1,10 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { formatShape, type Rng, sameShape, Tensor } from "../tensor/index.ts";
 
-/** Joins samples [1, ...] of one shape into a batch [N, ...]. */
+/**
+ * Joins samples [1, ...] of one shape into a batch [N, ...]. Errors: ArgumentError for no sample, ShapeError where they
+ * differ in shape.
+ */
 export function collate(samples: readonly Tensor[]): Tensor {
   if (samples.length === 0) throw new ArgumentError("collate", "needs at least 1 sample, got 0");
   const { shape } = samples[0];
@@ -16,7 +19,10 @@ export function collate(samples: readonly Tensor[]): Tensor {
   return new Tensor([shape[0] * samples.length, ...shape.slice(1)], "f32", data);
 }
 
-/** Endless batches of indices below `count`: each pass is a fresh permutation, a last incomplete batch is joined with the next pass. */
+/**
+ * Endless batches of indices below `count`: each pass is a fresh permutation, a last incomplete batch is joined with
+ * the next pass. Errors: ArgumentError unless both numbers are at least 1.
+ */
 export function* shuffledBatches(count: number, batchSize: number, rng: Rng): Generator<number[], never> {
   if (count < 1 || batchSize < 1) {
     throw new ArgumentError("shuffledBatches", `count and batchSize must be at least 1, got ${count} and ${batchSize}`);

@@ -4,23 +4,33 @@ import { jsonProblem } from "./jsonProblem.ts";
 
 /** One picture of a COCO dataset. `fileName` is a relative path that stays inside the picture folder. */
 export interface CocoImage {
+  /** The number annotations refer to. */
   readonly id: number;
   readonly fileName: string;
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
 }
 
+/** A class of a COCO dataset. */
 export interface CocoCategory {
+  /** The number annotations refer to; numbers may have gaps. */
   readonly id: number;
+  /** For people, as "person". */
   readonly name: string;
 }
 
 /** One annotated object; the box is x1, y1, x2, y2 in pixels. */
 export interface CocoAnnotation {
+  /** The `id` of its picture. */
   readonly imageId: number;
+  /** The `id` of its category. */
   readonly categoryId: number;
   readonly box: Box;
+  /** Area of the object, not of its box, in square pixels: what small, medium and large are told by. */
   readonly area: number;
+  /** Whether it stands for a group (`iscrowd`), which detections may match any number of times. */
   readonly crowd: boolean;
   /** The `ignore` mark that datasets converted from Pascal VOC carry for difficult objects. */
   readonly ignored: boolean;
@@ -28,8 +38,10 @@ export interface CocoAnnotation {
 
 /** A COCO annotation file. Images in the order of the file, categories by id. */
 export interface CocoDataset {
+  /** The pictures, in the order of the file. */
   readonly images: readonly CocoImage[];
   readonly categories: readonly CocoCategory[];
+  /** The objects, in the order of the file. */
   readonly annotations: readonly CocoAnnotation[];
 }
 
@@ -196,9 +208,12 @@ export function truthByImage(dataset: CocoDataset, labels: ReadonlyMap<number, n
 
 /** One detection of a COCO results file; the box is x1, y1, x2, y2 in pixels. */
 export interface CocoResult {
+  /** The `id` of its picture. */
   readonly imageId: number;
+  /** The `id` of its category. */
   readonly categoryId: number;
   readonly box: Box;
+  /** Confidence, higher is surer. */
   readonly score: number;
 }
 

@@ -5,8 +5,11 @@ import { exifOrientation, orient } from "./exif.ts";
 
 /** A decoded picture: 8-bit RGB, row-major, three bytes a pixel. Never written after creation. */
 export interface Picture {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Red, green and blue of every pixel, row by row: [height, width, 3]. */
   readonly data: Uint8Array;
 }
 

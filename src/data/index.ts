@@ -1,3 +1,5 @@
+/** Pictures, annotations and tensor files, read from bytes; generated scenes. */
+
 export { collate, shuffledBatches } from "./batches.ts";
 export {
   type CocoAnnotation,

@@ -25,12 +25,14 @@ const KINDS: Readonly<Record<string, Element>> = {
 };
 
 /**
- * Reads one array in numpy's .npy form, versions 1 to 3, of either byte order and storage order. Half floats widen to f32
- * exactly, bool becomes u8, 16-bit integers i32; 32-bit unsigned and 64-bit integers become i32 where every value fits
- * and f64 otherwise (nearest double).
+ * Reads one array in numpy's .npy form, versions 1 to 3, of either byte order and storage order. Half floats widen
+ * to f32 exactly, bool becomes u8, 16-bit integers i32; 32-bit unsigned and 64-bit integers become i32 where every
+ * value fits and f64 otherwise (nearest double).
  *
  * Errors: ArgumentError naming `name` and the fault: another magic number, a header that is no literal, an element type
  * that is not numeric, data shorter or longer than the header says. Source: NEP 1.
+ *
+ * The shape is the file's.
  */
 export function readNpy(bytes: Uint8Array, name = "file"): Tensor {
   return parseNpy(bytes, (problem) => new ArgumentError("readNpy", `${name} ${problem}`));
@@ -127,7 +129,7 @@ function elementOf(descr: string, fail: Fail): { element: Element; little: boole
 
 const DESCR: Readonly<Record<DType, string>> = { f64: "<f8", f32: "<f4", i32: "<i4", i8: "|i1", u8: "|u1" };
 
-/** Writes one array in numpy's .npy form, version 1: row-major, little-endian, data at a multiple of 64 bytes. */
+/** Writes one array in numpy's .npy form, version 1: row-major, little-endian, data at a multiple of 64 bytes. The shape is kept. */
 export function writeNpy({ shape, dtype, data }: Tensor): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const literal = `{'descr': '${DESCR[dtype]}', 'fortran_order': False, 'shape': ${tuple}, }`;

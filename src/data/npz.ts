@@ -12,8 +12,10 @@ const staysInside = (key: string): boolean =>
 /**
  * Reads the arrays of numpy's .npz form, plain or compressed, by key; see `readNpy` for element types.
  *
- * Errors: ArgumentError naming `name`, the member and the fault: no or a damaged zip archive, a member that is no array,
- * whose key leaves the archive or comes twice, or one that states another size or checksum than it has.
+ * Errors: ArgumentError naming `name`, the member and the fault: no or a damaged zip archive, a member that is no
+ * array, whose key leaves the archive or comes twice, or one that states another size or checksum than it has.
+ *
+ * Shapes are the file's.
  */
 export function readNpz(bytes: Uint8Array, name = "file"): ReadonlyMap<string, Tensor> {
   const fail = (problem: string) => new ArgumentError("readNpz", `${name} ${problem}`);
@@ -30,7 +32,10 @@ export function readNpz(bytes: Uint8Array, name = "file"): ReadonlyMap<string, T
   return tensors;
 }
 
-/** Writes numpy's .npz form, uncompressed, by key: equal tensors give equal bytes. Errors: ArgumentError for a key that leaves the archive. */
+/**
+ * Writes numpy's .npz form, uncompressed, by key: equal tensors give equal bytes. Errors: ArgumentError for a key that
+ * leaves the archive. Shapes are kept.
+ */
 export function writeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
   const members = [...tensors]
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -5,7 +5,9 @@ import { jsonProblem } from "./jsonProblem.ts";
 
 /** What a safetensors file holds. */
 export interface TensorFile {
+  /** By name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** The texts of `__metadata__`; empty where there are none. */
   readonly metadata: ReadonlyMap<string, string>;
 }
 
@@ -158,7 +160,10 @@ const STORED: Readonly<Record<string, Element>> = {
   U64: elements.u64,
 };
 
-/** Writes a safetensors file: widest element type first, then by name, so that equal tensors give equal bytes. */
+/**
+ * Writes a safetensors file: widest element type first, then by name, so that equal tensors give equal bytes. Errors:
+ * ArgumentError for a tensor called `__metadata__`. Shapes are kept.
+ */
 export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array {
   const order = [...tensors].sort(([a, x], [b, y]) => written[y.dtype].bytes - written[x.dtype].bytes || (a < b ? -1 : 1));
   const entries: [string, unknown][] = metadata.size > 0 ? [["__metadata__", Object.fromEntries(metadata)]] : [];

@@ -1,4 +1,5 @@
 import { type Box, type GroundTruth, iou } from "../detect/index.ts";
+import { cos, exp, hypot, sin } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { Rng } from "../tensor/index.ts";
 import { orient, orientationOf } from "./exif.ts";
@@ -9,7 +10,9 @@ export const SCENE_CLASSES = ["disc", "square", "triangle", "ring"] as const;
 
 /** What a generated scene holds. Ranges include both ends. */
 export interface SceneOptions {
+  /** In pixels. Default 128. */
   readonly width?: number;
+  /** In pixels. Default 128. */
   readonly height?: number;
   /** How many objects are tried; one that would overlap another is left out. Default 1 to 5. */
   readonly objects?: readonly [number, number];
@@ -26,6 +29,7 @@ export interface SceneOptions {
 /** A picture and what is in it. */
 export interface Scene {
   readonly picture: Picture;
+  /** The objects with their boxes in pixels, labels as in `SCENE_CLASSES`. */
   readonly truth: readonly GroundTruth[];
 }
 
@@ -69,7 +73,7 @@ export function scene(seed: number | string, index: number, options: SceneOption
   return { picture: develop(canvas, width, height, noise, rng.split("noise")), truth };
 }
 
-/** Scenes number `from` to `from + count - 1`. */
+/** Scenes number `from` to `from + count - 1`. Errors: as `scene`. */
 export function* scenes(seed: number | string, count: number, options: SceneOptions = {}, from = 0): Generator<Scene> {
   for (let i = 0; i < count; i++) yield scene(seed, from + i, options);
 }
@@ -106,7 +110,7 @@ function paintGround(canvas: Float32Array, width: number, height: number, rng: R
       const at = (y * width + x) * 3;
       for (let c = 0; c < 3; c++) canvas[at + c] = base[c] + tilt[c][0] * (x / width - 0.5) + tilt[c][1] * (y / height - 0.5);
       for (const b of blotches) {
-        const weight = Math.exp(-((x - b.x) ** 2 + (y - b.y) ** 2) / b.spread);
+        const weight = exp(-((x - b.x) ** 2 + (y - b.y) ** 2) / b.spread);
         for (let c = 0; c < 3; c++) canvas[at + c] += weight * b.color[c];
       }
     }
@@ -156,18 +160,18 @@ const around = (x: number, y: number, halfWidth: number, halfHeight: number): Bo
 ];
 
 function speck(x: number, y: number, radius: number): Shape {
-  return { distance: (px, py) => Math.hypot(px - x, py - y) - radius, box: around(x, y, radius, radius) };
+  return { distance: (px, py) => hypot(px - x, py - y) - radius, box: around(x, y, radius, radius) };
 }
 
 /** A segment of half length `reach` and half width `thick`, round at its ends. */
 function stroke(x: number, y: number, turn: number, reach: number, thick: number): Shape {
-  const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+  const [dx, dy] = [cos(turn), sin(turn)];
   return {
     distance(px, py) {
-      const along = Math.max(-reach, Math.min(reach, (px - x) * cos + (py - y) * sin));
-      return Math.hypot(px - x - along * cos, py - y - along * sin) - thick;
+      const along = Math.max(-reach, Math.min(reach, (px - x) * dx + (py - y) * dy));
+      return hypot(px - x - along * dx, py - y - along * dy) - thick;
     },
-    box: around(x, y, Math.abs(reach * cos) + thick, Math.abs(reach * sin) + thick),
+    box: around(x, y, Math.abs(reach * dx) + thick, Math.abs(reach * dy) + thick),
   };
 }
 
@@ -185,7 +189,7 @@ const disc = (x: number, y: number, radius: number): Shape => speck(x, y, radius
 function ring(x: number, y: number, radius: number): Shape {
   const half = radius * 0.18;
   return {
-    distance: (px, py) => Math.abs(Math.hypot(px - x, py - y) - (radius - half)) - half,
+    distance: (px, py) => Math.abs(hypot(px - x, py - y) - (radius - half)) - half,
     box: around(x, y, radius, radius),
   };
 }
@@ -197,10 +201,10 @@ const triangle = (x: number, y: number, radius: number, turn: number): Shape => 
 /** A regular polygon; the distance is that to its furthest side, exact inside. */
 function polygon(x: number, y: number, radius: number, turn: number, corners: number): Shape {
   const angles = Array.from({ length: corners }, (_, i) => turn + (2 * Math.PI * i) / corners);
-  const inner = radius * Math.cos(Math.PI / corners);
-  const normals = angles.map((a) => [Math.cos(a + Math.PI / corners), Math.sin(a + Math.PI / corners)]);
-  const xs = angles.map((a) => x + radius * Math.cos(a));
-  const ys = angles.map((a) => y + radius * Math.sin(a));
+  const inner = radius * cos(Math.PI / corners);
+  const normals = angles.map((a) => [cos(a + Math.PI / corners), sin(a + Math.PI / corners)]);
+  const xs = angles.map((a) => x + radius * cos(a));
+  const ys = angles.map((a) => y + radius * sin(a));
   return {
     distance: (px, py) => normals.reduce((far, [nx, ny]) => Math.max(far, (px - x) * nx + (py - y) * ny - inner), -radius),
     box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],

@@ -3,17 +3,23 @@ import { ArgumentError } from "../errors.ts";
 
 /** One object of a Pascal VOC annotation. */
 export interface VocObject {
+  /** Name of its class, as the file writes it. */
   readonly name: string;
   /** Corner pixels as the file states them: 1-based, both ends inclusive. */
   readonly box: Box;
+  /** Whether evaluation passes over it. */
   readonly difficult: boolean;
 }
 
 /** A Pascal VOC annotation file: one picture. */
 export interface VocAnnotation {
+  /** Name of the picture, as the file states it. */
   readonly fileName: string;
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** The objects, in the order of the file. */
   readonly objects: readonly VocObject[];
 }
 

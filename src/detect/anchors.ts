@@ -1,3 +1,4 @@
+import { exp, log } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { roundHalfEven } from "../tensor/index.ts";
 import { fromCxcywh, toCxcywh } from "./box.ts";
@@ -7,14 +8,17 @@ import type { Box } from "./detector.ts";
 export interface AnchorOptions {
   /** Height and width of the network input in pixels. */
   readonly image: readonly [number, number];
+  /** Height and width of every level, in cells. */
   readonly featureMaps: readonly (readonly [number, number])[];
   readonly sizes: readonly (readonly number[])[];
+  /** Height over width, several for every level. */
   readonly aspectRatios: readonly (readonly number[])[];
 }
 
 /**
  * Anchor boxes of all levels in input pixels: level by level, cell by cell (row-major), then ratio by ratio over the
- * sizes. The stride is the whole quotient of image and map size; base anchors are rounded to whole pixels.
+ * sizes. The stride is the whole quotient of image and map size; base anchors are rounded to whole pixels. Errors:
+ * ArgumentError where the lists differ in length.
  */
 export function anchors({ image, featureMaps, sizes, aspectRatios }: AnchorOptions): Box[] {
   if (sizes.length !== featureMaps.length || aspectRatios.length !== featureMaps.length) {
@@ -49,7 +53,7 @@ const NO_WEIGHTS: BoxWeights = [1, 1, 1, 1];
 export function encodeBox(box: Box, anchor: Box, weights: BoxWeights = NO_WEIGHTS): [number, number, number, number] {
   const [x, y, w, h] = toCxcywh(box);
   const [ax, ay, aw, ah] = toCxcywh(anchor);
-  return [(weights[0] * (x - ax)) / aw, (weights[1] * (y - ay)) / ah, weights[2] * Math.log(w / aw), weights[3] * Math.log(h / ah)];
+  return [(weights[0] * (x - ax)) / aw, (weights[1] * (y - ay)) / ah, weights[2] * log(w / aw), weights[3] * log(h / ah)];
 }
 
 /** The inverse of `encodeBox`; log size ratios are capped at `clip` so that exp cannot run away. */
@@ -57,10 +61,10 @@ export function decodeBox(
   relative: readonly [number, number, number, number],
   anchor: Box,
   weights: BoxWeights = NO_WEIGHTS,
-  clip = Math.log(1000 / 16),
+  clip = log(1000 / 16),
 ): Box {
   const [ax, ay, aw, ah] = toCxcywh(anchor);
-  const grow = (d: number, weight: number): number => Math.exp(Math.min(d / weight, clip));
+  const grow = (d: number, weight: number): number => exp(Math.min(d / weight, clip));
   return fromCxcywh([
     ax + (relative[0] / weights[0]) * aw,
     ay + (relative[1] / weights[1]) * ah,

@@ -60,7 +60,7 @@ export const fromCxcywh = ([cx, cy, w, h]: readonly [number, number, number, num
 /** Centre and size: cx, cy, width, height. */
 export const toCxcywh = (b: Box): [number, number, number, number] => [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0], b[3] - b[1]];
 
-/** The part of a box inside [0, width] x [0, height]. */
+/** The part of a box inside [0, width] x [0, height]. Units: pixels, as for every box. */
 export function clipBox(b: Box, width: number, height: number): Box {
   const x = (v: number): number => Math.min(Math.max(v, 0), width);
   const y = (v: number): number => Math.min(Math.max(v, 0), height);

@@ -24,8 +24,8 @@ export const CARD_FORMATS: readonly Card["format"][] = FORMATS.map((f) => f.name
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * Validates a card read from JSON; `where` (a file name) begins the message of the one ArgumentError it throws.
- * Unknown keys are refused with the nearest valid one.
+ * Validates a card read from JSON; `where` (a file name) begins the message of the one ArgumentError it throws. Unknown
+ * keys are refused with the nearest valid one. Errors: that one, with the path of the key.
  */
 export function parseCard(json: unknown, where = "card"): Card {
   if (!isRecord(json))

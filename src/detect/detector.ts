@@ -6,6 +6,7 @@ export type Box = readonly [number, number, number, number];
 
 /** One found object. Boxes are in pixels of the network input until mapped back to the picture. */
 export interface Prediction {
+  /** Where it is, in pixels. */
   readonly box: Box;
   /** In [0, 1]. */
   readonly score: number;
@@ -15,7 +16,9 @@ export interface Prediction {
 
 /** One annotated object. */
 export interface GroundTruth {
+  /** Where it is, in pixels. */
   readonly box: Box;
+  /** Index into the detector's classes. */
   readonly label: number;
   /** Pascal VOC: not counted, neither for nor against. */
   readonly difficult?: boolean;
@@ -30,9 +33,13 @@ export type Heads = Readonly<Record<string, Tensor>>;
 
 /** How a picture becomes the input tensor. */
 export interface InputSpec {
+  /** Of the network input, in pixels. */
   readonly width: number;
+  /** Of the network input, in pixels. */
   readonly height: number;
+  /** Channels before or behind rows and columns: [N,3,H,W] or [N,H,W,3]. */
   readonly layout: "NCHW" | "NHWC";
+  /** Order of the channels. */
   readonly color: "RGB" | "BGR";
   /** letterbox keeps the aspect ratio and fills the rest; stretch does not. */
   readonly resize: "letterbox" | "stretch";
@@ -42,13 +49,17 @@ export interface InputSpec {
   readonly fill: number;
   /** value = (pixel - mean) / std with pixel in 0..255, per channel in the order of `color`. */
   readonly mean: readonly [number, number, number];
+  /** What is divided by, per channel. */
   readonly std: readonly [number, number, number];
 }
 
 /** A network that finds objects. Everything after `forward` stays in float. */
 export interface Detector extends Module<Heads> {
+  /** As reports write it. */
   readonly name: string;
+  /** Names of the classes; labels are positions in this list. */
   readonly classes: readonly string[];
+  /** How a picture becomes its input. */
   readonly input: InputSpec;
   /** Cap on detections per picture; the default top-K of InlierQ eq. 7. */
   readonly maxDetections: number;

@@ -1,3 +1,4 @@
+import { exp } from "../elementary.ts";
 import type { Box, Prediction } from "./detector.ts";
 import { byScore } from "./nms.ts";
 
@@ -24,13 +25,15 @@ export function gaussianRadius(height: number, width: number, minOverlap = 0.7, 
  * Draws the target peak of one object into one channel of a heatmap, in place: exp(-d^2 / 2 sigma^2) within `radius`
  * cells of the centre, sigma = (2 radius + 1) / 6, the larger value where objects overlap. Values below the machine
  * epsilon are left out.
+ *
+ * Shape: channel [height, width], row-major. Unit: cells, for the width too.
  */
 export function drawGaussian(channel: Float32Array | Float64Array, width: number, cx: number, cy: number, radius: number): void {
   const height = channel.length / width;
   const sigma = (2 * radius + 1) / 6;
   for (let y = Math.max(0, cy - radius); y <= Math.min(height - 1, cy + radius); y++) {
     for (let x = Math.max(0, cx - radius); x <= Math.min(width - 1, cx + radius); x++) {
-      const value = Math.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma * sigma));
+      const value = exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma * sigma));
       const at = y * width + x;
       if (value >= Number.EPSILON && value > channel[at]) channel[at] = value;
     }
@@ -41,6 +44,7 @@ export function drawGaussian(channel: Float32Array | Float64Array, width: number
 export interface CenterMaps {
   readonly width: number;
   readonly height: number;
+  /** Channels of the heatmap. */
   readonly classes: number;
   /** [classes, height, width], higher is better. */
   readonly heat: ArrayLike<number>;

@@ -1,3 +1,5 @@
+/** Detectors and what they find: cards, decoders, boxes, suppression, COCO and Pascal VOC metrics, a small network. */
+
 export { type AnchorOptions, anchors, type BoxWeights, decodeBox, encodeBox } from "./anchors.ts";
 export { area, ciou, clipBox, diou, fromCxcywh, fromXywh, giou, hull, iou, overlap, toCxcywh, toXywh } from "./box.ts";
 export { CARD_FORMATS, type Card, type CardOf, gapsOf, parseCard } from "./card.ts";

@@ -3,15 +3,20 @@
  * Nodes are in execution order; a layer is a node with weights, under the node's name.
  */
 export interface NetworkView {
+  /** Name of the network, where it has one. */
   readonly name?: string;
+  /** Its inputs, shapes as the file states them. */
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Its outputs, shapes as the file states them. */
   readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Its steps in order. */
   readonly nodes: readonly {
     readonly name: string;
     readonly op: { readonly name: string };
     readonly inputs: readonly string[];
     readonly outputs: readonly string[];
   }[];
+  /** The steps that carry weights, by the tensors they read and write. */
   readonly layers: readonly { readonly name: string; readonly input: string; readonly output: string }[];
   /** Shapes of the tensors inside, where they are known. */
   readonly metas?: ReadonlyMap<string, { readonly shape: readonly number[] }>;

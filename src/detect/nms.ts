@@ -1,20 +1,21 @@
 import { iou } from "./box.ts";
 import type { Box, Prediction } from "./detector.ts";
 
-/** Indices by descending score; equal scores keep their order. */
+/** Indices by descending score; equal scores keep their order. Shape: [n] → [n]. */
 export function byScore(scores: ArrayLike<number>): Int32Array {
   return Int32Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
 }
 
 /**
  * Non-maximum suppression: indices kept, best score first. A box goes when its IoU with a better kept one is greater
- * than the threshold (strictly); equal scores: the lower index is the better one.
+ * than the threshold (strictly); equal scores: the lower index is the better one. Shape: n boxes and scores [n] →
+ * [kept].
  */
 export function nms(boxes: readonly Box[], scores: ArrayLike<number>, iouThreshold: number): Int32Array {
   return classwiseNms(boxes, scores, new Uint8Array(boxes.length), iouThreshold);
 }
 
-/** `nms` in which boxes of different labels leave each other alone. */
+/** `nms` in which boxes of different labels leave each other alone. Shape: n boxes, scores and labels [n] → [kept]. */
 export function classwiseNms(
   boxes: readonly Box[],
   scores: ArrayLike<number>,

@@ -1,3 +1,4 @@
+import { log } from "../elementary.ts";
 import { logOdds, sigmoid } from "./expectationMaximization.ts";
 import type { Components } from "./statistics.ts";
 
@@ -9,7 +10,7 @@ export interface Decision {
 }
 
 /** Log of p / (1 - p), infinite at the ends. */
-const logit = (p: number): number => Math.log(p / (1 - p));
+const logit = (p: number): number => log(p / (1 - p));
 
 /**
  * The posterior under the monotone guard, and the threshold it gives.

@@ -1,3 +1,4 @@
+import { exp, log } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { passOver } from "./kernels/index.ts";
 import { type Components, SLOT } from "./statistics.ts";
@@ -21,9 +22,11 @@ export interface EmOptions {
 
 /** One run of EM. */
 export interface EmRun {
+  /** The components after the last update. */
   readonly final: Components;
   /** logLikelihood[t]: mean per score under the components before update t. */
   readonly logLikelihood: readonly number[];
+  /** Mean per score under them. */
   readonly finalLogLikelihood: number;
   /** The components after update t. */
   readonly steps: readonly Components[];
@@ -35,11 +38,13 @@ const LEAST_NORMAL = 2 ** -1022;
 /**
  * Expectation maximisation of a 1-D mixture of two normals from given components, in the log domain.
  *
- * Source: InlierQ eq. 10 leaves the fit open; the update is the textbook one.
- * Departure: no epsilon in the responsibilities' denominator. It would hand the far tail, where both densities
- * underflow, to no component, and the most salient volumes would end as anomalies.
+ * Source: InlierQ eq. 10 leaves the fit open; the update is the textbook one. Departure: no epsilon in the
+ * responsibilities' denominator. It would hand the far tail, where both densities underflow, to no component, and the
+ * most salient volumes would end as anomalies.
  *
  * Errors: ArgumentError for an empty list and for a start that is no mixture.
+ *
+ * Shape: scores [n].
  */
 export function expectationMaximization(scores: Float64Array, start: Components, options: EmOptions): EmRun {
   const { iterations, tolerance = 0, absoluteTolerance = 0, countEpsilon = 0, regCovar = 0 } = options;
@@ -117,12 +122,12 @@ export function logOdds(at: Components, inlier: 0 | 1, score: number): number {
   const da = score - at.means[anomaly];
   const di = score - at.means[inlier];
   return (
-    Math.log(at.weights[inlier] / at.weights[anomaly]) +
-    0.5 * Math.log(at.variances[anomaly] / at.variances[inlier]) +
+    log(at.weights[inlier] / at.weights[anomaly]) +
+    0.5 * log(at.variances[anomaly] / at.variances[inlier]) +
     (0.5 * da * da) / at.variances[anomaly] -
     (0.5 * di * di) / at.variances[inlier]
   );
 }
 
 /** Logistic function without overflow. */
-export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)));

@@ -1,3 +1,4 @@
+import { exp, log } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { type Decision, literalDecision, monotoneDecision } from "./decision.ts";
 import { type EmRun, expectationMaximization, requireComponents } from "./expectationMaximization.ts";
@@ -54,8 +55,8 @@ const DEFAULTS = {
 
 type Resolved = Required<Omit<GmmOptions, "init">> & Pick<GmmOptions, "init">;
 
-const FORWARD: Record<Transform, (relative: number) => number> = { raw: (h) => h, sqrt: Math.sqrt, log: Math.log };
-const BACKWARD: Record<Transform, (t: number) => number> = { raw: (t) => t, sqrt: (t) => (t > 0 ? t * t : -Infinity), log: Math.exp };
+const FORWARD: Record<Transform, (relative: number) => number> = { raw: (h) => h, sqrt: Math.sqrt, log };
+const BACKWARD: Record<Transform, (t: number) => number> = { raw: (t) => t, sqrt: (t) => (t > 0 ? t * t : -Infinity), log: exp };
 
 /** Below this share a component is dead. */
 const MIN_WEIGHT = 1e-4;
@@ -71,10 +72,12 @@ const MIN_GAP = 1e-6;
  * Deterministic: EM runs from a quantile start and from a 2-means start and the higher likelihood stays. The fit does
  * not change when all scores are multiplied by a constant; nor, up to `maxScores` of them, when they are permuted (more
  * are thinned by position) or each is repeated equally often, except where a rule counts scores: at least 32 for a fit,
- * at least 10 in a component on the variance floor, and `floorCount` inliers.
- * Throws ArgumentError on an empty list, on a score that is negative, NaN or infinite, and on options out of range.
+ * at least 10 in a component on the variance floor, and `floorCount` inliers. Errors: ArgumentError on an empty list,
+ * on a score that is negative, NaN or infinite, and on options out of range.
  *
  * Unstated: everything about the fit except that it is EM on two components; the defaults are ours.
+ *
+ * Shape: scores [n].
  */
 export function fitGmm(scores: Float64Array, options: GmmOptions = {}): Separation {
   const o: Resolved = { ...DEFAULTS, ...options };
@@ -203,5 +206,5 @@ function literally(scores: Float64Array, prepared: Prepared, decision: Decision,
   return { threshold: Number.NaN, posterior, isInlier: (h) => posterior(h) >= tau, inlierShare: shareAtLeast(values, tau), flags };
 }
 
-/** The mixture separator of InlierQ eq. 10: `fitGmm` with its options bound. */
+/** The mixture separator of InlierQ eq. 10: `fitGmm` with its options bound. Errors: as `fitGmm`, when it fits. */
 export const gmm1d = (options: GmmOptions = {}): Separator => ({ name: "gmm1d", fit: (scores) => fitGmm(scores, options) });

@@ -4,8 +4,11 @@ import type { Separator } from "./separator.ts";
 
 /** Centres row by row, the label of every point, and the sum of squared distances to the labelled centres. */
 export interface Clustering {
+  /** The final centres: [k, dims], row-major. */
   readonly centers: Float64Array;
+  /** The cluster of every point: [n]. */
   readonly labels: Int32Array;
+  /** Sum of the squared distances of the points to their centres. */
   readonly inertia: number;
   /** Assignments made, the last of which changed nothing unless the limit was met. */
   readonly iterations: number;
@@ -15,7 +18,7 @@ export interface Clustering {
  * Lloyd's k-means from given centres. A cluster that loses its last point keeps its centre; ties go to the lower
  * label. Labels and inertia belong to the final centres.
  *
- * Shapes: points [n, dims], centers [k, dims], both row-major. Throws ArgumentError on rows that do not fit and on
+ * Shapes: points [n, dims], centers [k, dims], both row-major. Errors: ArgumentError on rows that do not fit and on
  * numbers that are not finite.
  */
 export function lloyd(points: Float64Array, dims: number, start: Float64Array, maxIterations: number): Clustering {
@@ -83,13 +86,15 @@ function recentre(points: Float64Array, dims: number, centers: Float64Array, lab
 /** A sorted list cut in two: the first `low` scores, and the rest. */
 export interface Cut {
   readonly low: number;
+  /** Means of both sides, the lower one first. */
   readonly means: readonly [number, number];
+  /** Population variances of both sides, in squared score units. */
   readonly variances: readonly [number, number];
 }
 
 /**
- * Lloyd's 2-means of sorted, not all equal scores from their ends, in O(log n) a step by running sums.
- * Every step cuts midway between the means, so both sides always hold a score.
+ * Lloyd's 2-means of sorted, not all equal scores from their ends, in O(log n) a step by running sums. Every step
+ * cuts midway between the means, so both sides always hold a score. Shape: scores [n].
  */
 export function twoMeans(sorted: Float64Array, maxIterations = 100): Cut {
   const n = sorted.length;

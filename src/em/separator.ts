@@ -17,8 +17,11 @@ export type SeparationFlag =
  * Unit: of the transformed scores; with the transform "raw" that is the unit of the scores themselves.
  */
 export interface Mixture {
+  /** Shares of the population; they add up to 1. */
   readonly weights: readonly [number, number];
+  /** In score units. */
   readonly means: readonly [number, number];
+  /** Standard deviations in score units. */
   readonly sds: readonly [number, number];
 }
 
@@ -33,9 +36,11 @@ export interface Separation {
   readonly threshold: number;
   /** P(inlier | score), in [0, 1]. */
   posterior(score: number): number;
+  /** Whether a score belongs to the inliers; InlierQ eq. 11. */
   isInlier(score: number): boolean;
   /** Share of the given scores that are inliers, in [0, 1]. */
   readonly inlierShare: number;
+  /** Names of the degenerate rules that applied. */
   readonly flags: readonly SeparationFlag[];
   /** Mean log-likelihood per score before every update and after the last; empty where nothing was iterated. */
   readonly trace: readonly number[];
@@ -43,6 +48,8 @@ export interface Separation {
 
 /** Splits saliency scores (finite, >= 0) into inliers and anomalies. */
 export interface Separator {
+  /** As the record writes it. */
   readonly name: string;
+  /** Splits a population: scores [n], finite and >= 0. Errors: ArgumentError for others. */
   fit(scores: Float64Array): Separation;
 }

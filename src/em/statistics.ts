@@ -1,7 +1,9 @@
+import { exp, log } from "../elementary.ts";
 import { addTo, BLOCK } from "./sum.ts";
 
 /** Weights, means and variances of two normal components, in no particular order. */
 export interface Components {
+  /** Shares of the population; they add up to 1. */
   readonly weights: readonly [number, number];
   readonly means: readonly [number, number];
   readonly variances: readonly [number, number];
@@ -14,7 +16,7 @@ export const SLOT = { logLikelihood: 0, count: 1, first: 3, second: 5, size: 7 }
 export type Pass = (at: Components, stats: Float64Array) => void;
 
 /** Log of the weighted density of a component at its mean. */
-export const logPeak = (at: Components, k: 0 | 1): number => Math.log(at.weights[k]) - 0.5 * Math.log(2 * Math.PI * at.variances[k]);
+export const logPeak = (at: Components, k: 0 | 1): number => log(at.weights[k]) - 0.5 * log(2 * Math.PI * at.variances[k]);
 
 /**
  * Responsibilities and moments of one pass, in the closed two-component form: with d the log-odds of component 1,
@@ -47,7 +49,7 @@ export function accumulate(scores: Float64Array, at: Components, stats: Float64A
       const a0 = log0 + half0 * d0 * d0;
       const a1 = log1 + half1 * d1 * d1;
       const first = a0 >= a1;
-      const small = Math.exp(first ? a1 - a0 : a0 - a1);
+      const small = exp(first ? a1 - a0 : a0 - a1);
       const total = 1 + small;
       best += first ? a0 : a1;
       product *= total;
@@ -61,7 +63,7 @@ export function accumulate(scores: Float64Array, at: Components, stats: Float64A
       s0 += r0 * d0 * d0;
       s1 += r1 * d1 * d1;
     }
-    addTo(stats, lost, SLOT.logLikelihood, best + Math.log(product));
+    addTo(stats, lost, SLOT.logLikelihood, best + log(product));
     addTo(stats, lost, SLOT.count, n0);
     addTo(stats, lost, SLOT.count + 1, n1);
     addTo(stats, lost, SLOT.first, f0);

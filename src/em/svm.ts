@@ -1,3 +1,4 @@
+import { log } from "../elementary.ts";
 import { ArgumentError } from "../errors.ts";
 import { sigmoid } from "./expectationMaximization.ts";
 import { everyScore, prepareScores, quantile, shareAtLeast } from "./scores.ts";
@@ -28,7 +29,7 @@ export interface SvmFit {
  * Linear support vector machine: min 1/2 |w|^2 + C sum max(0, 1 - y (<w, x> + b)), solved in the dual until
  * the optimality conditions hold to `tolerance` or `iterations` is met: `converged` says which.
  *
- * Shapes: points [n, dims] row-major, labels [n] of -1 and 1. Throws ArgumentError on other labels, odd lengths and a
+ * Shapes: points [n, dims] row-major, labels [n] of -1 and 1. Errors: ArgumentError on other labels, odd lengths and a
  * cost that is not positive.
  */
 export function linearSvm(points: Float64Array, dims: number, labels: ArrayLike<number>, options: SvmOptions = {}): SvmFit {
@@ -163,6 +164,8 @@ export interface Svm1dOptions {
  *
  * Unstated: labels and features. Deterministic: the machine sees evenly spaced ranks and is solved until the optimality
  * conditions hold to 1e-6; the flag "not-converged" says that `iterations` steps were not enough.
+ *
+ * Errors: ArgumentError for options out of range, and as `fitGmm` for the scores.
  */
 export const svm1d = (options: Svm1dOptions = {}): Separator => ({
   name: "svm1d",
@@ -212,12 +215,12 @@ function decisionOf(sorted: Float64Array, mean: number, o: Labelling): { decide:
   for (let i = 0; i < o.points; i++) {
     const h = quantile(sorted, (i + 0.5) / o.points);
     if (h > o.low && h < o.high) continue;
-    features.push(h / mean, Math.log(h / mean));
+    features.push(h / mean, log(h / mean));
     labels.push(h <= o.low ? -1 : 1);
   }
   const { cost, iterations } = o;
   const { weights, bias, converged } = linearSvm(Float64Array.from(features), 2, labels, { cost, tolerance: 1e-6, iterations });
-  return { decide: (h) => weights[0] * (h / mean) + weights[1] * Math.log(h / mean) + bias, converged };
+  return { decide: (h) => weights[0] * (h / mean) + weights[1] * log(h / mean) + bias, converged };
 }
 
 /** Where the decision turns positive between the two labelled groups; an end of that gap where it does not. */

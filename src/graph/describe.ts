@@ -4,19 +4,27 @@ import type { Layer, Port } from "./layer.ts";
 
 /** One layer in numbers. */
 export interface LayerDescription {
+  /** Name of the layer's node. */
   readonly name: string;
+  /** What it computes. */
   readonly kind: Layer["kind"];
+  /** Whether every input channel meets its own filters only. */
   readonly depthwise: boolean;
   /** Shapes written as "[1,3,8,8]". */
   readonly input: string;
+  /** Shape of the weight, written likewise. */
   readonly weight: string;
+  /** Multiply-accumulates for a batch of one. */
   readonly macs: number;
 }
 
 /** A graph in numbers. */
 export interface GraphDescription {
+  /** Name of the graph. */
   readonly name: string;
+  /** Its inputs, in order. */
   readonly inputs: readonly Port[];
+  /** Its outputs, in order. */
   readonly outputs: readonly Port[];
   /** How often each op occurs, by name. */
   readonly ops: Readonly<Record<string, number>>;
@@ -24,6 +32,7 @@ export interface GraphDescription {
   readonly parameters: number;
   /** Multiply-accumulates of all layers for a batch of one. */
   readonly macs: number;
+  /** Its layers, in order of execution. */
   readonly layers: readonly LayerDescription[];
 }
 

@@ -6,11 +6,15 @@ import { findLayers, type Layer, type Node, type Port } from "./layer.ts";
 
 /** What a graph is built from; everything else about it follows. */
 export interface GraphParts {
+  /** Name of the network, for reports. */
   readonly name: string;
+  /** What it takes, in order. */
   readonly inputs: readonly Port[];
+  /** What it gives, in order. */
   readonly outputs: readonly Port[];
   /** In execution order. */
   readonly nodes: readonly Node[];
+  /** Weights and other constants by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
 }
 
@@ -26,8 +30,11 @@ export interface GraphParts {
 export class Graph implements Module<Readonly<Record<string, Tensor>>> {
   readonly name: string;
   readonly inputs: readonly Port[];
+  /** What it gives, in order. */
   readonly outputs: readonly Port[];
+  /** Its steps, in order of execution. */
   readonly nodes: readonly Node[];
+  /** Weights and other constants by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** In execution order. */
   readonly layers: readonly Layer[];
@@ -36,6 +43,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
   readonly #layerOf: ReadonlyMap<string, Layer>;
   readonly #dying: readonly (readonly string[])[];
 
+  /**
+   * Checks the parts and infers every shape. Errors: ArgumentError for names that occur twice or that nothing computes,
+   * ShapeError or DTypeError of an op.
+   */
   constructor(parts: GraphParts) {
     this.name = parts.name;
     this.inputs = parts.inputs;
@@ -58,7 +69,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return this.#dying[index];
   }
 
-  /** Multiply-accumulates of one layer, or of all layers together, for a batch of one. */
+  /**
+   * Multiply-accumulates of one layer, or of all layers together, for a batch of one. Errors: ArgumentError for a name
+   * that is no layer's.
+   */
   macs(layerName?: string): number {
     let sum = 0;
     for (const node of this.nodes) {
@@ -75,7 +89,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return sum;
   }
 
-  /** A copy with the named parameters replaced; names must exist and shapes must agree. */
+  /**
+   * A copy with the named parameters replaced; names must exist and shapes must agree. Errors: ArgumentError for an
+   * unknown name, ShapeError.
+   */
   withParameters(replaced: ReadonlyMap<string, Tensor>): Graph {
     const parameters = new Map(this.parameters);
     for (const [name, next] of replaced) {
@@ -89,7 +106,10 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return new Graph({ name: this.name, inputs: this.inputs, outputs: this.outputs, nodes: this.nodes, parameters });
   }
 
-  /** Runs every node on the input, or on all inputs by name; intermediates are dropped after their last use. */
+  /**
+   * Runs every node on the input, or on all inputs by name; intermediates are dropped after their last use. Shape: x as
+   * its port says, -1 standing for any length. Errors: as `inputTensors`.
+   */
   forward(x: GraphInput, tap: Tap = identityTap): Readonly<Record<string, Tensor>> {
     const env = this.begin(x, tap);
     this.nodes.forEach((node, i) => {
@@ -99,13 +119,16 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     return this.finish(env);
   }
 
-  /** The tensors present before the first node: the announced inputs. Errors: as `inputTensors`. */
+  /** The tensors present before the first node: the announced inputs. Shape: x as its port says. Errors: as `inputTensors`. */
   begin(x: GraphInput, tap: Tap = identityTap): Map<string, Tensor> {
     const tensors = inputTensors(this, x);
     return new Map(this.inputs.map(({ name }, i) => [name, tap.at(name)("output", tensors[i])]));
   }
 
-  /** Picks the graph outputs out of the tensors of a finished run. */
+  /**
+   * Picks the graph outputs out of the tensors of a finished run. Shapes as the ports of the outputs say. Errors:
+   * StateError where one is missing.
+   */
   finish(env: ReadonlyMap<string, Tensor>): Readonly<Record<string, Tensor>> {
     return Object.fromEntries(this.outputs.map(({ name }) => [name, fetch(this, env, name)]));
   }
@@ -117,7 +140,10 @@ function fetch(graph: Graph, env: ReadonlyMap<string, Tensor>, name: string): Te
   return found;
 }
 
-/** Runs one node of `graph` on the tensors in `env`, announces what the tap may see, and adds the outputs to `env`. */
+/**
+ * Runs one node of `graph` on the tensors in `env`, announces what the tap may see, and adds the outputs to `env`.
+ * Shapes: those the node's op takes. Errors: StateError for an input that `env` does not hold.
+ */
 export function runNode(graph: Graph, node: Node, env: Map<string, Tensor>, tap: Tap = identityTap): void {
   const inputs = node.inputs.map((name) => fetch(graph, env, name));
   const layer = graph.layerOf(node);

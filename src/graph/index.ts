@@ -1,3 +1,5 @@
+/** An imported or traced network as a module whose tensors all have names. */
+
 export { assembleGraph, liveNodes } from "./assemble.ts";
 export { GraphBuilder, LARGEST_CONSTANT, LARGEST_TENSOR } from "./build/builder.ts";
 export { foldIntoConvolution } from "./build/foldBatchNorm.ts";

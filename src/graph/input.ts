@@ -76,7 +76,7 @@ function requireOneBatch({ inputs }: Ported, tensors: readonly Tensor[]): void {
 
 /**
  * A function of a graph's input, made by `compile` out of `f`: the recording takes the input tensors one by one, however
- * many there are. `compile` and `compileViews` fit.
+ * many there are. `compile` and `compileViews` fit. Shape: each input as its port says. Errors: as `inputTensors`.
  */
 export function perInput<T>(
   graph: Ported,

@@ -7,6 +7,7 @@ import { type AnyOp, conv2d, convTranspose2d, type Meta, matmul, type Tensor } f
 export interface Node {
   readonly name: string;
   readonly op: AnyOp;
+  /** The op's options, filled in. */
   readonly attrs: unknown;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -14,8 +15,11 @@ export interface Node {
 
 /** A named graph input or output; -1 marks a free dimension. */
 export interface Port {
+  /** Name of the tensor. */
   readonly name: string;
+  /** Axis lengths, outermost first. */
   readonly shape: readonly number[];
+  /** Type of the elements. */
   readonly dtype: Tensor["dtype"];
 }
 
@@ -23,13 +27,19 @@ export interface Port {
 export interface Layer {
   /** The node's name. */
   readonly name: string;
+  /** What it computes. */
   readonly kind: "conv2d" | "convTranspose2d" | "matmul";
   /** Name of the activation tensor it reads: the activation site. */
   readonly input: string;
+  /** Name of its weight, a parameter. */
   readonly weight: string;
+  /** Name of its bias, where there is one. */
   readonly bias: string | undefined;
+  /** Name of the tensor it writes. */
   readonly output: string;
+  /** The op's options, filled in. */
   readonly attrs: unknown;
+  /** Number of groups that channels are cut into; 1 for a matrix product. */
   readonly groups: number;
   /** True when every input channel meets its own filters only. */
   readonly depthwise: boolean;

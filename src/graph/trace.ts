@@ -5,18 +5,22 @@ import { assembleGraph, liveNodes } from "./assemble.ts";
 import type { Graph } from "./graph.ts";
 import type { Node } from "./layer.ts";
 
+/** What `traceGraph` calls the graph and its tensors. */
 export interface TraceOptions {
+  /** Name of the graph. */
   readonly name: string;
   /** Name of the input tensor. Default "input". */
   readonly input?: string;
 }
 
 /**
- * Turns a module into a Graph by running it once on `example` and keeping the op calls. Parameters keep
- * their dotted names; nodes and tensors are named after the module path that announced them; outputs
- * after the keys of the result. The batch dimension is free where every op allows it.
+ * Turns a module into a Graph by running it once on `example` and keeping the op calls. Parameters keep their dotted
+ * names; nodes and tensors are named after the module path that announced them; outputs after the keys of the result.
+ * The batch dimension is free where every op allows it.
  *
  * Errors: StateError when an output was not computed by an op from the input.
+ *
+ * Shape: whatever the module takes; it becomes the shape of the graph's input.
  */
 export function traceGraph(
   module: Module<Readonly<Record<string, Tensor>>>,

@@ -38,14 +38,19 @@ export function score(samples: Samples, detections: Detections, classes: readonl
   return { coco: cocoAp(images, { classes: classes.length }).stats, vocAp50: Number.isNaN(map) ? -1 : map };
 }
 
+/** What `evaluate` takes beside the model. */
 export interface EvaluateOptions extends StepOptions {
+  /** Pictures with their boxes. */
   readonly samples: Iterable<Sample> | AsyncIterable<Sample>;
   /** Detector card for files no preset matches. */
   readonly card?: unknown;
+  /** Name of the model in messages. Default "model". */
   readonly name?: string;
 }
 
+/** What `evaluate` gives: the scores, and what was found. */
 export interface EvaluateResult extends Scores {
+  /** One list a picture, in its pixels. */
   readonly detections: Detections;
 }
 

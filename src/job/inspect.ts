@@ -5,10 +5,13 @@ import { type ModelSource, readGraph } from "./source.ts";
 
 /** What quantizing a model would do, before anything is run. */
 export interface Inspection {
+  /** Name of the graph. */
   readonly name: string;
+  /** Ops, parameters, layers and multiply-accumulates. */
   readonly description: GraphDescription;
   /** True where a preset matched; otherwise `card` is a template to complete. */
   readonly matched: boolean;
+  /** The card that matches, or one to complete. */
   readonly card: unknown;
   /** Per policy: layers that would be quantized and the share of multiply-accumulates they hold. */
   readonly policies: Readonly<Record<string, { readonly layers: readonly string[]; readonly macsFraction: number }>>;

@@ -1,4 +1,5 @@
 import { compileViews } from "../autograd/index.ts";
+import { log } from "../elementary.ts";
 import { type GraphInput, perInput } from "../graph/index.ts";
 import { type GraphModel, type Plan, tapOf } from "../quant/index.ts";
 import type { Samples } from "./samples.ts";
@@ -32,6 +33,6 @@ export async function outputSqnr(
     }
     await after(i + 1);
   }
-  const values = [...sums.values()].map(({ signal, noise }) => (noise === 0 ? MOST : 10 * Math.log10(signal / noise)));
+  const values = [...sums.values()].map(({ signal, noise }) => (noise === 0 ? MOST : 10 * (log(signal / noise) / Math.LN10)));
   return Math.max(-MOST, Math.min(MOST, ...values));
 }

@@ -31,6 +31,7 @@ import { outputSqnr } from "./outputSqnr.ts";
 import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
+/** What `quantize` takes beside the model: every key of a configuration file, and these. */
 export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samples"> {
   /**
    * What ranges are calibrated on, at most `sampleCount` of them: pictures, or finished network inputs (`tensorSamples`
@@ -56,20 +57,27 @@ export interface SampleDetections {
   readonly predictions: readonly Prediction[];
 }
 
+/** What `quantize` gives. */
 export interface QuantizeResult {
+  /** Base name of the model. */
   readonly name: string;
   /** `<name>.<scheme>.onnx`, scheme in lower case. */
   readonly fileName: string;
+  /** The exported file. */
   readonly onnx: Uint8Array;
+  /** The account: what record.json holds. */
   readonly record: CalibrationRecord;
   /** Wall times in milliseconds by stage: the only part that differs between runs. */
   readonly timing: Readonly<Record<string, number>>;
-  /** Detections of the float and of the quantized network; none without a detector card. */
+  /** What the float network found on the calibration samples; nothing without a detector card. */
   readonly before: readonly SampleDetections[];
+  /** What the quantized one found on them. */
   readonly after: readonly SampleDetections[];
+  /** Whether enough detections survived. */
   readonly gate: GateOutcome;
   /** The simulation: float graph and plan, as `graph.forward(x, tapOf(graph, plan))` runs them. */
   readonly model: LoadedModel | BareModel;
+  /** Grids of all quantized tensors. */
   readonly plan: Plan;
 }
 

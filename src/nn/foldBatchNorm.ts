@@ -3,10 +3,15 @@ import { formatShape, sizeOf, Tensor } from "../tensor/index.ts";
 
 /** Learned scale and shift, running statistics and the constant under the root of a batch normalisation, [C] each. */
 export interface BatchNormStatistics {
+  /** Scale: [C]. */
   readonly weight: Tensor;
+  /** Shift: [C]. */
   readonly bias: Tensor;
+  /** Running mean: [C]. */
   readonly mean: Tensor;
+  /** Running variance: [C]. */
   readonly variance: Tensor;
+  /** Added to the variance. */
   readonly epsilon: number;
 }
 

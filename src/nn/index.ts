@@ -1,3 +1,5 @@
+/** Layers as modules with named sites, losses, optimizers and the loop that descends. */
+
 export { type BatchNormStatistics, foldBatchNorm } from "./foldBatchNorm.ts";
 export {
   fans,

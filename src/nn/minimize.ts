@@ -6,9 +6,11 @@ import type { Schedule } from "./schedule.ts";
 
 /** How to descend. */
 export interface MinimizeOptions {
+  /** The rule of a step. */
   readonly optimizer: Optimizer;
   /** Learning rate of each step, or of all of them. */
   readonly lr: number | Schedule;
+  /** How many steps are taken. */
   readonly steps: number;
   /** Gradients longer than this, all parameters together, are shortened to it. */
   readonly clipNorm?: number;
@@ -28,12 +30,14 @@ export interface MinimizeOptions {
 export interface MinimizeStep {
   readonly step: number;
   readonly loss: number;
+  /** The learning rate of this step. */
   readonly lr: number;
   readonly params: Parameters;
 }
 
 /** Where a descent ended. `losses[i]` is the loss before step i. */
 export interface Minimum {
+  /** The parameters after the last step. */
   readonly params: Parameters;
   /** The lowest loss when the best is kept, else the loss before the last step; NaN after no step at all. */
   readonly loss: number;
@@ -99,7 +103,10 @@ export function* descend(
   return last < best.loss ? { params, loss: last, losses } : { ...best, losses };
 }
 
-/** `descend` in one go, reporting each step to `onStep`. */
+/**
+ * `descend` in one go, reporting each step to `onStep`. Errors: ArgumentError for a number of steps that is not whole,
+ * AbortError when `signal` fires.
+ */
 export function minimize<B extends Tensors>(
   loss: BatchLoss<B>,
   start: Parameters,

@@ -12,19 +12,21 @@ export type Slot = "input" | "weight" | "bias" | "output";
  * goes on with what comes back. `at(child)` is the tap for a named part.
  */
 export interface Tap {
+  /** Sees a tensor at a slot of this site and returns it, or another of the same shape in its place. */
   (slot: Slot, x: Tensor): Tensor;
   at(child: string): Tap;
 }
 
 /** A frozen computation: fields are tensors (parameters), modules, lists of modules, or plain configuration. */
 export interface Module<Out = Tensor> {
+  /** The output for an input; every named tensor passes `tap` on the way. Shapes are the module's own. */
   forward(x: Tensor, tap?: Tap): Out;
 }
 
-/** The tap that changes nothing. */
+/** The tap that changes nothing. Any shapes. */
 export const identityTap: Tap = Object.assign((_: Slot, x: Tensor) => x, { at: () => identityTap });
 
-/** A tap from one function of the full site name. */
+/** A tap from one function of the full site name. Any shapes; `see` must keep them. */
 export function tapFrom(see: (path: string, slot: Slot, x: Tensor) => Tensor, path = ""): Tap {
   return Object.assign((slot: Slot, x: Tensor) => see(path, slot, x), {
     at: (child: string) => tapFrom(see, path === "" ? child : `${path}.${child}`),
@@ -33,7 +35,7 @@ export function tapFrom(see: (path: string, slot: Slot, x: Tensor) => Tensor, pa
 
 const isModule = (v: unknown): v is Module<unknown> => typeof v === "object" && v !== null && "forward" in v;
 
-/** Parameters by dotted path, in field order. */
+/** Parameters by dotted path, in field order. Shapes are the parameters' own. */
 export function parameters(module: Module<unknown>): Map<string, Tensor> {
   const found = new Map<string, Tensor>();
   const visit = (value: unknown, path: string): void => {
@@ -59,7 +61,10 @@ export function submodules(module: Module<unknown>): Map<string, Module<unknown>
   return found;
 }
 
-/** A copy of `module` with the named parameters replaced; names must exist, shapes and dtypes must agree. */
+/**
+ * A copy of `module` with the named parameters replaced; names must exist, shapes and dtypes must agree. Shapes: those
+ * of the parameters replaced. Errors: ArgumentError for a name, shape or dtype the module does not have.
+ */
 export function withParameters<M extends Module<unknown>>(module: M, replaced: ReadonlyMap<string, Tensor>): M {
   const used = new Set<string>();
   const rebuild = (value: unknown, path: string): unknown => {

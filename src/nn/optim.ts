@@ -9,6 +9,7 @@ export type Gradients = ReadonlyMap<string, Tensor | undefined>;
 
 /** One optimisation rule. It remembers `slots` numbers for every parameter element. */
 export interface Optimizer {
+  /** As states and messages write it. */
   readonly name: string;
   readonly slots: number;
   /** The numbers that change from step to step: for the t-th gradient of a parameter (t = 1, 2, …) and a learning rate. */
@@ -38,6 +39,8 @@ export const initialState = (): OptimizerState => ({ steps: 0, updates: new Map(
  * parameter's dtype.
  *
  * Errors: ArgumentError when a gradient's name or shape fits no parameter, or the state is another optimizer's.
+ *
+ * Shapes: gradients have the same shapes as their parameters.
  */
 export function optimizerStep(
   optimizer: Optimizer,
@@ -85,9 +88,13 @@ function remembered(optimizer: Optimizer, name: string, p: Tensor, state: Optimi
 
 /** Options of `sgd`, named and defaulted as in PyTorch. */
 export interface SgdOptions {
+  /** Share of the last step in the next. Default 0. */
   readonly momentum?: number;
+  /** Share of the gradient kept out of the momentum. Default 0. */
   readonly dampening?: number;
+  /** Whether the gradient is taken ahead of the momentum. Default false. */
   readonly nesterov?: boolean;
+  /** Share of the parameter added to its gradient. Default 0. */
   readonly weightDecay?: number;
 }
 
@@ -105,9 +112,13 @@ export function sgd(options: SgdOptions = {}): Optimizer {
 
 /** Options of `adam` and `adamW`, named and defaulted as in PyTorch. */
 export interface AdamOptions {
+  /** Decay of the means of the gradient and of its square. Default 0.9 and 0.999. */
   readonly betas?: readonly [number, number];
+  /** Added to the root of the second mean. Default 1e-8. */
   readonly eps?: number;
+  /** Share of the parameter added to its gradient, or taken from the parameter (AdamW). */
   readonly weightDecay?: number;
+  /** Whether the largest second mean so far is used. Default false. */
   readonly amsgrad?: boolean;
 }
 
@@ -130,9 +141,13 @@ function adamFamily(name: string, options: AdamOptions, decoupled: boolean): Opt
 
 /** Options of `rmsprop`, named and defaulted as in PyTorch. */
 export interface RmspropOptions {
+  /** Decay of the mean of the squared gradient. Default 0.99. */
   readonly alpha?: number;
+  /** Added to the root of that mean. Default 1e-8. */
   readonly eps?: number;
+  /** Share of the last step in the next. Default 0. */
   readonly momentum?: number;
+  /** Share of the parameter added to its gradient. Default 0. */
   readonly weightDecay?: number;
 }
 
@@ -147,7 +162,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   };
 }
 
-/** All gradients scaled by min(1, maxNorm / (norm + eps)), and the norm they had together. */
+/** All gradients scaled by min(1, maxNorm / (norm + eps)), and the norm they had together. Any shapes, kept. */
 export function clipGradNorm(grads: Gradients, maxNorm: number, eps = 1e-6): { grads: Map<string, Tensor | undefined>; norm: number } {
   const given = [...grads].filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
   const found = clipNorm(

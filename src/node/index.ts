@@ -1,3 +1,5 @@
+/** What needs Node: files and folders, threads, pictures decoded on them, and the check in onnxruntime-web. */
+
 export { comparisonFiles } from "./comparisonFiles.ts";
 export { annotatedPictures, readAnnotations, truthByName } from "./dataset.ts";
 export { demoModel, demoScenes } from "./demo.ts";

@@ -7,7 +7,9 @@ import { reasonOf, UsageError } from "./usageError.ts";
 
 /** A picture file that was found but not read. */
 export interface PictureFile {
+  /** Name of the file, without its folder. */
   readonly name: string;
+  /** Where the file lies. */
   readonly path: string;
 }
 

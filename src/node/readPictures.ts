@@ -41,6 +41,7 @@ export class PictureReading implements AsyncIterable<PictureSample> {
   #fromWorkers = 0;
   #onNews: () => void = () => undefined;
 
+  /** Starts to read the files of `list`. */
   constructor(list: readonly PictureFile[], { threads = 1, where = "readPicture", decoder = DECODER, least = 2 ** 21 }: ReadOptions = {}) {
     const workers = workersFor(list, threads, least);
     const shared = (length: number): Int32Array => new Int32Array(new SharedArrayBuffer(4 * length));

@@ -27,7 +27,9 @@ export class RuntimeError extends InlierqError {}
 
 /** A model file as another runtime runs it. */
 export interface Foreign {
+  /** Runs the model on one input, or on all inputs by name; shapes as the file says. Errors: RuntimeError in the runtime's own words. */
   run(x: GraphInput): Promise<Heads>;
+  /** Frees what the runtime holds. */
   close(): Promise<void>;
 }
 
@@ -77,16 +79,18 @@ export interface Agreement {
   readonly meanCosine: Readonly<Record<string, number>>;
   /** Largest |a - b| / max |b| over the pictures, by output name; b is the runtime's. */
   readonly gap: Readonly<Record<string, number>>;
-  /** Null where the network has no detector card. */
+  /** Detections of ours, those the runtime found too, and their share; null where the network has no detector card. */
   readonly detections: { readonly ours: number; readonly matched: number; readonly share: number } | null;
   readonly pictures: number;
 }
 
+/** What `compareWithRuntime` takes beside the models. */
 export interface AgreementOptions {
   /** Pictures at most. Default: all samples. */
   readonly count?: number;
   /** Called after each picture. */
   readonly after?: (done: number, total: number) => void;
+  /** Aborts between pictures. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -162,7 +166,7 @@ class Comparison {
   }
 }
 
-/** Cosine of two tensors, and the largest difference as a share of the largest magnitude of `b`. */
+/** Cosine of two tensors, and the largest difference as a share of the largest magnitude of `b`. Shape: both the same shape, any. */
 export function closeness(a: Tensor, b: Tensor): { cosine: number; gap: number } {
   let [ab, aa, bb, difference, largest] = [0, 0, 0, 0, 0];
   for (let i = 0; i < a.data.length; i++) {

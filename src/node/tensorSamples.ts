@@ -51,7 +51,9 @@ function namesIn(folder: string): string[] {
 
 /** Which samples are taken, and which inputs they need not hold. */
 export interface TensorReadOptions {
+  /** Samples taken at most. */
   readonly count: number;
+  /** Chooses them where there are more. */
   readonly seed: number;
   /** Inputs with a value of their own, such as a card's constants. */
   readonly known?: readonly string[];

@@ -1,3 +1,5 @@
+/** ONNX files to graphs and back, quantized or in float. */
+
 export { type ExportOptions, exportOnnx } from "./export/exportOnnx.ts";
 export { exposeTensors } from "./exposeTensors.ts";
 export { type ImportOptions, importOnnx } from "./import/importOnnx.ts";

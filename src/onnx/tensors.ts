@@ -65,6 +65,7 @@ export const typeName = (onnxType: number): string => (DataType as Record<number
 /** A tensor's shape and values in the width the file has them: 64-bit integers as bigints. */
 export interface StoredTensor {
   readonly shape: readonly number[];
+  /** The element type it is read as. */
   readonly dtype: DType;
   readonly values: ArrayLike<number | bigint>;
 }
@@ -115,7 +116,10 @@ export function readTensor(proto: TensorProto, where: string): Tensor {
   return new Tensor(shape, dtype, INTO[dtype](values));
 }
 
-/** Decodes the bytes of one TensorProto message, as found in `.pb` test data. */
+/**
+ * Decodes the bytes of one TensorProto message, as found in `.pb` test data. Errors: ArgumentError, in the name of
+ * `file`, where they are no such message or an element type is not known.
+ */
 export function parseTensor(bytes: Uint8Array, file: string): StoredTensor {
   return storedTensor(decodeTensor(bytes, file), file);
 }

@@ -7,8 +7,11 @@ export interface StoredGrid {
   /** f32 of shape [1] or [C]. */
   readonly scale: Tensor;
   readonly zeroPoint: Tensor;
+  /** The lowest code. */
   readonly qmin: number;
+  /** The highest code. */
   readonly qmax: number;
+  /** The axis of the weight that the scale runs along; null for one scale. */
   readonly axis: number | null;
 }
 

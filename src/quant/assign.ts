@@ -16,10 +16,14 @@ export const inlierqPolicy: LayerPolicy = { name: "inlierq", keep: (card) => car
 /** Reg-PTQ section 4.1: all layers but the last predictions. */
 export const regptqPolicy: LayerPolicy = { name: "regptq", keep: (card) => card.predictions };
 
+/** The layer policies by name: which layers stay in float. */
 export const policies: Readonly<Record<string, LayerPolicy>> = { inlierq: inlierqPolicy, regptq: regptqPolicy };
 
+/** Bits, and what departs from them. */
 export interface AssignOptions {
+  /** Bits of a weight's code, 2 to 8. */
   readonly weightBits: number;
+  /** Bits of an activation's code, 2 to 8. */
   readonly activationBits: number;
   /** Bits of the first layer's weights and input. Default 8 (both papers). */
   readonly firstLayerBits?: number;
@@ -38,13 +42,19 @@ export interface AssignOptions {
 /** One activation tensor to quantize and the layers that read it there. */
 export interface ActivationSite {
   readonly tensor: string;
+  /** The format of its codes. */
   readonly scheme: Scheme;
+  /** The quantized layers that read it. */
   readonly readers: readonly Layer[];
 }
 
+/** Which tensors are quantized, and in which formats. */
 export interface Assignment {
+  /** The quantized layers, in order of execution. */
   readonly layers: readonly Layer[];
+  /** Formats of their weights, by parameter name. */
   readonly weights: ReadonlyMap<string, Scheme>;
+  /** Their input tensors, by name. */
   readonly sites: ReadonlyMap<string, ActivationSite>;
 }
 

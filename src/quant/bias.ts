@@ -11,9 +11,9 @@ export interface BiasCodes {
 }
 
 /**
- * Puts a layer's bias on the grid its integer accumulator has: scale_x * scale_w per output channel
- * (scale_x of the matching input channel when activations have one scale per channel).
- * Returns undefined where a code would not fit int32: such a bias stays in float.
+ * Puts a layer's bias on the grid its integer accumulator has: scale_x * scale_w per output channel (scale_x of the
+ * matching input channel when activations have one scale per channel). Returns undefined where a code would not fit
+ * int32: such a bias stays in float. Shape: bias [Co].
  */
 export function quantizeBias(bias: Tensor, layer: Layer, activation: SitePlan, weight: SitePlan): BiasCodes | undefined {
   const n = bias.size;

@@ -44,8 +44,11 @@ export class ChannelMeans {
 /** What correction did to one layer. Errors are mean squared mean-shifts over channels, on the samples held out. */
 export interface BiasCorrection {
   readonly layer: string;
+  /** Error of the layer's output without the correction. */
   readonly before: number;
+  /** The same with it. */
   readonly after: number;
+  /** Whether the correction was kept. */
   readonly kept: boolean;
 }
 

@@ -16,8 +16,11 @@ import { chooseQParams, type Range, type Scheme } from "./scheme.ts";
 import { type Observed, observe, type Pass, runsOf, type SampleSource, type Selected, select } from "./statistics.ts";
 import type { Stage, Steps } from "./steps.ts";
 
+/** What `calibrate` takes beside model, samples and method. */
 export interface CalibrateOptions {
+  /** Bits and layer policy. */
   readonly assign: AssignOptions;
+  /** Of every random choice. */
   readonly seed: number;
   /** Sequential empirical bias correction. Default: on below 8-bit weights. */
   readonly biasCorrection?: boolean | undefined;
@@ -29,16 +32,23 @@ export interface CalibrateOptions {
 
 /** Everything that was found on the way, for the record. */
 export interface Calibration {
+  /** Grids of all quantized tensors. */
   readonly plan: Plan;
+  /** Which tensors those are. */
   readonly assignment: Assignment;
+  /** What the first pass saw. */
   readonly observed: Observed;
+  /** Inliers and anomalies by tensor. */
   readonly separations: ReadonlyMap<string, Separation>;
   /** The method's ranges before refinement. */
   readonly ranges: ReadonlyMap<string, Range>;
+  /** What refinement did, by tensor. */
   readonly refined: ReadonlyMap<string, Refined>;
   /** Rows behind each refined site. */
   readonly rowCounts: ReadonlyMap<string, number>;
+  /** What bias correction did, layer by layer. */
   readonly corrections: readonly BiasCorrection[];
+  /** Error of the final grids, by tensor. */
   readonly errors: ReadonlyMap<string, SiteError>;
   /** By site tensor or layer name: degenerate rules that applied. */
   readonly flags: ReadonlyMap<string, readonly string[]>;

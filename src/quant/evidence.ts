@@ -8,6 +8,7 @@ import { saliency } from "./saliency.ts";
 
 /** A network to calibrate; `detector` is absent where nobody knows what its outputs mean. */
 export interface GraphModel {
+  /** The float network. */
   readonly graph: Graph;
   readonly detector?: Detector | undefined;
 }
@@ -22,11 +23,13 @@ export interface GraphDetector extends GraphModel {
 export interface SaliencyLoss {
   /** K: heatmap entries per class; default the detector's cap on detections. */
   readonly topK: number;
+  /** Whether the K largest entries are taken per class or over all classes. */
   readonly mode: NonNullable<TopKNllOptions["mode"]>;
 }
 
 /** One full-precision forward: chosen tensors, and with a loss what moves it. All values hold until the next run. */
 export interface FpRun {
+  /** The outputs of the network, by name. */
   readonly heads: Heads;
   readonly tensors: ReadonlyMap<string, Tensor>;
   /** Absent where the loss does not depend on the tensor. */
@@ -36,7 +39,7 @@ export interface FpRun {
   readonly loss: number | undefined;
 }
 
-/** The float model on one sample after the other, with the named tensors kept. */
+/** The float model on one sample after the other, with the named tensors kept. Shape: x as the graph's input says. */
 export function floatRuns({ graph }: GraphModel, names: ReadonlySet<string>): (x: GraphInput) => FpRun {
   const watched = (x: GraphInput) => {
     const tensors = new Map<string, Tensor>();
@@ -51,10 +54,12 @@ export function floatRuns({ graph }: GraphModel, names: ReadonlySet<string>): (x
 }
 
 /**
- * As `floatRuns`, with the saliency of every named tensor from one backward pass (InlierQ Algorithm 1, lines 2-3), and the
- * gradients of the tensors in `kept` (default all).
+ * As `floatRuns`, with the saliency of every named tensor from one backward pass (InlierQ Algorithm 1, lines 2-3), and
+ * the gradients of the tensors in `kept` (default all).
  *
  * Errors: ArgumentError naming the tensor and sample where a gradient is not finite.
+ *
+ * Shape: x as the graph's input says; saliency [N,h,w], gradients as their tensors.
  */
 export function gradientRuns(
   model: GraphDetector,

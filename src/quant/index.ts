@@ -1,3 +1,5 @@
+/** Schemes, observers, objectives, methods and the driver that calibrates; plans, records, and models in integers. */
+
 export { type ActivationSite, type Assignment, type AssignOptions, assign, type LayerPolicy, policies } from "./assign.ts";
 export { type BiasCodes, quantizeBias } from "./bias.ts";
 export type { BiasCorrection } from "./biasCorrection.ts";

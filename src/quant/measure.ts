@@ -1,3 +1,4 @@
+import { log } from "../elementary.ts";
 import { kernelPolicy, type Tensor } from "../tensor/index.ts";
 import { addSiteSums, type RunGrid, type SiteSums } from "./kernels/siteSums.ts";
 import { applySite, type SitePlan } from "./plan.ts";
@@ -17,10 +18,12 @@ export class SiteMeter {
   readonly #sums: SiteSums = { signal: 0, noise: 0, inside: 0 };
   #count = 0;
 
+  /** Starts at nothing. */
   constructor(site: SitePlan) {
     this.#site = site;
   }
 
+  /** Shape: any the site's scale fits. */
   add(x: Tensor): void {
     const { params, scheme } = this.#site;
     const { channels, positionStride } = volumesOf(x.shape);
@@ -53,11 +56,12 @@ export class SiteMeter {
     Object.assign(this.#sums, { signal, noise, inside });
   }
 
+  /** The account of everything added so far. */
   result(): SiteError {
     const { signal, noise, inside } = this.#sums;
     const measured = noise > 0 && signal > 0;
     return {
-      sqnr: measured ? 10 * Math.log10(signal / noise) : null,
+      sqnr: measured ? (10 / Math.LN10) * log(signal / noise) : null,
       clippedShare: this.#count === 0 ? 0 : (this.#count - inside) / this.#count,
     };
   }

@@ -9,6 +9,7 @@ import type { Scheme } from "./scheme.ts";
 export interface Selection {
   /** `topK: "cap"` takes the detector's cap on detections. */
   readonly loss: { readonly topK: number | "cap"; readonly mode: SaliencyLoss["mode"] };
+  /** What tells inliers from anomalies. */
   readonly separator: Separator;
   /** Scores a fit sees at most, over all samples. */
   readonly maxScores: number;
@@ -16,19 +17,23 @@ export interface Selection {
 
 /** How a method improves the ranges it found (InlierQ Algorithm 1, line 8). */
 export interface Refinement {
+  /** How a range is refined. */
   readonly refiner: Refiner;
   /** "output": error of each reader's output; "self": error of the quantized tensor itself. */
   readonly target: "output" | "self";
+  /** How much each output volume counts. */
   readonly importance: RowWeights;
   /** Also sample anomalies, with the weights `importance` gives them. */
   readonly anomalies: boolean;
   /** Output volumes per layer, and the most floats to keep for them. */
   readonly rows: number;
+  /** Floats kept per layer for them. */
   readonly floats: number;
 }
 
 /** A post-training quantization method: a record of parts. The driver in calibrate.ts is shared. */
 export interface Method {
+  /** As the record writes it. */
   readonly name: string;
   /** The publication, or what the method is commonly called. */
   readonly cite: string;
@@ -38,7 +43,9 @@ export interface Method {
   weightObserver(scheme: Scheme): Observer;
   /** Range of an activation; given masks where `selection` is set. */
   activationObserver(scheme: Scheme, seed: number): Observer;
+  /** How volumes are selected; none: ranges of everything seen. */
   readonly selection?: Selection;
+  /** How ranges are refined; none: they stay. */
   readonly refinement?: Refinement;
 }
 

@@ -7,7 +7,9 @@ import type { QParams, Scheme } from "./scheme.ts";
 
 /** How one tensor is quantized. */
 export interface SitePlan {
+  /** Scale and zero point. */
   readonly params: QParams;
+  /** The format of the codes. */
   readonly scheme: Scheme;
 }
 
@@ -30,12 +32,12 @@ export interface Plan {
 /** The plan that leaves every layer in float. */
 export const emptyPlan: Plan = { layers: new Set(), activations: new Map(), weights: new Map(), biases: new Map() };
 
-/** Fake-quantizes a tensor with its site's parameters. */
+/** Fake-quantizes a tensor with its site's parameters. Shape: any that the scale fits, kept. */
 export function applySite(x: Tensor, { params, scheme }: SitePlan): Tensor {
   return fakeQuant(x, params.scale, params.zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: scheme.axis });
 }
 
-/** The float bias of a layer under a plan: the corrected one where there is one. */
+/** The float bias of a layer under a plan: the corrected one where there is one. Shape: [Co]. */
 export function biasOf(graph: Graph, plan: Plan, layer: Layer): Tensor | undefined {
   return plan.biases.get(layer.name) ?? (layer.bias === undefined ? undefined : graph.parameters.get(layer.bias));
 }

@@ -9,6 +9,7 @@ export type RowWeights = (rows: LayerRows) => Importance;
 
 /** What refinement of one activation site works on. */
 export interface RefineProblem {
+  /** The format of the codes. */
   readonly scheme: Scheme;
   /** Where the search starts; it is never left for anything worse. */
   readonly range: Range;
@@ -26,8 +27,11 @@ export interface RefineReader {
   readonly importance: Importance;
 }
 
+/** What refining one tensor found. */
 export interface Refined {
+  /** The range of the kept parameters. */
   readonly range: Range;
+  /** The kept scale and zero point. */
   readonly params: QParams;
   /** Objective at the start and after every improvement; relative to the outputs' own weighted energy. */
   readonly curve: readonly number[];
@@ -35,10 +39,13 @@ export interface Refined {
 
 /** Finds better activation parameters for one site. */
 export interface Refiner {
+  /** As the record writes it. */
   readonly name: string;
+  /** Parameters of the least objective that it finds. */
   refine(problem: RefineProblem): Refined;
 }
 
+/** The grid that `gridRefiner` searches. */
 export interface GridOptions {
   /** Candidate multiples of both ends together. Default 60 from 1.2 down to 0.1. */
   readonly both?: number;

@@ -1,9 +1,11 @@
+import { log } from "../elementary.ts";
 import { adam, cosine, minimize } from "../nn/index.ts";
 import { add, exp, fakeQuant, mul, roundHalfEven, square, sub, sum, Tensor } from "../tensor/index.ts";
 import { gridRefiner, type Refined, type RefineProblem, type Refiner } from "./refine.ts";
 import { product, RefineObjective } from "./refineObjective.ts";
 import type { QParams, Range, Scheme } from "./scheme.ts";
 
+/** How `adamRefiner` descends. */
 export interface AdamRefinerOptions {
   /** Optimisation steps after the grid. Default 100. */
   readonly steps?: number | undefined;
@@ -49,7 +51,7 @@ function descendFrom(
     return { ...r, target, weights };
   });
   const start = new Map([
-    ["logScale", new Tensor(scale.shape, "f32", Float32Array.from(scale.data as Float32Array, Math.log))],
+    ["logScale", new Tensor(scale.shape, "f32", Float32Array.from(scale.data as Float32Array, log))],
     ["shift", new Tensor(zeroPoint.shape, "f32", new Float32Array(zeroPoint.size))],
   ]);
   const paramsOf = (p: ReadonlyMap<string, Tensor>): QParams => ({

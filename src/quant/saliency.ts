@@ -16,6 +16,8 @@ export function volumeAxis(rank: number): number {
  *
  * Shape: gradient [N,C,h,w] to [N,h,w], non-negative; `axis` (default by rank, see `volumeAxis`) is the axis summed
  * away. Unit: loss per activation unit. Source: InlierQ eq. 9 (L1 norm, not divided by the number of channels).
+ *
+ * Errors: DTypeError for integers, ShapeError for a rank outside 2 to 5.
  */
 export function saliency(gradient: Tensor, axis: number = volumeAxis(gradient.shape.length)): Tensor {
   if (gradient.dtype !== "f32" && gradient.dtype !== "f64") {

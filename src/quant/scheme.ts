@@ -12,8 +12,11 @@ export type Mapping = "affine" | "symmetricNarrow" | "symmetricHalf";
 
 /** Number format of one tensor: integer codes in [qmin, qmax] and the granularity of their parameters. */
 export interface Scheme {
+  /** Bits of a code, 2 to 8. */
   readonly bits: number;
+  /** How codes lie about 0. */
   readonly mapping: Mapping;
+  /** Whether codes may be negative. */
   readonly signed: boolean;
   /** Channel axis of per-channel parameters, null for one pair per tensor. */
   readonly axis: number | null;
@@ -31,11 +34,13 @@ export interface SchemeOptions {
 
 /** Observed ends, in activation units, one entry per tensor or per channel. Need not contain zero. */
 export interface Range {
+  /** Lower ends: [1] or [C], in activation units. */
   readonly min: Float64Array;
+  /** Upper ends: [1] or [C], in activation units. */
   readonly max: Float64Array;
 }
 
-/** Scale (activation units per code) and zero point (an integer code), f32 of shape [1] or [C]. */
+/** Scale (activation units per code) and zero point (an integer code): `scale` and `zeroPoint` are f32 of shape [1] or [C]. */
 export type QParams = { readonly scale: Tensor; readonly zeroPoint: Tensor };
 
 /**

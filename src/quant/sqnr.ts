@@ -1,3 +1,4 @@
+import { log } from "../elementary.ts";
 import { ShapeError } from "../errors.ts";
 import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
 
@@ -5,6 +6,8 @@ import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
  * Signal to quantization noise, 10 log10(sum x^2 / sum (x^ - x)^2), in dB.
  *
  * Infinity where nothing was lost, -Infinity where there was no signal to lose but there is noise.
+ *
+ * Shape: both the same shape, any. Errors: ShapeError where they differ.
  */
 export function sqnr(x: Tensor, quantized: Tensor): number {
   if (!sameShape(x.shape, quantized.shape)) {
@@ -18,5 +21,5 @@ export function sqnr(x: Tensor, quantized: Tensor): number {
     signal += v * v;
     noise += d * d;
   }
-  return noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
+  return noise === 0 ? Number.POSITIVE_INFINITY : (10 / Math.LN10) * log(signal / noise);
 }

@@ -20,7 +20,9 @@ import { volumesOf } from "./volumes.ts";
 
 /** Calibration samples as network inputs, readable as often as needed. */
 export interface SampleSource {
+  /** Names of the samples, in order. */
   readonly names: readonly string[];
+  /** The network input of sample `index`, or all inputs by name: a batch of one. */
   input(index: number): GraphInput;
 }
 

@@ -2,9 +2,11 @@ import { AbortError } from "../errors.ts";
 
 /** One report of a long job. */
 export interface Progress {
+  /** What is being done. */
   readonly stage: string;
   /** Steps of the stage finished, and its number of steps. */
   readonly done: number;
+  /** Steps of this stage. */
   readonly total: number;
   /** Share of the whole job's estimated work that is finished, in [0, 1]. */
   readonly fraction: number;
@@ -12,13 +14,17 @@ export interface Progress {
 
 /** A stage of a job: its number of steps and the relative work of one. */
 export interface Stage {
+  /** What is being done, as progress reports it. */
   readonly name: string;
   readonly steps: number;
   readonly work: number;
 }
 
+/** What every job takes. */
 export interface StepOptions {
+  /** Aborts at the next step. */
   readonly signal?: AbortSignal | undefined;
+  /** Told after every step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -31,6 +37,7 @@ export class Steps {
   readonly #options: StepOptions;
   readonly #total: number;
 
+  /** Nothing is done yet. */
   constructor(stages: readonly Stage[], options: StepOptions) {
     this.#stages = stages.filter((s) => s.steps > 0);
     this.#options = options;

@@ -6,9 +6,11 @@ import { coordinate, escapeXml } from "./xml.ts";
 export interface ComparisonPicture {
   /** Size of the picture in pixels; `href` may point at a smaller copy. */
   readonly width: number;
+  /** In pixels, like the width. */
   readonly height: number;
   /** The pixels, usually as a data URI. */
   readonly href: string;
+  /** Which detections are kept, lost and new. */
   readonly difference: PictureDifference;
 }
 

@@ -9,9 +9,11 @@ export interface DrawnBox {
 
 /** One picture with what was found on it before and after quantization. */
 export interface DetectionPicture {
+  /** Title of the picture. */
   readonly name: string;
   /** Size of the picture in pixels; `href` may point at a smaller copy. */
   readonly width: number;
+  /** In pixels, like the width. */
   readonly height: number;
   /** The pixels, usually as a data URI. */
   readonly href: string;

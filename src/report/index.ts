@@ -1,3 +1,5 @@
+/** Records as Markdown and SVG: plain strings. */
+
 export { type ComparisonPicture, drawComparison } from "./comparisonPicture.ts";
 export { countText, differenceCells, makeComparison, signed } from "./comparisonReport.ts";
 export { decibels, decibelText, worstFirst } from "./decibels.ts";

@@ -12,7 +12,9 @@ export interface Draw {
   int(low: number, high: number): number;
   /** Float in [low, high], never NaN or infinite. */
   float(low: number, high: number): number;
+  /** A fair coin. */
   bool(): boolean;
+  /** One of the items, each as likely. */
   oneOf<T>(items: readonly T[]): T;
 }
 

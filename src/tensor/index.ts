@@ -1,3 +1,5 @@
+/** Immutable tensors over typed arrays, the ops on them, and what an op is. Below the ops lie the parts that fast kernels and recordings are made of. */
+
 export { type Draw, drawFrom } from "./draw.ts";
 export { bfloatToNumber, halfToNumber } from "./half.ts";
 export { type Chain, chainEpilogue, chainOf, type ElementFormula, placeChain } from "./kernels/chain.ts";

@@ -5,7 +5,9 @@ import { allocate, type Meta, Placeholder, Tensor } from "./tensor.ts";
 
 /** One call of an op: its tensors and everything else. */
 export interface Call<A> {
+  /** The operands; shapes are checked by `infer`. */
   readonly inputs: readonly Tensor[];
+  /** The options, filled in. */
   readonly attrs: A;
 }
 
@@ -62,7 +64,10 @@ export type AnyOp = OpDef<any>;
 /** A public op: an ordinary function that carries its definition. */
 export type Op<A, F> = F & { readonly def: OpDef<A> };
 
-/** Makes the public function of an op; `build` receives the bound runner and shapes the signature. */
+/**
+ * Makes the public function of an op; `build` receives the bound runner and shapes the signature. Its operands have
+ * any shapes that `def.infer` accepts. Shape: any that `def.infer` takes.
+ */
 export function defineOp<A, F extends (...args: never[]) => unknown>(
   def: OpDef<A>,
   build: (run: (inputs: readonly Tensor[], attrs: A) => Tensor[]) => F,
@@ -73,9 +78,13 @@ export function defineOp<A, F extends (...args: never[]) => unknown>(
 
 /** What listeners see after each op call. */
 export interface OpEvent {
+  /** The op that ran. */
   readonly def: AnyOp;
+  /** Its operands. */
   readonly inputs: readonly Tensor[];
+  /** Its options, filled in. */
   readonly attrs: unknown;
+  /** What it returned. */
   readonly outputs: readonly Tensor[];
   /** What produced the outputs: a fast kernel, the reference loops, or nothing where only shapes moved. */
   readonly ranBy: "kernel" | "reference" | "nothing";
@@ -99,7 +108,10 @@ export function listen<T>(listener: Listener, f: () => T): T {
   }
 }
 
-/** The single point every op call passes: infer, run, announce. */
+/**
+ * The single point every op call passes: infer, run, announce. Operands have any shapes that `def.infer` accepts, which
+ * throws for all others.
+ */
 export function bind<A>(def: OpDef<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
   const metas = def.infer(inputs, attrs);
   const { outputs, ranBy } = compute(def, inputs, attrs, metas);

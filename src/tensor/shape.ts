@@ -24,7 +24,7 @@ export function stridesOf(shape: readonly number[]): number[] {
 /** Whether two shapes agree in rank and every dimension. */
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** NumPy broadcasting of two shapes. */
+/** NumPy broadcasting of two shapes. Errors: ShapeError, in the name of `op`, where an axis has two sizes other than 1. */
 export function broadcastShapes(op: string, a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);
   const shape = new Array<number>(rank);
@@ -46,7 +46,7 @@ export function broadcastStrides(shape: readonly number[], target: readonly numb
   return target.map((_, i) => (i < offset || shape[i - offset] === 1 ? 0 : own[i - offset]!));
 }
 
-/** Maps an axis in [-rank, rank) to [0, rank). */
+/** Maps an axis in [-rank, rank) to [0, rank). Errors: ShapeError, in the name of `op`, for an axis outside. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     throw new ShapeError(op, `dim must be an integer in [${-rank}, ${rank}), got ${axis}`);

@@ -8,6 +8,7 @@ export type Data = Float32Array | Float64Array | Int32Array | Int8Array | Uint8A
 
 /** Shape and dtype of a tensor, without its values. */
 export interface Meta {
+  /** Axis lengths, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
@@ -22,11 +23,16 @@ const ARRAYS = {
 
 /** Immutable, contiguous, row-major. `data` is never written after creation. */
 export class Tensor implements Meta {
+  /** Axis lengths, outermost first; [] for a scalar. */
   readonly shape: readonly number[];
+  /** The type of the elements. */
   readonly dtype: DType;
   readonly data: Data;
 
-  /** Wraps `data` without copying: the caller gives up the right to write to it. */
+  /**
+   * Wraps `data` without copying: the caller gives up the right to write to it. Errors: ShapeError where its length is
+   * not the size of `shape`, DTypeError where it is not an array of `dtype`.
+   */
   constructor(shape: readonly number[], dtype: DType, data: Data) {
     if (data.length !== sizeOf(shape)) {
       throw new ShapeError(
@@ -47,6 +53,7 @@ export class Tensor implements Meta {
     return this.data.length;
   }
 
+  /** Dtype, shape and the first values, for reading. */
   toString(): string {
     const shown = Array.from(this.data.subarray(0, 8), (v) => String(Number(v.toPrecision(6))));
     return `${this.dtype}${formatShape(this.shape)} {${shown.join(", ")}${this.size > 8 ? ", …" : ""}}`;
@@ -58,6 +65,7 @@ export class Tensor implements Meta {
  * themselves and infer shapes, but computes nothing. Reading the values is a StateError.
  */
 export class Placeholder extends Tensor {
+  /** Any shape and dtype. Errors: StateError where its values are read. */
   constructor({ shape, dtype }: Meta) {
     super([0], dtype, allocate(dtype, 0));
     Object.defineProperty(this, "shape", { value: shape });
@@ -78,7 +86,7 @@ export class Placeholder extends Tensor {
   }
 }
 
-/** A zero-filled typed array of the given dtype. */
+/** A zero-filled typed array of the given dtype. Its length is `size`. */
 export function allocate(dtype: DType, size: number): Data {
   return new ARRAYS[dtype](size);
 }
@@ -91,7 +99,10 @@ export function dataAt(buffer: ArrayBuffer, dtype: DType, address: number, size:
   return new ARRAYS[dtype](buffer, address, size);
 }
 
-/** Builds a tensor from numbers (nested arrays give the shape) or, with `shape`, from a flat list. */
+/**
+ * Builds a tensor from numbers (nested arrays give the shape) or, with `shape`, from a flat list. Any shape. Errors:
+ * ArgumentError for rows of unequal length, ShapeError where a flat list does not fill `shape`.
+ */
 export function tensor(values: number | NestedNumbers | Data, shape?: readonly number[], dtype: DType = "f32"): Tensor {
   if (typeof values === "number") return new Tensor(shape ?? [], dtype, ARRAYS[dtype].of(values));
   if (ArrayBuffer.isView(values)) {
@@ -118,21 +129,21 @@ function flattenInto(values: NestedNumbers, flat: number[]): number[] {
   return [values.length, ...(inner ?? [])];
 }
 
-/** A tensor filled with one value. */
+/** A tensor filled with one value. Any shape. */
 export function full(shape: readonly number[], value: number, dtype: DType = "f32"): Tensor {
   const data = allocate(dtype, sizeOf(shape));
   if (!Object.is(value, 0)) data.fill(value);
   return new Tensor(shape, dtype, data);
 }
 
-/** A tensor of zeros. */
+/** A tensor of zeros. Any shape. */
 export const zeros = (shape: readonly number[], dtype: DType = "f32"): Tensor => full(shape, 0, dtype);
-/** A tensor of ones. */
+/** A tensor of ones. Any shape. */
 export const ones = (shape: readonly number[], dtype: DType = "f32"): Tensor => full(shape, 1, dtype);
-/** A tensor of rank 0. */
+/** A tensor of rank 0. Shape: []. */
 export const scalar = (value: number, dtype: DType = "f32"): Tensor => full([], value, dtype);
 
-/** The single value of a one-element tensor. */
+/** The single value of a one-element tensor. Any shape of one element. Errors: ShapeError for more or fewer. */
 export function item(x: Tensor): number {
   if (x.size !== 1) throw new ShapeError("item", `needs exactly 1 element, got ${x.size} (${x.dtype}${formatShape(x.shape)})`);
   return x.data[0]!;

@@ -7,6 +7,7 @@ import { type ModelJson, parseModelJson, sizesOf, type TfNode } from "./modelJso
 import { operators } from "./operators/index.ts";
 import { readWeights } from "./weights.ts";
 
+/** What `importTfjs` takes beside the files. */
 export interface TfjsImportOptions {
   /** Names the file in errors, and the graph. Default "model.json". */
   readonly name?: string;

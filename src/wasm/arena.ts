@@ -25,7 +25,9 @@ export const arenaOf = (buffer: ArrayBufferLike): Arena | undefined => homes.get
  */
 export class Arena {
   readonly memory: WebAssembly.Memory;
+  /** The memory as floats. */
   readonly f32: Float32Array;
+  /** The memory as 32-bit integers. */
   readonly i32: Int32Array;
   /** The threads that share this memory; undefined where it is this thread's alone. */
   readonly pool: ThreadPool | undefined;
@@ -33,6 +35,7 @@ export class Arena {
   readonly threads: number;
   #top = ALIGN;
 
+  /** Reserves the largest of the given sizes, in MiB, that the runtime grants. Errors: ArenaRefused where it grants none. */
   constructor(megabytes: readonly number[] = SIZES) {
     this.pool = activeThreads();
     this.threads = this.pool?.threads ?? 1;
@@ -47,7 +50,7 @@ export class Arena {
     this.#top = ALIGN;
   }
 
-  /** The address of a 64-byte aligned block with at least 64 bytes free behind it; throws ArenaFull where it does not fit. */
+  /** The address of a 64-byte aligned block with at least 64 bytes free behind it. Errors: ArenaFull where it does not fit. */
   allocate(bytes: number): number {
     const address = this.#top;
     const top = address + Math.ceil(bytes / ALIGN) * ALIGN + ALIGN;
@@ -67,7 +70,7 @@ export class Arena {
     }
   }
 
-  /** Copies floats in at a byte address. */
+  /** Copies floats in at a byte address. Any length that fits. */
   write(address: number, values: Float32Array): void {
     this.f32.set(values, address >> 2);
   }

@@ -4,11 +4,13 @@ import { CONSTANTS, EXTRACT_F32, EXTRACT_I32, LOADS, OPERATORS, opcode, SHUFFLE,
 /** Code that leaves one value of type T on the stack. */
 export interface Expr<T extends ValueType = ValueType> {
   readonly type: T;
+  /** The bytes of its instructions. */
   readonly bytes: readonly number[];
 }
 
 /** A parameter or local variable of a function under construction; itself an expression that reads it. */
 export interface Local<T extends ValueType = ValueType> extends Expr<T> {
+  /** Its number in the function. */
   readonly index: number;
 }
 
@@ -72,6 +74,7 @@ export const lane32 = (vector: Expr<"v128">, index: 0 | 1 | 2 | 3): Expr<"i32"> 
 
 /** A label that `breakIf` may leave through. */
 export interface Label {
+  /** How many blocks enclose it. */
   readonly depth: number;
 }
 
@@ -80,12 +83,15 @@ const END = 0x0b;
 
 /** A function under construction. Statements append to its body in call order. */
 export class FunctionBuilder {
+  /** Under which the module exports it. */
   readonly name: string;
+  /** The parameters as locals, in order. */
   readonly params: readonly Local[];
   readonly #locals: ValueType[] = [];
   readonly #body: number[] = [];
   #depth = 0;
 
+  /** A function without instructions. */
   constructor(name: string, params: readonly ValueType[]) {
     this.name = name;
     this.params = params.map((type, index) => localOf(type, index));

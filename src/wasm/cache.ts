@@ -21,7 +21,10 @@ export function originOf(entry: Entry): { readonly module: WebAssembly.Module; r
   return origin;
 }
 
-/** The functions of the module emitted for `key`, on the arena's memory; emitted and compiled once for all arenas. */
+/**
+ * The functions of the module emitted for `key`, on the arena's memory; emitted and compiled once for all arenas.
+ * Errors: StateError where the runtime cannot run WebAssembly with SIMD.
+ */
 export function instantiate(key: string, emit: () => readonly FunctionBuilder[], arena: Arena = stagingArena()): Entries {
   let known = instances.get(arena);
   if (!known) {

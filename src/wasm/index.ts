@@ -1,3 +1,5 @@
+/** WebAssembly written at run time: an assembler, memory arenas, compiled modules, tasks and the threads that share them. */
+
 export { Arena, ArenaFull, ArenaRefused, arenaOf, stagingArena } from "./arena.ts";
 export type { Expr, Label, Local } from "./assembler.ts";
 export { assemble, FunctionBuilder, f32, f32x4, f64x2, i32, i32x4, interleave16, lane, lane32, load, op, shuffle } from "./assembler.ts";

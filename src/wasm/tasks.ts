@@ -5,6 +5,7 @@ import type { ThreadPool } from "./threads.ts";
 /** One call of a compiled entry: its numbers, and what thread t adds to each of them t times (scratch of its own). */
 export interface Step {
   readonly entry: Entry;
+  /** The arguments of every call, fixed beforehand. */
   readonly args: readonly number[];
   /** As long as `args`; left out where no argument depends on the thread. */
   readonly perThread?: readonly number[];

@@ -3,7 +3,9 @@ import { type Mail, SLOT, TEXT_UNITS, WORKER_SOURCE } from "./worker.ts";
 
 /** A running worker, as far as a pool needs it. */
 export interface WorkerHandle {
+  /** Sends a message to the worker. */
   post(mail: unknown): void;
+  /** Ends the worker at once. */
   terminate(): void;
 }
 
@@ -18,6 +20,7 @@ export interface TaskList {
   readonly memory: number;
   /** Byte address of the table: one f64 a task, where its record begins, counted in f64. */
   readonly table: number;
+  /** How many tasks there are. */
   readonly count: number;
   /** Runs one task on this thread. */
   run(task: number): void;

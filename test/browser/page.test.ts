@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { hasChromium, ISOLATED, runInPage } from "./page.ts";
+import { hasChromium } from "./chromium.ts";
+import { ISOLATED, runInPage } from "./page.ts";
 import { floatWork, integerWork } from "./work.ts";
 
 describe.skipIf(!hasChromium)("in a page (needs Chromium)", () => {

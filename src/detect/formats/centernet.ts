@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exp } from "../../elementary.ts";
 import { clamp, log, logSigmoid, permute, reshape, type Tensor } from "../../tensor/index.ts";
 import { classNames } from "../classNames.ts";
 import type { Heads, Prediction } from "../detector.ts";
@@ -80,7 +81,7 @@ function decoder(card: CenternetCard): Decoder {
   };
 }
 
-const scoreOf = (card: CenternetCard, heat: number): number => (card.heatmap === "logit" ? 1 / (1 + Math.exp(-heat)) : heat);
+const scoreOf = (card: CenternetCard, heat: number): number => (card.heatmap === "logit" ? 1 / (1 + exp(-heat)) : heat);
 
 interface Scale {
   readonly x: number;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exp, tanh } from "../../elementary.ts";
 import { add, clamp, log, mul, reshape, slice, type Tensor } from "../../tensor/index.ts";
 import { fromCxcywh } from "../box.ts";
 import { classNames } from "../classNames.ts";
@@ -20,7 +21,7 @@ export type FastestdetCard = z.infer<typeof schema>;
 const OBJECTNESS_POWER = 0.6;
 const CLASS_POWER = 0.4;
 
-const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
+const sigmoid = (v: number): number => 1 / (1 + exp(-v));
 
 /**
  * FastestDet: one output [N, 5 + classes, h, w] with sigmoid objectness, raw x, y, w, h and softmax classes.
@@ -52,8 +53,8 @@ function decoder(card: FastestdetCard): Decoder {
           for (let c = 1; c < card.classes.length; c++) if (at(5 + c) > at(5 + label)) label = c;
           const score = at(0) ** OBJECTNESS_POWER * at(5 + label) ** CLASS_POWER;
           if (!(score >= card.scoreThreshold)) continue;
-          const cx = (Math.tanh(at(1)) + (cell % w)) / w;
-          const cy = (Math.tanh(at(2)) + Math.floor(cell / w)) / h;
+          const cx = (tanh(at(1)) + (cell % w)) / w;
+          const cy = (tanh(at(2)) + Math.floor(cell / w)) / h;
           found.push({ box: fromCxcywh([cx * width, cy * height, sigmoid(at(3)) * width, sigmoid(at(4)) * height]), score, label });
         }
         return found;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exp } from "../../elementary.ts";
 import { ShapeError } from "../../errors.ts";
 import { clamp, log, permute, slice, type Tensor } from "../../tensor/index.ts";
 import { fromCxcywh } from "../box.ts";
@@ -82,7 +83,7 @@ function decoder(card: UltrafaceCard): Decoder {
           const [x, y, w, h] = anchors.subarray(4 * a, 4 * a + 4);
           const at = (i: number): number => boxes.data[4 * row + i];
           const centre = [x + at(0) * CENTRE_VARIANCE * w, y + at(1) * CENTRE_VARIANCE * h] as const;
-          const size = [w * Math.exp(at(2) * SIZE_VARIANCE), h * Math.exp(at(3) * SIZE_VARIANCE)] as const;
+          const size = [w * exp(at(2) * SIZE_VARIANCE), h * exp(at(3) * SIZE_VARIANCE)] as const;
           found.push({ box: fromCxcywh([...centre, ...size]), score, label: best - 1 });
         }
         return found;

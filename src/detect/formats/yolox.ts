@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exp } from "../../elementary.ts";
 import { ShapeError } from "../../errors.ts";
 import { add, clamp, log, permute, slice, type Tensor } from "../../tensor/index.ts";
 import { fromCxcywh } from "../box.ts";
@@ -60,8 +61,8 @@ function decoder(card: YoloxCard): Decoder {
           const box = fromCxcywh([
             (out.data[base] + x[a]) * stride[a],
             (out.data[base + 1] + y[a]) * stride[a],
-            Math.exp(out.data[base + 2]) * stride[a],
-            Math.exp(out.data[base + 3]) * stride[a],
+            exp(out.data[base + 2]) * stride[a],
+            exp(out.data[base + 3]) * stride[a],
           ]);
           found.push({ box, score, label });
         }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exp } from "../../elementary.ts";
 import { add, clamp, concat, log, mul, permute, type Tensor } from "../../tensor/index.ts";
 import { fromCxcywh } from "../box.ts";
 import type { Heads, Prediction } from "../detector.ts";
@@ -56,7 +57,7 @@ function decoder(card: YunetCard): Decoder {
           if (!(score >= card.scoreThreshold)) continue;
           const at = (i: number): number => boxes.data[4 * cell + i];
           const centre = [(at(0) + x[a]) * stride[a], (at(1) + y[a]) * stride[a]] as const;
-          found.push({ box: fromCxcywh([...centre, Math.exp(at(2)) * stride[a], Math.exp(at(3)) * stride[a]]), score, label });
+          found.push({ box: fromCxcywh([...centre, exp(at(2)) * stride[a], exp(at(3)) * stride[a]]), score, label });
         }
         return found;
       });

@@ -17,29 +17,47 @@ export const COCO_AREAS: readonly (readonly [number, number])[] = [
 
 /** The twelve COCO numbers, in [0, 1]; -1 where nothing was annotated. */
 export interface CocoStats {
+  /** Mean over the IoU thresholds 0.50 to 0.95, all sizes, 100 detections; a share in [0, 1], as all of these. */
   readonly AP: number;
+  /** At IoU 0.50, in [0, 1]. */
   readonly AP50: number;
+  /** At IoU 0.75, in [0, 1]. */
   readonly AP75: number;
+  /** Objects below 32² square pixels. */
   readonly APsmall: number;
+  /** Objects of 32² to 96² square pixels. */
   readonly APmedium: number;
+  /** Objects above 96² square pixels. */
   readonly APlarge: number;
+  /** Mean recall with 1 detection a picture. */
   readonly AR1: number;
+  /** Mean recall with 10. */
   readonly AR10: number;
+  /** Mean recall with 100. */
   readonly AR100: number;
+  /** Mean recall with 100, objects below 32² square pixels. */
   readonly ARsmall: number;
+  /** The same, objects of 32² to 96² square pixels. */
   readonly ARmedium: number;
+  /** The same, objects above 96² square pixels. */
   readonly ARlarge: number;
 }
 
 /** One class at all sizes and the largest detection cap; -1 where it was never annotated. */
 export interface CocoClassStats {
+  /** Mean over the IoU thresholds, in [0, 1]. */
   readonly AP: number;
+  /** At IoU 0.50, in [0, 1]. */
   readonly AP50: number;
+  /** At IoU 0.75, in [0, 1]. */
   readonly AP75: number;
+  /** Mean recall over the IoU thresholds, in [0, 1]. */
   readonly AR: number;
 }
 
+/** What an evaluation after COCO gives. */
 export interface CocoScores {
+  /** The twelve numbers. */
   readonly stats: CocoStats;
   /** One entry a class, in the order of the labels; a single entry when classes are pooled. */
   readonly perClass: readonly CocoClassStats[];
@@ -49,6 +67,7 @@ export interface CocoScores {
   readonly recall: Float64Array;
 }
 
+/** How an evaluation after COCO counts. */
 export interface CocoOptions {
   /** Number of classes: labels run from 0 to classes - 1. */
   readonly classes: number;
@@ -60,7 +79,9 @@ export interface CocoOptions {
 
 /** What was found and what was there in one picture. */
 export interface Evaluated {
+  /** The detections, boxes in pixels of the picture. */
   readonly predicted: readonly Prediction[];
+  /** The annotated objects, boxes in pixels of the picture. */
   readonly truth: readonly GroundTruth[];
 }
 

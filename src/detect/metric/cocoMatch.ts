@@ -2,25 +2,35 @@ import { byScore } from "../nms.ts";
 
 /** One box in the terms of the COCO evaluation: corner and size in pixels. */
 export interface CocoBox {
+  /** Left edge, in pixels. */
   readonly x: number;
+  /** Upper edge, in pixels. */
   readonly y: number;
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Index of the class. */
   readonly label: number;
 }
 
 /** An annotated box; `area` decides its size class. */
 export interface CocoTruth extends CocoBox {
+  /** Unit: square pixels. */
   readonly area: number;
+  /** Whether it stands for a group, which detections may match any number of times. */
   readonly crowd: boolean;
 }
 
+/** A detection in the form COCO's reference compares. */
 export interface CocoDetection extends CocoBox {
+  /** Confidence, higher is surer. */
   readonly score: number;
 }
 
 /** Annotations and detections of one picture; detections of equal score count in the order given. */
 export interface CocoImage {
+  /** The annotated objects. */
   readonly truths: readonly CocoTruth[];
   readonly detections: readonly CocoDetection[];
 }

@@ -4,12 +4,15 @@ import { byScore } from "../nms.ts";
 
 /** How many detections of one network a second one still finds. */
 export interface Kept {
+  /** Detections that were found again. */
   readonly kept: number;
+  /** Detections there were to find. */
   readonly total: number;
   /** kept / total; 1 when there was nothing to keep. */
   readonly share: number;
 }
 
+/** When two detections are the same. */
 export interface KeptOptions {
   /** Least IoU of partners. Default 0.5. */
   readonly iouThreshold?: number;

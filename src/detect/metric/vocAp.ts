@@ -5,13 +5,17 @@ import type { Evaluated } from "./cocoAp.ts";
 
 /** One class: `ap` is NaN where nothing was annotated. */
 export interface VocClassScores {
+  /** Average precision, a share in [0, 1]. */
   readonly ap: number;
   /** Annotations that count (not difficult). */
   readonly positives: number;
+  /** Detections that found an annotation. */
   readonly hits: number;
+  /** Detections that found none, or one found before. */
   readonly misses: number;
 }
 
+/** What an evaluation after Pascal VOC gives; precisions are shares in [0, 1]. */
 export interface VocScores {
   /** Mean over the annotated classes; NaN without any. */
   readonly map: number;
@@ -19,6 +23,7 @@ export interface VocScores {
   readonly perClass: readonly VocClassScores[];
 }
 
+/** How an evaluation after Pascal VOC counts. */
 export interface VocOptions {
   /** Number of classes: labels run from 0 to classes - 1. */
   readonly classes: number;
@@ -32,10 +37,11 @@ export interface VocOptions {
 
 /** One detection of a results list: a prediction and the index of its picture. */
 export interface VocDetection extends Prediction {
+  /** Index of its picture. */
   readonly image: number;
 }
 
-/** Pascal VOC average precision of predictions: `vocEvaluate` picture by picture. */
+/** Pascal VOC average precision of predictions: `vocEvaluate` picture by picture. Errors: as `vocEvaluate`. */
 export const vocAp = (images: readonly Evaluated[], options: VocOptions): VocScores =>
   vocEvaluate(
     images.flatMap(({ predicted }, image) => predicted.map((p) => ({ ...p, image }))),
@@ -45,8 +51,10 @@ export const vocAp = (images: readonly Evaluated[], options: VocOptions): VocSco
 
 /**
  * Pascal VOC average precision. A detection goes to the annotation of its class it overlaps most: a hit when that one
- * is free, a miss when it was found before or the overlap is too small, nothing when it is difficult.
- * Detections of equal score count in the order of the list; `truths` has one entry a picture.
+ * is free, a miss when it was found before or the overlap is too small, nothing when it is difficult. Detections of
+ * equal score count in the order of the list; `truths` has one entry a picture.
+ *
+ * Errors: ArgumentError for a threshold outside (0, 1] or a picture that is not there.
  */
 export function vocEvaluate(
   detections: readonly VocDetection[],

@@ -5,6 +5,7 @@ import { ConvUnit, Separable } from "./convUnit.ts";
 
 /** Sizes of a `CenterNet`. */
 export interface CenterNetConfig {
+  /** How many there are: channels of the heatmap. */
   readonly classes: number;
   /** Channels at strides 2, 4, 8 and 16. */
   readonly widths: readonly [number, number, number, number];
@@ -18,8 +19,10 @@ const PREDICT_DEVIATION = 0.01;
 /** One output of the head: a hidden 1x1 unit and the 1x1 convolution that predicts. */
 export class HeadBranch implements Module {
   readonly hidden: ConvUnit;
+  /** The 1x1 convolution behind it. */
   readonly predict: Conv2d;
 
+  /** A branch from its two layers. */
   constructor(hidden: ConvUnit, predict: Conv2d) {
     this.hidden = hidden;
     this.predict = predict;
@@ -33,10 +36,12 @@ export class HeadBranch implements Module {
     return new HeadBranch(hidden, new Conv2d(weight, full([outputs], prior)));
   }
 
+  /** Shape: x [N, C, h, w] → [N, outputs, h, w]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return this.predict.forward(this.hidden.forward(x, tap.at("hidden")), tap.at("predict"));
   }
 
+  /** The same with batch norm folded into the convolution. */
   folded(): HeadBranch {
     return new HeadBranch(this.hidden.folded(), this.predict);
   }
@@ -45,9 +50,12 @@ export class HeadBranch implements Module {
 /** The three outputs of CenterNet over features [N,C,h,w]: logits of the heatmap, box sizes and centre offsets in cells. */
 export class CenterHeads implements Module<Heads> {
   readonly heatmap: HeadBranch;
+  /** Width and height of the objects, in cells. */
   readonly size: HeadBranch;
+  /** Where centres lie within their cell. */
   readonly offset: HeadBranch;
 
+  /** The heads from their branches. */
   constructor(heatmap: HeadBranch, size: HeadBranch, offset: HeadBranch) {
     this.heatmap = heatmap;
     this.size = size;
@@ -55,6 +63,7 @@ export class CenterHeads implements Module<Heads> {
     Object.freeze(this);
   }
 
+  /** Shape: x [N, C, h, w] → heatmap [N, classes, h, w], size and offset [N, 2, h, w]. */
   forward(x: Tensor, tap: Tap = identityTap): Heads {
     return {
       heatmap: this.heatmap.forward(x, tap.at("heatmap")),
@@ -63,6 +72,7 @@ export class CenterHeads implements Module<Heads> {
     };
   }
 
+  /** The same with batch norm folded into the convolutions. */
   folded(): CenterHeads {
     return new CenterHeads(this.heatmap.folded(), this.size.folded(), this.offset.folded());
   }
@@ -96,10 +106,15 @@ class Joint implements Module {
 
 /** What a `CenterNet` is made of. */
 export interface CenterNetParts {
+  /** The first convolution, of stride 2. */
   readonly stem: ConvUnit;
+  /** Separable convolutions, halving the map stage by stage. */
   readonly stages: readonly (readonly Separable[])[];
+  /** Where a smaller map is added to the next larger one. */
   readonly joints: readonly Joint[];
+  /** The convolution behind each joint. */
   readonly neck: readonly ConvUnit[];
+  /** The branches that give the outputs. */
   readonly heads: CenterHeads;
 }
 
@@ -111,12 +126,17 @@ export interface CenterNetParts {
  * Source: Zhou et al. 2019, Objects as Points.
  */
 export class CenterNet implements Module<Heads> {
+  /** The first convolution, of stride 2. */
   readonly stem: ConvUnit;
   readonly stages: readonly (readonly Separable[])[];
+  /** Where a smaller map is added to the next larger one. */
   readonly joints: readonly Joint[];
+  /** The convolution behind each joint. */
   readonly neck: readonly ConvUnit[];
+  /** The branches that give the outputs. */
   readonly heads: CenterHeads;
 
+  /** A network from its layers. */
   constructor(parts: CenterNetParts) {
     this.stem = parts.stem;
     this.stages = parts.stages;
@@ -126,6 +146,7 @@ export class CenterNet implements Module<Heads> {
     Object.freeze(this);
   }
 
+  /** A network with random weights, the biases of the heads at sensible priors. */
   static init({ classes, widths, norm }: CenterNetConfig, rng: Rng): CenterNet {
     const stage = (i: number, blocks: number) =>
       Array.from({ length: 1 + blocks }, (_, k) =>
@@ -142,7 +163,7 @@ export class CenterNet implements Module<Heads> {
     });
   }
 
-  /** The heads with the heatmap as logits: what the training loss takes. */
+  /** The heads with the heatmap as logits: what the training loss takes. Shapes as `forward`. */
   logits(x: Tensor, tap: Tap = identityTap): Heads {
     let y = this.stem.forward(x, tap.at("stem"));
     const levels = this.stages.map((stage, i) => {
@@ -157,6 +178,7 @@ export class CenterNet implements Module<Heads> {
     return this.heads.forward(y, tap.at("heads"));
   }
 
+  /** Shape: x [N,3,H,W] → maps of [H/4, W/4], see above. */
   forward(x: Tensor, tap: Tap = identityTap): Heads {
     const { heatmap, ...boxes } = this.logits(x, tap);
     return { heatmap: tap("output", sigmoid(heatmap)), ...boxes };

@@ -10,16 +10,21 @@ export type CenterTargets = {
   readonly heatmap: Tensor;
   /** [N,K] cell of each object's centre (i32) and whether the row holds one (u8). */
   readonly cells: Tensor;
+  /** 1 where a row holds an object: u8 [N,K]. */
   readonly mask: Tensor;
   /** [N,K,2]: width and height, and where in its cell the centre lies, both in cells. */
   readonly size: Tensor;
+  /** Where the centre lies in its cell: [N,K,2], in cells. */
   readonly offset: Tensor;
 };
 
 /** The map that targets are drawn on. */
 export interface TargetGrid {
+  /** Channels of the heatmap. */
   readonly classes: number;
+  /** Of the map, in cells. */
   readonly width: number;
+  /** Of the map, in cells. */
   readonly height: number;
   /** Input pixels per cell. */
   readonly stride: number;

@@ -1,3 +1,4 @@
+import { log } from "../../elementary.ts";
 import { kernelPolicy } from "../../tensor/index.ts";
 import { ArenaFull, instantiate, placeTasks, stagingArena, type Task } from "../../wasm/index.ts";
 import { accumulate, type Components, logPeak, type Pass, SLOT } from "../statistics.ts";
@@ -70,7 +71,7 @@ function addRecords(records: Float64Array, stats: Float64Array): void {
   };
   const share = (block: number): number => {
     const at = block * RECORD_SIZE + 2 * RECORD.share;
-    return Math.log(records[at]) + Math.log(records[at + 1]);
+    return log(records[at]) + log(records[at + 1]);
   };
   stats[SLOT.logLikelihood] += compensatedSum(blocks, (block) => Math.LN2 * both(block, RECORD.best) - share(block));
   for (let i = 0; i < RECORD.size - RECORD.count; i++) {

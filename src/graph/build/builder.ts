@@ -18,6 +18,7 @@ const sharedDtype = (inputs: readonly Meta[]): DType => (inputs.every(({ dtype }
 
 /** The graph as far as it is built: known tensors, emitted nodes, parameters in use, names taken. */
 export class GraphBuilder {
+  /** Name of the file, for messages. */
   readonly file: string;
   readonly nodes: Node[] = [];
   readonly parameters = new Map<string, Tensor>();
@@ -33,13 +34,14 @@ export class GraphBuilder {
     this.#names = new Set(readers.keys());
   }
 
-  /** Makes a tensor of the file known under the file's name for it. */
+  /** Makes a tensor of the file known under the file's name for it. Errors: ArgumentError for a name that is taken. */
   define(name: string, operand: Operand): void {
     if (this.#operands.has(name)) throw new ArgumentError(this.file, `every tensor must be written once, got "${name}" written twice`);
     this.#operands.set(name, operand);
     this.#names.add(name);
   }
 
+  /** What a name of the file stands for so far. */
   find(name: string): Operand | undefined {
     return this.#operands.get(name);
   }
@@ -49,17 +51,20 @@ export class GraphBuilder {
     return this.#readers.get(name) ?? 0;
   }
 
+  /** The wanted name of a tensor, or one like it that is free. */
   freshName(wanted: string): string {
     return claim(this.#names, wanted);
   }
 
+  /** The wanted name of a node, or one like it that is free. */
   freshNodeName(wanted: string): string {
     return claim(this.#nodeNames, wanted);
   }
 
   /**
    * Adds a node, or computes it now where all inputs are constants. Whole numbers that the op does not take
-   * (it is one of floats) are computed in f64, which is exact for them, and truncated back.
+   * (it is one of floats) are computed in f64, which is exact for them, and truncated back. Errors: ArgumentError, in the
+   * name of `where`, where the inputs do not fit the op or a tensor would be too large.
    */
   emit(where: string, op: AnyOp, inputs: readonly Operand[], attrs: unknown, nodeName: string, outputs: readonly string[]): Operand[] {
     const values = inputs.map((o) => o.value);
@@ -164,7 +169,9 @@ export class GraphBuilder {
     this.nodes.push({ name: this.freshNodeName(output), ...copy, inputs: [operand.name], outputs: [output] });
   }
 
-  /** The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. */
+  /**
+   * The finished graph. Outputs get the file's names; parameters nobody reads any more are dropped. Errors: ArgumentError for an output that nothing computes or that is not float.
+   */
   finish(name: string, inputs: readonly Port[], outputNames: readonly string[]): Graph {
     const renamed = new Map<string, string>();
     for (const output of outputNames) {

@@ -28,6 +28,7 @@ import { TensorMeter } from "./tensorMeter.ts";
 /** A model to compare: the files of a float or quantized model, a graph, or a graph under a plan. */
 export type ComparedModel = ModelSource | { readonly graph: Graph; readonly plan: Plan };
 
+/** What `compare` takes beside the two models. */
 export interface CompareOptions extends StepOptions {
   /** Pictures to run both models on; at most `sampleCount` are taken. */
   readonly samples: Iterable<Sample> | AsyncIterable<Sample>;
@@ -37,6 +38,7 @@ export interface CompareOptions extends StepOptions {
   readonly card?: unknown;
   /** What the two are called in the record and in errors. Default "model" and "other". */
   readonly name?: string;
+  /** As `name`, for the second model. */
   readonly otherName?: string;
   /** Noted in the record: the seed the samples were chosen with. */
   readonly seed?: number;
@@ -44,7 +46,9 @@ export interface CompareOptions extends StepOptions {
   readonly gate?: string;
 }
 
+/** What `compare` gives. */
 export interface CompareResult {
+  /** The account: layers, detections and options. */
   readonly record: ComparisonRecord;
   /** Undefined without a gate. */
   readonly gate: GateOutcome | undefined;

@@ -1,3 +1,4 @@
+import { log } from "../../elementary.ts";
 import type { TensorDifference } from "../../quant/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 
@@ -41,7 +42,7 @@ export class TensorMeter {
     // Equal tensors have a cosine of exactly 1, which two roots could round away.
     const cosine = noise === 0 ? 1 : Math.min(1, Math.max(-1, this.#product / length));
     return {
-      sqnr: noise > 0 && signal > 0 ? 10 * Math.log10(signal / noise) : null,
+      sqnr: noise > 0 && signal > 0 ? (10 / Math.LN10) * log(signal / noise) : null,
       cosine: length > 0 ? cosine : null,
       maxError: this.#maxError,
       nonFinite: this.#nonFinite,

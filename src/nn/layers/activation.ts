@@ -3,13 +3,16 @@ import { identityTap, type Module, type Tap } from "../module.ts";
 
 /** An elementwise function of the library as a module: `new Activation(relu)`. Site: output. */
 export class Activation implements Module {
+  /** What is applied: any shape, kept. */
   readonly apply: (x: Tensor) => Tensor;
 
+  /** Takes an op of one tensor. Any shape. */
   constructor(apply: (x: Tensor) => Tensor) {
     this.apply = apply;
     Object.freeze(this);
   }
 
+  /** Shape: x any, kept. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", this.apply(x));
   }
@@ -19,6 +22,7 @@ export class Activation implements Module {
 export class PRelu implements Module {
   readonly weight: Tensor;
 
+  /** The slope: one number, or [C]. */
   constructor(weight: Tensor) {
     this.weight = weight;
     Object.freeze(this);
@@ -29,6 +33,7 @@ export class PRelu implements Module {
     return new PRelu(full([channels], 0.25));
   }
 
+  /** Shape: x [N, C, ...], kept. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     return tap("output", prelu(input, tap("weight", this.weight)));

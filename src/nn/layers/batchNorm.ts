@@ -17,9 +17,13 @@ import { identityTap, type Module, submodules, type Tap, tapFrom } from "../modu
 
 /** What a batch norm is made of; all tensors are [C]. */
 export interface BatchNormParts {
+  /** Scale: [C]. */
   readonly weight: Tensor;
+  /** Shift: [C]. */
   readonly bias: Tensor;
+  /** Mean that inference uses: [C]. */
   readonly runningMean: Tensor;
+  /** Variance that inference uses: [C]. */
   readonly runningVar: Tensor;
   /** Default 1e-5. */
   readonly eps?: number;
@@ -38,12 +42,16 @@ export interface BatchNormParts {
 export class BatchNorm implements Module {
   readonly weight: Tensor;
   readonly bias: Tensor;
+  /** Mean that inference uses: [C]. */
   readonly runningMean: Tensor;
+  /** Variance that inference uses: [C]. */
   readonly runningVar: Tensor;
   readonly eps: number;
+  /** Share of a batch in the next running statistics. */
   readonly momentum: number;
   readonly training: boolean;
 
+  /** Parameters and statistics, all [C]. */
   constructor(parts: BatchNormParts) {
     this.weight = parts.weight;
     this.bias = parts.bias;
@@ -61,6 +69,7 @@ export class BatchNorm implements Module {
     return new BatchNorm({ weight: one, bias: zero, runningMean: zero, runningVar: one, ...config });
   }
 
+  /** Shape: x [N, C, ...], kept. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     const [weight, bias] = [tap("weight", this.weight), tap("bias", this.bias)];
@@ -90,8 +99,9 @@ const blend = (old: Tensor, batch: Tensor, momentum: number): Tensor =>
   cast(add(mul(cast(old, "f64"), 1 - momentum), mul(batch, momentum)), old.dtype);
 
 /**
- * A forward pass of `module`, run by `forward` with the given tap, and the running statistics that follow from it, by
- * parameter name: (1 - momentum) old + momentum batch for every batch norm in training, in the old one's dtype.
+ * A forward pass of `module`, run by `forward` with the given tap, and the running statistics that follow from it,
+ * by parameter name: (1 - momentum) old + momentum batch for every batch norm in training, in the old one's dtype.
+ * Shapes: whatever `module` takes; statistics are [C].
  */
 export function forwardWithStatistics<Out>(
   module: Module<unknown>,

@@ -11,11 +11,15 @@ import type { Conv2dConfig } from "./conv2d.ts";
 export class Conv1d implements Module {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
+  /** Elements from one window to the next. */
   readonly stride: number;
+  /** Zeros on both sides, in elements. */
   readonly padding: number;
+  /** Elements from one tap to the next. */
   readonly dilation: number;
   readonly groups: number;
 
+  /** Weight [Co, Ci/groups, k] and bias [Co]. */
   constructor(weight: Tensor, bias: Tensor | undefined, config: Conv2dConfig = {}) {
     this.weight = weight;
     this.bias = bias;
@@ -32,6 +36,7 @@ export class Conv1d implements Module {
     return new Conv1d(kaimingNormal(shape, rng, { mode: "fanOut" }), config.bias === false ? undefined : zeros([outputs]), config);
   }
 
+  /** Shape: x [N, Ci, L] → [N, Co, ol]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     const weight = tap("weight", this.weight);

@@ -4,9 +4,13 @@ import { identityTap, type Module, type Tap } from "../module.ts";
 
 /** Numbers stand for both directions. */
 export interface Conv2dConfig {
+  /** Elements from one window to the next, both ways. Default 1. */
   readonly stride?: number;
+  /** Zeros on all four sides, in elements. Default 0. */
   readonly padding?: number;
+  /** Elements from one tap to the next, both ways. Default 1. */
   readonly dilation?: number;
+  /** Number of groups that channels are cut into. Default 1. */
   readonly groups?: number;
 }
 
@@ -18,11 +22,15 @@ export interface Conv2dConfig {
 export class Conv2d implements Module {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
+  /** Elements from one window to the next, both ways. */
   readonly stride: number;
+  /** Zeros on all four sides, in elements. */
   readonly padding: number;
+  /** Elements from one tap to the next, both ways. */
   readonly dilation: number;
   readonly groups: number;
 
+  /** Weight [Co, Ci/groups, kh, kw] and bias [Co]. */
   constructor(weight: Tensor, bias: Tensor | undefined, config: Conv2dConfig = {}) {
     this.weight = weight;
     this.bias = bias;
@@ -39,6 +47,7 @@ export class Conv2d implements Module {
     return new Conv2d(kaimingNormal(shape, rng, { mode: "fanOut" }), config.bias === false ? undefined : zeros([outputs]), config);
   }
 
+  /** Shape: x [N, Ci, H, W] → [N, Co, oh, ow]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     const weight = tap("weight", this.weight);

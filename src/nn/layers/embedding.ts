@@ -5,16 +5,18 @@ import { identityTap, type Module, type Tap } from "../module.ts";
 export class Embedding implements Module {
   readonly weight: Tensor;
 
+  /** A row for every index: [count, width]. */
   constructor(weight: Tensor) {
     this.weight = weight;
     Object.freeze(this);
   }
 
-  /** Normal weights of mean 0 and deviation 1. */
+  /** Normal weights of mean 0 and deviation 1. Shape: [count, width], width the number of elements of a row. */
   static init(count: number, width: number, rng: Rng): Embedding {
     return new Embedding(randn([count, width], rng));
   }
 
+  /** Shape: index [...], i32 → [..., width]. */
   forward(index: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", embedding(index, tap("weight", this.weight)));
   }

@@ -11,6 +11,7 @@ export class Linear implements Module {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
 
+  /** Weight [O, I] and bias [O]. */
   constructor(weight: Tensor, bias: Tensor | undefined) {
     this.weight = weight;
     this.bias = bias;
@@ -22,6 +23,7 @@ export class Linear implements Module {
     return new Linear(kaimingNormal([outputs, inputs], rng), zeros([outputs]));
   }
 
+  /** Shape: x [..., I] → [..., O]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     const weight = tap("weight", this.weight);

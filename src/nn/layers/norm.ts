@@ -3,8 +3,11 @@ import { identityTap, type Module, type Tap } from "../module.ts";
 
 /** Scale, shift, and what is added to the variance (default 1e-5). */
 export interface NormParts {
+  /** Scale, applied after the normalisation. */
   readonly weight: Tensor;
+  /** Shift of the same shape. */
   readonly bias: Tensor;
+  /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
 }
 
@@ -21,8 +24,10 @@ const parts = (shape: readonly number[], config: NormConfig): NormParts => ({ we
 export class LayerNorm implements Module {
   readonly weight: Tensor;
   readonly bias: Tensor;
+  /** Added to the variance. */
   readonly eps: number;
 
+  /** Weight and bias have the shape of the last axes of x. */
   constructor({ weight, bias, eps = 1e-5 }: NormParts) {
     this.weight = weight;
     this.bias = bias;
@@ -35,6 +40,7 @@ export class LayerNorm implements Module {
     return new LayerNorm(parts(normalizedShape, config));
   }
 
+  /** Shape: any that ends in the shape of the weight, kept. */
   forward(input: Tensor, tap: Tap = identityTap): Tensor {
     const { x, ...given } = watched(this, input, tap);
     return tap("output", layerNorm(x, { ...given, eps: this.eps, normalizedShape: this.weight.shape }));
@@ -46,8 +52,10 @@ export class GroupNorm implements Module {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly groups: number;
+  /** Added to the variance. */
   readonly eps: number;
 
+  /** Weight and bias are [C]. */
   constructor({ weight, bias, groups, eps = 1e-5 }: NormParts & { readonly groups: number }) {
     this.weight = weight;
     this.bias = bias;
@@ -61,6 +69,7 @@ export class GroupNorm implements Module {
     return new GroupNorm({ ...parts([channels], config), groups });
   }
 
+  /** Shape: [N, C, ...], kept. */
   forward(input: Tensor, tap: Tap = identityTap): Tensor {
     const { x, ...given } = watched(this, input, tap);
     return tap("output", groupNorm(x, { ...given, eps: this.eps, groups: this.groups }));
@@ -71,8 +80,10 @@ export class GroupNorm implements Module {
 export class InstanceNorm implements Module {
   readonly weight: Tensor;
   readonly bias: Tensor;
+  /** Added to the variance. */
   readonly eps: number;
 
+  /** Weight and bias are [C]. */
   constructor({ weight, bias, eps = 1e-5 }: NormParts) {
     this.weight = weight;
     this.bias = bias;
@@ -85,6 +96,7 @@ export class InstanceNorm implements Module {
     return new InstanceNorm(parts([channels], config));
   }
 
+  /** Shape: [N, C, ...], kept. */
   forward(input: Tensor, tap: Tap = identityTap): Tensor {
     const { x, ...given } = watched(this, input, tap);
     return tap("output", instanceNorm(x, { ...given, eps: this.eps }));
@@ -97,6 +109,7 @@ export class RmsNorm implements Module {
   /** undefined: what `rmsNorm` takes by itself. */
   readonly eps: number | undefined;
 
+  /** The weight has the shape of the last axes of x. */
   constructor({ weight, eps }: Omit<NormParts, "bias">) {
     this.weight = weight;
     this.eps = eps;
@@ -108,6 +121,7 @@ export class RmsNorm implements Module {
     return new RmsNorm({ weight: ones(normalizedShape), ...config });
   }
 
+  /** Shape: any that ends in the shape of the weight, kept. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const input = tap("input", x);
     const weight = tap("weight", this.weight);

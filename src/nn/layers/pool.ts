@@ -33,6 +33,7 @@ class Windows {
 
 /** Maximum over windows of x [N,C,H,W]; borders count as -infinity. Site: output. */
 export class MaxPool2d extends Windows implements Module {
+  /** Shape: x [N, C, H, W] → [N, C, oh, ow]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", maxPool2d(x, this));
   }
@@ -40,6 +41,7 @@ export class MaxPool2d extends Windows implements Module {
 
 /** Mean over windows of x [N,C,H,W]; borders count as zeros. Site: output. */
 export class AvgPool2d extends Windows implements Module {
+  /** Shape: x [N, C, H, W] → [N, C, oh, ow]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", avgPool2d(x, this));
   }
@@ -51,6 +53,7 @@ export class GlobalAvgPool implements Module {
     Object.freeze(this);
   }
 
+  /** Shape: x [N, C, H, W] → [N, C, 1, 1]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", mean(x, { dim: [2, 3], keepdim: true }));
   }
@@ -60,11 +63,13 @@ export class GlobalAvgPool implements Module {
 export class AdaptiveAvgPool2d implements Module {
   readonly output: PairOption;
 
+  /** Height and width of the output, in elements. */
   constructor(output: PairOption) {
     this.output = output;
     Object.freeze(this);
   }
 
+  /** Shape: x [N, C, H, W] → [N, C, oh, ow]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", adaptiveAvgPool2d(x, this));
   }
@@ -74,11 +79,13 @@ export class AdaptiveAvgPool2d implements Module {
 export class AdaptiveMaxPool2d implements Module {
   readonly output: PairOption;
 
+  /** Height and width of the output, in elements. */
   constructor(output: PairOption) {
     this.output = output;
     Object.freeze(this);
   }
 
+  /** Shape: x [N, C, H, W] → [N, C, oh, ow]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return tap("output", adaptiveMaxPool2d(x, this));
   }
@@ -88,11 +95,13 @@ export class AdaptiveMaxPool2d implements Module {
 export class Upsample implements Module {
   readonly factor: number;
 
+  /** How many times larger height and width become. */
   constructor(factor: number) {
     this.factor = factor;
     Object.freeze(this);
   }
 
+  /** Shape: x [N, C, H, W] → [N, C, factor · H, factor · W]. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     const size = [x.shape[2] * this.factor, x.shape[3] * this.factor] as const;
     return tap("output", interpolate(x, { size, mode: "nearest" }));

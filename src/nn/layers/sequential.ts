@@ -5,11 +5,13 @@ import { identityTap, type Module, type Tap } from "../module.ts";
 export class Sequential implements Module {
   readonly layers: readonly Module[];
 
+  /** The layers, first to last. */
   constructor(layers: readonly Module[]) {
     this.layers = Object.freeze([...layers]);
     Object.freeze(this);
   }
 
+  /** Shape: whatever the first layer takes → what the last one gives. */
   forward(x: Tensor, tap: Tap = identityTap): Tensor {
     return this.layers.reduce((y, layer, i) => layer.forward(y, tap.at(`layers.${i}`)), x);
   }

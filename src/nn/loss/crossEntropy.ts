@@ -19,7 +19,10 @@ import {
 } from "../../tensor/index.ts";
 import { type Reduction, reduceLoss } from "./reduction.ts";
 
-/** -(posWeight t log sigmoid(x) + (1 - t) log sigmoid(-x)) for logits x and targets t in [0, 1] of one shape. */
+/**
+ * -(posWeight t log sigmoid(x) + (1 - t) log sigmoid(-x)) for logits x and targets t in [0, 1] of one shape. Source:
+ * binary cross entropy; positive targets weighted as in PyTorch. Definition: the formula above.
+ */
 export function bceWithLogits(
   x: Tensor,
   t: Tensor,
@@ -31,7 +34,10 @@ export function bceWithLogits(
   return reduceLoss(neg(add(weighted, mul(sub(1, t), logSigmoid(neg(x))))), reduction);
 }
 
-/** -(t log x + (1 - t) log(1 - x)) for probabilities x; logarithms below -100 count as -100, as in PyTorch. */
+/**
+ * -(t log x + (1 - t) log(1 - x)) for probabilities x; logarithms below -100 count as -100, as in PyTorch. Shape: x and
+ * t of the same shape, any. Definition: the formula above.
+ */
 export function bce(x: Tensor, t: Tensor, { reduction = "mean" }: { readonly reduction?: Reduction } = {}): Tensor {
   const whenTrue = mul(t, boundedLog(x));
   const whenFalse = mul(sub(1, t), boundedLog(sub(1, x)));
@@ -46,6 +52,7 @@ const boundedLog = (p: Tensor): Tensor => clamp(log(where(equal(p, 0), LEAST_POS
 
 /** Options of `crossEntropy`, named and defaulted as in PyTorch. */
 export interface CrossEntropyOptions {
+  /** Default "mean". */
   readonly reduction?: Reduction;
   /** Weight per class [C]. */
   readonly weight?: Tensor;
@@ -56,10 +63,13 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * -log softmax(x)[t] for logits x [N,C,...] and class indices t [N,...]; "mean" divides by the weights of the targets.
+ * -log softmax(x)[t] for logits x [N,C,...] and class indices t [N,...]; "mean" divides by the weights of the
+ * targets.
  *
  * A logit of -Infinity switches its class off. Errors: ShapeError when t or the class weights do not fit x;
  * ArgumentError for an entry of t that is no class index.
+ *
+ * Definition: the formula above, as in PyTorch.
  */
 export function crossEntropy(x: Tensor, t: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { reduction = "mean" } = options;
@@ -98,7 +108,10 @@ function targetShares(x: Tensor, t: Tensor, options: CrossEntropyOptions): { sha
   return { share: new Tensor(x.shape, x.dtype, share), total };
 }
 
-/** t (log t - logp), with 0 log 0 = 0; "batchmean" divides the sum by the first dimension. */
+/**
+ * t (log t - logp), with 0 log 0 = 0; "batchmean" divides the sum by the first dimension. Shape: both the same shape,
+ * any. Source: Kullback and Leibler 1951, eq. 2.2.
+ */
 export function klDiv(logp: Tensor, t: Tensor, options: { readonly reduction?: Reduction | "batchmean" } = {}): Tensor {
   const { reduction = "mean" } = options;
   const loss = mul(t, sub(log(clamp(t, { min: 1e-37 })), logp));

@@ -28,10 +28,11 @@ import { type Reduction, reduceLoss } from "./reduction.ts";
 export interface FocalOptions {
   readonly alpha?: number;
   readonly gamma?: number;
+  /** Default "none". */
   readonly reduction?: Reduction;
 }
 
-/** Binary cross entropy of logits weighted by (1 - p_t)^gamma. Source: RetinaNet, eq. 5. */
+/** Binary cross entropy of logits weighted by (1 - p_t)^gamma. Source: RetinaNet, eq. 5. Shape: x and t of the same shape, any. */
 export function sigmoidFocalLoss(x: Tensor, t: Tensor, options: FocalOptions = {}): Tensor {
   const { alpha = 0.25, gamma = 2, reduction = "none" } = options;
   const p = sigmoid(x);
@@ -49,11 +50,13 @@ export interface CenternetFocalOptions {
 }
 
 /**
- * Penalty-reduced focal loss of a heatmap: logits x and targets t of one shape, t = 1 at centres.
- * p = clamp(sigmoid(x), clampEps, 1 - clampEps); -(1-p)^alpha log p at centres, -(1-t)^beta p^alpha log(1-p) elsewhere,
+ * Penalty-reduced focal loss of a heatmap: logits x and targets t of one shape, t = 1 at centres. p =
+ * clamp(sigmoid(x), clampEps, 1 - clampEps); -(1-p)^alpha log p at centres, -(1-t)^beta p^alpha log(1-p) elsewhere,
  * divided by the number of centres (undivided when there is none).
  *
  * Source: CornerNet eq. 1; CenterNet eq. 1.
+ *
+ * Shape: [N, C, H, W] each → [].
  */
 export function centernetFocalLoss(x: Tensor, t: Tensor, options: CenternetFocalOptions = {}): Tensor {
   const { alpha = 2, beta = 4, clampEps = 1e-4 } = options;

@@ -3,6 +3,7 @@ import { type Reduction, reduceLoss } from "./reduction.ts";
 
 /** Options of the box losses. Defaults: "none", eps 1e-7. */
 export interface BoxLossOptions {
+  /** Default "none". */
   readonly reduction?: Reduction;
   readonly eps?: number;
 }
@@ -46,7 +47,10 @@ function distances(x: Tensor, t: Tensor, eps: number): { iou: Tensor; apart: Ten
   return { iou, apart: div(apart, diagonal) };
 }
 
-/** 1 - DIoU: squared distance of the centres over the hull's squared diagonal is added. Source: Zheng et al. 2020, eq. 7. */
+/**
+ * 1 - DIoU: squared distance of the centres over the hull's squared diagonal is added. Source: Zheng et al. 2020, eq.
+ * 7. Shape: boxes [..., 4] each → [...] without a reduction.
+ */
 export function diouLoss(x: Tensor, t: Tensor, { reduction = "none", eps = 1e-7 }: BoxLossOptions = {}): Tensor {
   const { iou, apart } = distances(x, t, eps);
   return perBox(add(sub(1, iou), apart), reduction);
@@ -59,8 +63,9 @@ function angle(boxes: Tensor): Tensor {
 }
 
 /**
- * 1 - CIoU: to DIoU's terms comes alpha v, v = 4/pi^2 (difference of the diagonals' angles)^2, with the weight
- * alpha = v / (1 - IoU + v + eps), which counts as a constant in the gradient. Source: Zheng et al. 2020, eq. 8-11.
+ * 1 - CIoU: to DIoU's terms comes alpha v, v = 4/pi^2 (difference of the diagonals' angles)^2, with the weight alpha
+ * = v / (1 - IoU + v + eps), which counts as a constant in the gradient. Source: Zheng et al. 2020, eq. 8-11. Shape:
+ * boxes [..., 4] each → [...] without a reduction.
  */
 export function ciouLoss(x: Tensor, t: Tensor, { reduction = "none", eps = 1e-7 }: BoxLossOptions = {}): Tensor {
   const { iou, apart } = distances(x, t, eps);

@@ -38,5 +38,7 @@ export function topKNllPerImage(logScores: Tensor, { topK, mode = "perClass" }: 
  * `topKNllPerImage` summed over the images, so that the gradient of an image does not depend on its batch.
  *
  * Shape: [N, C, P] to []. Source: InlierQ eq. 7; Unstated: the sum over a batch.
+ *
+ * Errors: ShapeError unless the scores are a filled [N, C, P], ArgumentError unless `topK` is a whole number above 0.
  */
 export const topKNll = (logScores: Tensor, options: TopKNllOptions): Tensor => sum(topKNllPerImage(logScores, options));

@@ -8,6 +8,7 @@ import { exportRows } from "./rows.ts";
 import { sumsApart } from "./sumsApart.ts";
 import { OnnxWriter } from "./writer.ts";
 
+/** What `exportOnnx` takes beside the graph and its plan. */
 export interface ExportOptions {
   /** Written as metadata_props: method, bits, seed and whatever else tells how the file came to be. */
   readonly metadata?: Readonly<Record<string, string>>;

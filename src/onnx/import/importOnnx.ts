@@ -10,6 +10,7 @@ import { operators } from "./operators/index.ts";
 /** Versions of the default operator set whose semantics the rows cover. */
 const OPSETS = { first: 1, last: 25 } as const;
 
+/** What `importOnnx` takes beside the file. */
 export interface ImportOptions extends InputOptions {
   /** Names the file in errors, and the graph. Default "model.onnx". */
   readonly name?: string;

@@ -1,3 +1,4 @@
+import { exp } from "../../elementary.ts";
 import type { Graph, Node } from "../../graph/index.ts";
 import { type AnyOp, clamp, hardsigmoid, hardswish, leakyRelu, mul, relu, relu6, sigmoid } from "../../tensor/index.ts";
 import { type Expr, type FunctionBuilder, f32x4, type Local, op } from "../../wasm/index.ts";
@@ -73,7 +74,7 @@ const ROWS: ReadonlyMap<AnyOp, (attrs: unknown) => Activation> = new Map<AnyOp, 
 ]);
 
 /** x times the sigmoid of x; the kernel's sigmoid is within 2^-22, and its product with x is rounded once. */
-const SILU: Curve = { turn: -1.278464542761074, at: (x) => x / (1 + Math.exp(-x)), error: 2 ** -21 };
+const SILU: Curve = { turn: -1.278464542761074, at: (x) => x / (1 + exp(-x)), error: 2 ** -21 };
 
 /** x times one of the ops above: SiLU and HardSwish as most files spell them. */
 const gated = (gate: Activation): Activation => ({

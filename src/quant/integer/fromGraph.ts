@@ -6,10 +6,15 @@ import { readersOf } from "./activation.ts";
 
 /** The grid a file keeps a weight's codes on. */
 export interface WeightGrid {
+  /** Weight units per code: [1] or [C]. */
   readonly scale: Tensor;
+  /** The code of 0, of the same shape. */
   readonly zeroPoint: Tensor;
+  /** The lowest code. */
   readonly qmin: number;
+  /** The highest code. */
   readonly qmax: number;
+  /** The axis the scale runs along; null for one scale. */
   readonly axis: number | null;
 }
 

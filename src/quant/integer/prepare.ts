@@ -17,7 +17,9 @@ import { type Program, programOf, type Role } from "./wants.ts";
  * execution order. It holds no state between two inferences, but one memory: they must not overlap.
  */
 export interface IntegerModel {
+  /** The float graph it came from. */
   readonly graph: Graph;
+  /** Grids of its quantized tensors. */
   readonly plan: Plan;
   readonly steps: readonly Step[];
   /** For each step, the float values nobody reads after it. */

@@ -10,10 +10,13 @@ export const BOUNDARY = 1e-3;
 
 /** How the codes one step wrote compare with those of the simulation. */
 export interface SiteEquality {
+  /** Name of the tensor whose codes are compared. */
   readonly tensor: string;
   readonly step: string;
+  /** The step that writes it. */
   readonly kind: string;
   readonly codes: number;
+  /** Codes that are the same. */
   readonly identical: number;
   /** One code apart, where the simulation's float value lies within `BOUNDARY` of the middle between the two. */
   readonly boundary: number;
@@ -23,18 +26,26 @@ export interface SiteEquality {
 
 /** How the float outputs of one step compare: the largest difference, and the largest value it stands against. */
 export interface FloatCloseness {
+  /** Name of the float tensor that is compared. */
   readonly tensor: string;
   readonly step: string;
   readonly difference: number;
   readonly largest: number;
 }
 
+/** What `proveEquality` counted. */
 export interface Equality {
+  /** One entry for each tensor of codes, in order of execution. */
   readonly sites: readonly SiteEquality[];
+  /** One entry for each float tensor, in order of execution. */
   readonly floats: readonly FloatCloseness[];
+  /** Codes compared, all together. */
   readonly codes: number;
+  /** Those that are the same. */
   readonly identical: number;
+  /** Those one apart because a float sum lies on a rounding boundary. */
   readonly boundary: number;
+  /** Those that differ for no such reason: must be 0. */
   readonly violations: number;
 }
 
@@ -42,6 +53,8 @@ export interface Equality {
  * Runs the float simulation and the integer steps side by side on one image and compares everything each step writes.
  * Every step starts from the simulation's own values, so that a code on a rounding boundary, which float sums may put
  * either way, is judged where it arises and not in everything behind it.
+ *
+ * Shape: x [1, ...], as the graph's input says.
  */
 export function proveEquality(model: IntegerModel, x: GraphInput): Equality {
   const simulated = simulate(model, x);

@@ -11,7 +11,10 @@ export interface EntropyMethodOptions {
   readonly steps?: number;
 }
 
-/** Activation ranges of least Kullback-Leibler divergence, min-max weights. */
+/**
+ * Activation ranges of least Kullback-Leibler divergence, min-max weights. Source: TensorRT's entropy calibration
+ * (Migacz, 2017); the observer says where it departs.
+ */
 export const entropy = defineMethod(
   { bins: z.int().min(16), steps: z.int().min(1) },
   ({ bins = 2048, steps = 256 }: EntropyMethodOptions) => ({

@@ -28,6 +28,7 @@ export interface InlierqOptions
   readonly rho?: number;
   /** Weight of inliers and anomalies in the objective (eq. 6, 12). Default 1 and 0. */
   readonly lambdaInlier?: number;
+  /** Default 0. */
   readonly lambdaAnomaly?: number;
   /** "grid" (default), "adam", or "none" for the mask's min-max as it is (T = 0). */
   readonly refine?: "grid" | "adam" | "none";
@@ -80,7 +81,7 @@ const SHAPE = {
   rowFloats: z.int().min(1024),
 };
 
-/** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. */
+/** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. Errors: ArgumentError for a rho outside [0, 1]. */
 export const inlierq = defineMethod(SHAPE, make);
 
 function make(options: InlierqOptions): Method {

@@ -22,7 +22,10 @@ const SHAPE = {
   bins: z.int().min(2),
 };
 
-/** Activation ranges that leave a share of the values outside, min-max weights. 100 % is min-max calibration. */
+/**
+ * Activation ranges that leave a share of the values outside, min-max weights. 100 % is min-max calibration. Source: Wu et
+ * al. 2020 (Integer quantization for deep learning inference), section 4.
+ */
 export const percentile = defineMethod(
   SHAPE,
   ({ percentile: inside = 99.99, symmetric = false, retain = 2 ** 20, bins = 2048 }: PercentileMethodOptions) => {

@@ -11,8 +11,8 @@ export function fisherDiag(reference: Tensor, quantized: Tensor, gradient: Tenso
 }
 
 /**
- * Mean over elements of a * (sum of a over its sample), a = |g| |y^ - y|: BRECQ's `fisher_full` without its
- * division by 100.
+ * Mean over elements of a * (sum of a over its sample), a = |g| |y^ - y|: BRECQ's `fisher_full` without its division by
+ * 100. Shape: all three [N, ...]; a scalar comes out. Unstated: BRECQ's paper has no such form, its code does.
  */
 export function fisherFull(reference: Tensor, quantized: Tensor, gradient: Tensor): Tensor {
   const a = mul(abs(difference("fisherFull", reference, quantized)), abs(gradient));

@@ -23,6 +23,7 @@ export interface FisherOptions {
   readonly normalize?: boolean;
   /** Weights of the mean over inliers and of the mean over anomalies. Defaults 1 and 0 (eq. 12). */
   readonly lambdaI?: number;
+  /** Weight of the anomalies. Default 0. */
   readonly lambdaA?: number;
 }
 
@@ -42,11 +43,13 @@ export interface Importance {
 }
 
 /**
- * Weights of eq. 12 for given gradients and inlier marks (all inliers where absent), such that the objective is
- * lambdaI * mean over inliers + lambdaA * mean over anomalies of the volume's error. A set without members adds nothing;
+ * Weights of eq. 12 for given gradients and inlier marks (all inliers where absent), such that the objective is lambdaI
+ * * mean over inliers + lambdaA * mean over anomalies of the volume's error. A set without members adds nothing;
  * gradients that are zero on every inlier count as "none".
  *
  * Unstated: the form of H. The diagonal is the expectation of g g^T under independent rounding errors.
+ *
+ * Errors: ShapeError for gradients and marks that do not fit the layout.
  */
 export function importanceOf(
   gradient: ArrayLike<number>,

@@ -9,7 +9,7 @@ export type PerTensor = { ranges: Range[] };
  * a single extreme sample moves by its share only.
  *
  * Independent of the order of the tensors, as long as the observer is; depends on how the stream is cut. The mean of the
- * sorted ends is taken, so that rounding does not see the order either.
+ * sorted ends is taken, so that rounding does not see the order either. Source: the averaged min-max of QDrop's code.
  */
 export function averaged(observer: Observer): Observer<PerTensor> {
   const name = `averaged(${observer.name})`;

@@ -1,3 +1,4 @@
+import { log } from "../../elementary.ts";
 import { ArgumentError } from "../../errors.ts";
 import { qparamsOf, type Scheme } from "../scheme.ts";
 import { type Bins, count, merge, newBins } from "./bins.ts";
@@ -29,6 +30,8 @@ const FLOOR = 1e-4;
  * one-sided and affine tensors use all 2^b codes. Departure: 2048 bins; ONNX Runtime's default of 128 bins and 128 levels
  * leaves one candidate. Departure: exact zeros are left out of P and Q: every grid holds them, and after a ReLU they
  * outweigh the rest. Departure: bins that Q lacks get a probability of 1e-4, where ONNX Runtime adds counts of 1e-4.
+ *
+ * Errors: ArgumentError where steps is no whole number of at least 1.
  */
 export function entropy({ scheme, bins = 2048, range, steps = 256 }: EntropyOptions): Observer<PerChannel<Bins>> {
   if (!Number.isInteger(steps) || steps < 1) throw new ArgumentError("entropy", `steps must be an integer >= 1, got ${steps}`);
@@ -114,7 +117,7 @@ function sumsOf({ counts }: Bins): Sums {
   return sums;
 }
 
-const plogp = (p: number): number => (p > 0 ? p * Math.log(p) : 0);
+const plogp = (p: number): number => (p > 0 ? p * log(p) : 0);
 
 /** KL(P||Q) of a candidate: P log P from running sums, P log Q code by code, and what clipping adds to the bins at the ends. */
 function divergenceOf(bins: Bins, sums: Sums, slice: Slice, scheme: Scheme): number {
@@ -131,12 +134,12 @@ function divergenceOf(bins: Bins, sums: Sums, slice: Slice, scheme: Scheme): num
     const sum = sums.counts[to] - sums.counts[from];
     if (sum === 0) continue;
     const q = (share * sum) / (sums.used[to] - sums.used[from]) / inside;
-    divergence -= (sum / all) * Math.log(q);
+    divergence -= (sum / all) * log(q);
     for (const { bin, own, extra } of clipped) {
-      if (bin >= from && bin < to && own > 0) divergence += plogp((own + extra) / all) - plogp(own / all) - (extra / all) * Math.log(q);
+      if (bin >= from && bin < to && own > 0) divergence += plogp((own + extra) / all) - plogp(own / all) - (extra / all) * log(q);
     }
   }
-  for (const { own, extra } of clipped) if (own === 0) divergence += plogp(extra / all) - (extra / all) * Math.log(FLOOR);
+  for (const { own, extra } of clipped) if (own === 0) divergence += plogp(extra / all) - (extra / all) * log(FLOOR);
   return Math.max(0, divergence);
 }
 
@@ -174,7 +177,7 @@ function codeStarts({ first, width }: Bins, { start, end, min, max }: Slice, sch
 
 /**
  * KL(P||Q) = sum p log(p / q) of two distributions, each taken relative to its own sum: 0 where they are equal, infinite
- * where Q lacks what P has, in nats.
+ * where Q lacks what P has, in nats. Definition: Kullback and Leibler, 1951.
  */
 export function klDivergence(p: ArrayLike<number>, q: ArrayLike<number>): number {
   let [allP, allQ] = [0, 0];
@@ -183,6 +186,6 @@ export function klDivergence(p: ArrayLike<number>, q: ArrayLike<number>): number
     allQ += q[i];
   }
   let sum = 0;
-  for (let i = 0; i < p.length; i++) if (p[i] > 0) sum += (p[i] / allP) * Math.log((p[i] * allQ) / (q[i] * allP));
+  for (let i = 0; i < p.length; i++) if (p[i] > 0) sum += (p[i] / allP) * log((p[i] * allQ) / (q[i] * allP));
   return Math.max(0, sum);
 }

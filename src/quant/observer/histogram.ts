@@ -18,7 +18,7 @@ export interface HistogramOptions extends SearchOptions {
 
 /**
  * Range of least Lp error (default p = 2) on the histogram alone: a fixed amount of memory, independent of order and
- * duplication.
+ * duplication. Definition: the search of `mse`, on counts.
  */
 export function histogram(options: HistogramOptions): Observer<PerChannel<Bins>> {
   const { scheme, bins = 2048, p = 2, range } = options;

@@ -12,7 +12,7 @@ function widen(kept: Extremes, min: number, max: number): void {
   if (max > kept.max) kept.max = max;
 }
 
-/** The exact range of everything seen; independent of order and duplication. */
+/** The exact range of everything seen; independent of order and duplication. Definition: the least and the largest value seen. */
 export function minmax(options: Granularity = {}): Observer<PerChannel<Extremes>> {
   const { axis = null } = options;
   const observer = observerOf<Extremes>(

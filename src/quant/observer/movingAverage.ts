@@ -20,6 +20,8 @@ export type Average = { range: Range | undefined };
  * Depends on the order of the stream, and on how it is cut into tensors.
  *
  * Errors: ArgumentError unless 0 < averagingConstant <= 1.
+ *
+ * Source: Jacob et al. 2018, section 3.1.
  */
 export function movingAverage({
   averagingConstant = 0.1,

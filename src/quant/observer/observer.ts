@@ -5,6 +5,7 @@ import type { Range } from "../scheme.ts";
 
 /** Anything that takes items one at a time and gives a result. `add` may write to the state it was given and returns it. */
 export interface Fold<S, X, R> {
+  /** The state before the first item. */
   init(): S;
   add(state: S, item: X): S;
   result(state: S): R;
@@ -18,6 +19,7 @@ export interface Sample {
 
 /** Estimates the range of a site from a stream of tensors, per tensor or per channel. */
 export interface Observer<S = unknown> extends Fold<S, Sample, Range> {
+  /** As the record writes it. */
   readonly name: string;
   /** True where the order of the stream may change the result. */
   readonly orderSensitive: boolean;

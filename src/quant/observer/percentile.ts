@@ -21,10 +21,12 @@ export interface PercentileOptions extends Granularity {
 export type Retained = { values: Floats; used: number; readonly limit: number; bins: Bins | undefined };
 
 /**
- * Percentile range: exact quantiles (linear between order statistics, numpy's default) of up to `retain`
- * elements, of a histogram beyond. 100 % equals `minmax`; ranges are nested in the percentile.
+ * Percentile range: exact quantiles (linear between order statistics, numpy's default) of up to `retain` elements, of a
+ * histogram beyond. 100 % equals `minmax`; ranges are nested in the percentile.
  *
  * Errors: ArgumentError unless 0 <= low <= high <= 100.
+ *
+ * Definition: Hyndman and Fan 1996, quantile 7.
  */
 export function percentile(options: PercentileOptions = {}): Observer<PerChannel<Retained>> {
   const { percentile: inside = 99.99, symmetric = false, retain = 2 ** 20, bins = 2048 } = options;

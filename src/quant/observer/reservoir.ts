@@ -1,3 +1,4 @@
+import { exp, log, log1p } from "../../elementary.ts";
 import type { Rng } from "../../tensor/index.ts";
 import type { Floats } from "./observer.ts";
 
@@ -41,8 +42,8 @@ function skip(reservoir: Reservoir): void {
   const { rng } = reservoir;
   const capacity = reservoir.values.length;
   const from = reservoir.next === Number.POSITIVE_INFINITY ? reservoir.seen : reservoir.next + 1;
-  reservoir.weight *= Math.exp(Math.log(1 - rng.float()) / capacity);
-  reservoir.next = from + Math.floor(Math.log(1 - rng.float()) / Math.log1p(-reservoir.weight));
+  reservoir.weight *= exp(log(1 - rng.float()) / capacity);
+  reservoir.next = from + Math.floor(log(1 - rng.float()) / log1p(-reservoir.weight));
 }
 
 /** What was kept, as far as it is filled. */

@@ -1,3 +1,4 @@
+import { cos, log } from "../../elementary.ts";
 import { ArgumentError } from "../../errors.ts";
 import { abs, add, allocate, cast, clamp, mul, pow, sigmoid, sub, sum, Tensor, viewAs } from "../../tensor/index.ts";
 import { chooseQParams, type QParams } from "../scheme.ts";
@@ -20,7 +21,7 @@ export function softRounding(rounding: Tensor): Tensor {
 export function initialRounding(w: Tensor, params: QParams, axis: number | null): Tensor {
   const data = allocate(w.dtype, w.size);
   eachRatio(w, params, axis, (i, ratio) => {
-    data[i] = -Math.log(STRETCH / (ratio - Math.floor(ratio) - OFFSET) - 1);
+    data[i] = -log(STRETCH / (ratio - Math.floor(ratio) - OFFSET) - 1);
   });
   return new Tensor(w.shape, w.dtype, data);
 }
@@ -52,7 +53,7 @@ export function betaAt(step: number, { total, warmup = 0.2, start = 20, end = 2,
   const begin = warmup * total;
   if (step < begin) return start;
   const done = Math.min(1, (step - begin) / (total - begin));
-  const left = shape === "linear" ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2;
+  const left = shape === "linear" ? 1 - done : (1 + cos(Math.PI * done)) / 2;
   return end + (start - end) * left;
 }
 

@@ -28,6 +28,7 @@ export interface ElementFormula {
   readonly weight: number;
   /** Numbers of the attributes. */
   readonly parameters: readonly number[];
+  /** Emits the formula on four lanes of every operand, with the numbers of `parameters`. */
   apply(f: FunctionBuilder, operands: readonly Local<"v128">[], parameters: readonly Local<"v128">[]): Vector;
 }
 
@@ -41,6 +42,7 @@ export interface ChainStep {
 export interface Chain {
   /** Stands for its code, up to how the blocks pass. */
   readonly name: string;
+  /** The steps in order; each may read the results of those before it. */
   readonly steps: readonly ChainStep[];
   /** The calls (counted as operands are) that the outputs take. */
   readonly stored: readonly number[];

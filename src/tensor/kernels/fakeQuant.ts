@@ -149,9 +149,12 @@ function emitForward(): FunctionBuilder {
 
 /** Where the parts of a quantization with one scale lie. */
 export interface FakeQuantPlaces {
+  /** Where the values are read. */
   readonly x: Argument;
+  /** Where their nearest grid values go, of the same length. */
   readonly y: Argument;
   readonly scale: number;
+  /** The code of 0. */
   readonly zeroPoint: number;
 }
 

@@ -5,6 +5,7 @@ import type { FastKernel } from "./index.ts";
 
 /** One tensor of a placed call. Its values lie at both places a kernel may ask for; a kernel uses one of them. */
 export interface Block extends Meta {
+  /** A view of the elements, `shape` in row-major order. */
   readonly data: Data;
   /** Byte address in the arena; 64 bytes behind the last value may be read, and overwritten where the block is an output. */
   readonly address: number;
@@ -16,6 +17,7 @@ export interface Block extends Meta {
 
 /** Where a kernel may put what it needs besides inputs and outputs. */
 export interface Room {
+  /** The memory that blocks are allocated in. */
   readonly arena: Arena;
   /** Bytes that keep their contents for as long as the call is placed: offset tables, packed constants. */
   table(bytes: number): number;
@@ -56,8 +58,11 @@ export function stepOf(entry: Entry, values: readonly Argument[]): Step {
 
 /** A call before its values are known: where they will lie when it runs. */
 export interface Placement extends Room {
+  /** The operands, in the order of the op. */
   readonly inputs: readonly Block[];
+  /** The results, in the order of the op. */
   readonly outputs: readonly Block[];
+  /** The attributes of the call, as the op's definition types them. */
   readonly attrs: unknown;
 }
 

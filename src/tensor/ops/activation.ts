@@ -18,7 +18,10 @@ interface EluAttrs {
   readonly alpha: number;
 }
 
-/** x where x > 0, else alpha (eˣ - 1); alpha defaults to 1. The gradient at 0 is alpha. Source: Clevert et al. 2016, eq. 15. */
+/**
+ * x where x > 0, else alpha (eˣ - 1); alpha defaults to 1. The gradient at 0 is alpha. Source: Clevert et al. 2016, eq.
+ * 15. Shape: any, kept. Errors: DTypeError for integers.
+ */
 export const elu: Op<EluAttrs, (x: Tensor, options?: Partial<EluAttrs>) => Tensor> = defineOp(
   {
     name: "elu",
@@ -53,6 +56,8 @@ function perChannel(x: Tensor, slope: Tensor): Tensor {
 /**
  * x where x > 0, else slope · x. A slope of rank 1 holds one number, or one for each channel of x [N, C, ...]; of
  * another rank it broadcasts to the shape of x. The gradient at 0 is the slope. Source: He et al. 2015, eq. 1.
+ *
+ * Errors: DTypeError for integers or two dtypes, ShapeError for a slope that does not broadcast to x.
  */
 export const prelu: Op<Record<string, never>, (x: Tensor, slope: Tensor) => Tensor> = defineOp(
   {
@@ -93,13 +98,13 @@ const TANH_SCALE = Math.sqrt(2 / Math.PI);
 const CUBE = 0.044715;
 
 /**
- * x Φ(x), Φ the standard normal distribution: x/2 (1 + erf(x/√2)); with `approximate: "tanh"`
- * x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))). Source: Hendrycks and Gimpel 2016, section 2.
+ * x Φ(x), Φ the standard normal distribution: x/2 (1 + erf(x/√2)); with `approximate: "tanh"` x/2 (1 + tanh(√(2/π)
+ * (x + 0.044715 x³))). Source: Hendrycks and Gimpel 2016, section 2. Shape: any, kept.
  */
 export function gelu(x: Tensor, { approximate = "none" }: { approximate?: "none" | "tanh" } = {}): Tensor {
   const inner = approximate === "none" ? erf(mul(x, Math.SQRT1_2)) : tanh(mul(mul(x, add(mul(mul(x, x), CUBE), 1)), TANH_SCALE));
   return mul(mul(x, 0.5), add(inner, 1));
 }
 
-/** x tanh(log(1 + eˣ)). Source: Misra 2019, eq. 1. */
+/** x tanh(log(1 + eˣ)). Source: Misra 2019, eq. 1. Shape: any, kept. */
 export const mish = (x: Tensor): Tensor => mul(x, tanh(softplus(x)));

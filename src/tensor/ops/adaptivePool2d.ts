@@ -43,7 +43,8 @@ function means(n: number, size: number, dtype: Tensor["dtype"]): Tensor {
 
 /**
  * Means over oh x ow windows that cover x [N, C, H, W] evenly → [N, C, oh, ow]. Window i of an axis runs from
- * floor(i H / oh) to ceil((i + 1) H / oh), so that windows may overlap. Rows are averaged first, then columns.
+ * floor(i H / oh) to ceil((i + 1) H / oh), so that windows may overlap. Rows are averaged first, then columns. Errors:
+ * DTypeError for integers, ShapeError unless x has rank 4 and a pixel.
  */
 export function adaptiveAvgPool2d(x: Tensor, options: AdaptiveOptions): Tensor {
   const { input, output } = sizes("adaptiveAvgPool2d", x, options.output);
@@ -61,7 +62,10 @@ function positions(n: number, size: number): { index: Tensor; longest: number } 
   return { index: new Tensor([index.length], "i32", Int32Array.from(index)), longest };
 }
 
-/** As `adaptiveAvgPool2d`, with the maximum of every window; the gradient goes to the first one. */
+/**
+ * As `adaptiveAvgPool2d`, with the maximum of every window; the gradient goes to the first one. Shape: [N, C, H, W] →
+ * [N, C, oh, ow]. Errors: as there.
+ */
 export function adaptiveMaxPool2d(x: Tensor, options: AdaptiveOptions): Tensor {
   const { input, output } = sizes("adaptiveMaxPool2d", x, options.output);
   const even = evenWindows(input, output);

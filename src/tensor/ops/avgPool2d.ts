@@ -8,9 +8,12 @@ import { mul } from "./binary.ts";
 
 /** Fully normalised geometry; padding is [top, bottom, left, right]. */
 export interface AvgPool2dAttrs {
+  /** Height and width of a window, in elements. */
   readonly kernel: Pair;
+  /** Elements from one window to the next, down and across. */
   readonly stride: Pair;
   readonly padding: Padding;
+  /** Whether a last window may reach beyond the padding. */
   readonly ceilMode: boolean;
   /** Whether padded zeros count in the divisor. */
   readonly countIncludePad: boolean;
@@ -23,7 +26,9 @@ export interface AvgPool2dAttrs {
 export interface AvgPool2dOptions {
   readonly kernel: PairOption;
   readonly stride?: PairOption | undefined;
+  /** Zeros around x: one number, [vertical, horizontal] or [top, bottom, left, right]. Default 0. */
   readonly padding?: PaddingOption | undefined;
+  /** Whether a last window may reach beyond the padding. Default false. */
   readonly ceilMode?: boolean | undefined;
   readonly countIncludePad?: boolean | undefined;
   readonly divisorOverride?: number | undefined;
@@ -97,7 +102,10 @@ function drawGeometry(draw: Draw): { x: number[]; attrs: AvgPool2dAttrs } {
   };
 }
 
-/** Mean over windows of x [N, C, H, W], accumulated in double; 0 for a window of padding only. */
+/**
+ * Mean over windows of x [N, C, H, W], accumulated in double; 0 for a window of padding only. Errors: DTypeError for
+ * integers, ShapeError where x is not of rank 4 or no window fits, ArgumentError for a divisor of 0.
+ */
 export const avgPool2d: Op<AvgPool2dAttrs, (x: Tensor, options: AvgPool2dOptions) => Tensor> = defineOp(
   {
     name: "avgPool2d",
@@ -136,7 +144,10 @@ export interface AvgPool2dInputGradAttrs extends AvgPool2dAttrs {
   readonly inputSize: Pair;
 }
 
-/** Gradient of avgPool2d for its input: g [N, C, oh, ow] -> [N, C, H, W]. */
+/**
+ * Gradient of avgPool2d for its input: g [N, C, oh, ow] -> [N, C, H, W]. Errors: DTypeError for integers, ShapeError
+ * where g does not have the shape `avgPool2d` gives.
+ */
 export const avgPool2dInputGrad: Op<AvgPool2dInputGradAttrs, (g: Tensor, attrs: AvgPool2dInputGradAttrs) => Tensor> = defineOp(
   {
     name: "avgPool2dInputGrad",

@@ -37,8 +37,10 @@ function gradients(
 }
 
 /**
- * (x - mean) / √(variance + eps) · gamma + beta per channel of x [N, C, ...]; all four parameters are [C].
- * For training, pass the batch's own mean and biased variance: gradients flow through them.
+ * (x - mean) / √(variance + eps) · gamma + beta per channel of x [N, C, ...]; all four parameters are [C]. For
+ * training, pass the batch's own mean and biased variance: gradients flow through them.
+ *
+ * Errors: DTypeError for integers or mixed dtypes, ShapeError where x has rank below 2 or a parameter is not [C].
  */
 export const batchNorm: Op<
   BatchNormAttrs,

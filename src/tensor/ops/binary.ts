@@ -74,25 +74,25 @@ function drawApart(draw: Draw, a: readonly number[], b: readonly number[]): [Ten
 const awayFromZero = (draw: Draw, shape: number[]): Tensor => drawAway(draw, shape, [0], 0.3);
 const positive = (draw: Draw, shape: number[]): Tensor => drawTensor(draw, shape, 0.3, 2);
 
-/** a + b, broadcasting. */
+/** a + b, broadcasting. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const add: Binary = binary(
   "add",
   (a, b) => a + b,
   (g) => [() => g, () => g],
 );
-/** a - b, broadcasting. */
+/** a - b, broadcasting. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const sub: Binary = binary(
   "sub",
   (a, b) => a - b,
   (g) => [() => g, () => mul(g, -1)],
 );
-/** a · b, broadcasting. */
+/** a · b, broadcasting. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const mul: Binary = binary(
   "mul",
   (a, b) => a * b,
   (g, a, b) => [() => mul(g, b), () => mul(g, a)],
 );
-/** a / b, broadcasting. */
+/** a / b, broadcasting. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const div: Binary = binary(
   "div",
   (a, b) => a / b,
@@ -104,7 +104,10 @@ export const div: Binary = binary(
 /** IEEE 754's pow: unlike `**`, a base 1 gives 1 for every exponent and a base -1 for infinite ones. */
 const power = (a: number, b: number): number => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
 
-/** a to the power b, broadcasting; 1 where a is 1, also for a NaN b. The gradient of an exponent 0 is 0 also at a = 0. */
+/**
+ * a to the power b, broadcasting; 1 where a is 1, also for a NaN b. The gradient of an exponent 0 is 0 also at a = 0.
+ * Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError.
+ */
 export const pow: Binary = binary(
   "pow",
   power,
@@ -114,14 +117,20 @@ export const pow: Binary = binary(
   ],
   { a: positive },
 );
-/** The larger of a and b; at a tie the gradient is split in halves. NaN wins. */
+/**
+ * The larger of a and b; at a tie the gradient is split in halves. NaN wins. Shapes: any two that broadcast. Errors:
+ * DTypeError for two dtypes, ShapeError.
+ */
 export const maximum: Binary = binary(
   "maximum",
   Math.max,
   (g, a, b) => [() => share(g, greater(a, b), equal(a, b)), () => share(g, less(a, b), equal(a, b))],
   { smooth: false },
 );
-/** The smaller of a and b; at a tie the gradient is split in halves. NaN wins. */
+/**
+ * The smaller of a and b; at a tie the gradient is split in halves. NaN wins. Shapes: any two that broadcast. Errors:
+ * DTypeError for two dtypes, ShapeError.
+ */
 export const minimum: Binary = binary(
   "minimum",
   Math.min,

@@ -9,8 +9,8 @@ interface CastAttrs {
 const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f64";
 
 /**
- * Converts the element type; floats are truncated towards zero, and integers wrap, as typed arrays
- * do. Returns `x` itself where nothing changes. The gradient passes between float types only.
+ * Converts the element type; floats are truncated towards zero, and integers wrap, as typed arrays do. Returns `x`
+ * itself where nothing changes. The gradient passes between float types only. Shape: any, kept.
  */
 export const cast: Op<CastAttrs, (x: Tensor, dtype: DType) => Tensor> = defineOp(
   {

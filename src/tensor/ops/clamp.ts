@@ -11,7 +11,7 @@ interface ClampAttrs {
   readonly max: number;
 }
 
-/** min(max(x, min), max); a missing side is open. The gradient passes at both ends. */
+/** min(max(x, min), max); a missing side is open. The gradient passes at both ends. Shape: any, kept. Errors: DTypeError for integers. */
 export const clamp: Op<ClampAttrs, (x: Tensor, options: { min?: number; max?: number }) => Tensor> = defineOp(
   {
     name: "clamp",

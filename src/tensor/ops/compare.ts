@@ -38,13 +38,13 @@ function comparison(name: string, holds: (a: number, b: number) => boolean): Com
   );
 }
 
-/** a > b as u8. */
+/** a > b as u8. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const greater: Comparison = comparison("greater", (a, b) => a > b);
-/** a >= b as u8. */
+/** a >= b as u8. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const greaterEqual: Comparison = comparison("greaterEqual", (a, b) => a >= b);
-/** a < b as u8. */
+/** a < b as u8. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const less: Comparison = comparison("less", (a, b) => a < b);
-/** a <= b as u8. */
+/** a <= b as u8. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const lessEqual: Comparison = comparison("lessEqual", (a, b) => a <= b);
-/** a = b as u8. */
+/** a = b as u8. Shapes: any two that broadcast. Errors: DTypeError for two dtypes, ShapeError. */
 export const equal: Comparison = comparison("equal", (a, b) => a === b);

@@ -11,7 +11,10 @@ interface ConcatAttrs {
   readonly dim: number;
 }
 
-/** Tensors one after the other along `dim`; other axes and dtypes must agree. Errors: ArgumentError for an empty list. */
+/**
+ * Tensors one after the other along `dim`: [..., a, ...] and [..., b, ...] → [..., a + b, ...]; other axes and dtypes
+ * must agree. Errors: ArgumentError for an empty list, ShapeError or DTypeError where the tensors do not agree.
+ */
 export const concat: Op<ConcatAttrs, (xs: readonly Tensor[], options: ConcatAttrs) => Tensor> = defineOp(
   {
     name: "concat",
@@ -68,7 +71,7 @@ export const concat: Op<ConcatAttrs, (xs: readonly Tensor[], options: ConcatAttr
     },
 );
 
-/** Tensors of equal shape along a new axis `dim`. */
+/** Tensors of equal shape along a new axis `dim`. Errors: as `concat`. */
 export function stack(xs: readonly Tensor[], { dim }: { dim: number }): Tensor {
   return concat(
     xs.map((x) => unsqueeze(x, { dim })),
@@ -76,7 +79,7 @@ export function stack(xs: readonly Tensor[], { dim }: { dim: number }): Tensor {
   );
 }
 
-/** Cuts `dim` into pieces of the given sizes, which must add up to its length. */
+/** Cuts `dim` into pieces of the given sizes, which must add up to its length. Errors: ShapeError where they do not. */
 export function split(x: Tensor, { sizes, dim }: { sizes: readonly number[]; dim: number }): Tensor[] {
   const axis = normalizeAxis("split", dim, x.shape.length);
   const total = sizes.reduce((n, size) => n + size, 0);
@@ -85,7 +88,10 @@ export function split(x: Tensor, { sizes, dim }: { sizes: readonly number[]; dim
   return sizes.map((size, i) => slice(x, { dim: axis, start: starts[i], end: starts[i] + size }));
 }
 
-/** Cuts `dim` into at most `chunks` pieces of equal length, of which the last may be shorter. */
+/**
+ * Cuts `dim` into at most `chunks` pieces of equal length, of which the last may be shorter. Errors: ArgumentError
+ * unless `chunks` is an integer above 0.
+ */
 export function chunk(x: Tensor, { chunks, dim }: { chunks: number; dim: number }): Tensor[] {
   if (!Number.isInteger(chunks) || chunks < 1) throw new ArgumentError("chunk", `chunks must be an integer >= 1, got ${chunks}`);
   const length = x.shape[normalizeAxis("chunk", dim, x.shape.length)];

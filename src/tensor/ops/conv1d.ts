@@ -27,7 +27,10 @@ function beforeAndAfter(value: number | readonly number[]): [number, number] {
   return [list[0], list[list.length - 1]];
 }
 
-/** Cross-correlation of x [N, Ci, L] with weight [Co, Ci/groups, k], plus bias [Co] → [N, Co, ol]: `conv2d` of height 1. */
+/**
+ * Cross-correlation of x [N, Ci, L] with weight [Co, Ci/groups, k], plus bias [Co] → [N, Co, ol]: `conv2d` of height 1.
+ * Errors: ShapeError or DTypeError where the operands do not fit, ArgumentError for options out of range.
+ */
 export function conv1d(x: Tensor, weight: Tensor, options: Conv1dOptions = {}): Tensor {
   const { bias, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
   requireRank("conv1d", "x", x, 3);

@@ -10,18 +10,26 @@ import { sum } from "./reduce.ts";
 
 /** Fully normalised geometry of a convolution; padding is [top, bottom, left, right]. */
 export interface Conv2dAttrs {
+  /** Elements from one window to the next, down and across. */
   readonly stride: Pair;
   readonly padding: Padding;
+  /** Elements from one tap of the kernel to the next, down and across. */
   readonly dilation: Pair;
+  /** Number of groups that channels are cut into; each convolves its own. */
   readonly groups: number;
 }
 
 /** Padding takes one number, [vertical, horizontal], or [top, bottom, left, right]. */
 export interface Conv2dOptions {
+  /** Added to every output channel: [Co]. Default none. */
   readonly bias?: Tensor | undefined;
+  /** Elements from one window to the next: one number or [vertical, horizontal]. Default 1. */
   readonly stride?: PairOption | undefined;
+  /** Zeros around x, in elements. Default 0. */
   readonly padding?: PaddingOption | undefined;
+  /** Elements from one tap to the next: one number or [vertical, horizontal]. Default 1. */
   readonly dilation?: PairOption | undefined;
+  /** Number of groups that channels are cut into. Default 1. */
   readonly groups?: number | undefined;
 }
 
@@ -121,7 +129,10 @@ export interface Conv2dInputGradAttrs extends Conv2dAttrs {
   readonly inputSize: Pair;
 }
 
-/** Gradient of conv2d for its input: g [N, Co, oh, ow], weight [Co, Ci/groups, kh, kw] -> [N, Ci, H, W]. */
+/**
+ * Gradient of conv2d for its input: g [N, Co, oh, ow], weight [Co, Ci/groups, kh, kw] -> [N, Ci, H, W]. Errors:
+ * ShapeError or DTypeError where g and weight do not fit the attributes.
+ */
 export const conv2dInputGrad: Op<Conv2dInputGradAttrs, (g: Tensor, weight: Tensor, attrs: Conv2dInputGradAttrs) => Tensor> = defineOp(
   {
     name: "conv2dInputGrad",
@@ -162,7 +173,10 @@ export interface Conv2dWeightGradAttrs extends Conv2dAttrs {
   readonly kernelSize: Pair;
 }
 
-/** Gradient of conv2d for its weight: x [N, Ci, H, W], g [N, Co, oh, ow] -> [Co, Ci/groups, kh, kw]. */
+/**
+ * Gradient of conv2d for its weight: x [N, Ci, H, W], g [N, Co, oh, ow] -> [Co, Ci/groups, kh, kw]. Errors: ShapeError
+ * or DTypeError where x and g do not fit the attributes.
+ */
 export const conv2dWeightGrad: Op<Conv2dWeightGradAttrs, (x: Tensor, g: Tensor, attrs: Conv2dWeightGradAttrs) => Tensor> = defineOp(
   {
     name: "conv2dWeightGrad",

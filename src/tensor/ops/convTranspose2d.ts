@@ -40,6 +40,8 @@ function transposeShape(x: readonly number[], weight: readonly number[], attrs: 
 /**
  * The adjoint of conv2d as a layer: x [N, Ci, H, W], weight [Ci, Co/groups, kh, kw], bias [Co] -> [N, Co, oh, ow],
  * oh = (H - 1) · stride - padding + dilation · (kh - 1) + outputPadding + 1. Sums accumulate in double.
+ *
+ * Errors: ShapeError or DTypeError where the operands do not fit, also where outputPadding is not below stride.
  */
 export const convTranspose2d: Op<
   ConvTranspose2dAttrs,

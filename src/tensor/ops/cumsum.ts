@@ -14,7 +14,10 @@ interface CumsumAttrs {
 
 type CumsumOptions = Pick<CumsumAttrs, "dim"> & Partial<CumsumAttrs>;
 
-/** Running sums along `dim`, accumulated in double; `exclusive` and `reverse` (default false) as in ONNX. */
+/**
+ * Running sums along `dim`, accumulated in double; `exclusive` and `reverse` (default false) as in ONNX. Shape: any,
+ * kept. Errors: DTypeError for integers, ShapeError for a `dim` that x does not have.
+ */
 export const cumsum: Op<CumsumAttrs, (x: Tensor, options: CumsumOptions) => Tensor> = defineOp(
   {
     name: "cumsum",

@@ -2,7 +2,7 @@ import { drawShape, drawTensor } from "../draw.ts";
 import { defineOp, type Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** The same values, through which no gradient flows: a weight that a loss computes but does not learn. Any dtype. */
+/** The same values, through which no gradient flows: a weight that a loss computes but does not learn. Any dtype. Any shape. */
 export const detach: Op<Record<string, never>, (x: Tensor) => Tensor> = defineOp(
   {
     name: "detach",

@@ -51,8 +51,9 @@ function erfOf(x: number): number {
 }
 
 /**
- * The error function 2/√π ∫₀ˣ e^(-t²) dt. Relative error below 1e-15 in f64, then one rounding to f32.
- * Source: Abramowitz and Stegun 7.1.6 at fixed points, Taylor series in between.
+ * The error function 2/√π ∫₀ˣ e^(-t²) dt. Relative error below 1e-15 in f64, then one rounding to f32. Source:
+ * Abramowitz and Stegun 7.1.6 at fixed points, Taylor series in between. Shape: any, kept. Errors: DTypeError for
+ * integers.
  */
 export const erf: Op<NoAttrs, (x: Tensor) => Tensor> = defineOp(
   {

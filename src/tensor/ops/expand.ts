@@ -10,7 +10,10 @@ interface ExpandAttrs {
   readonly shape: readonly number[];
 }
 
-/** Repeats axes of size 1, and adds leading ones, up to `shape`; any dtype. Returns `x` itself where nothing changes. */
+/**
+ * Repeats axes of size 1, and adds leading ones, up to `shape`; any dtype. Returns `x` itself where nothing changes.
+ * Shape: [..., 1, ...] → [..., n, ...]. Errors: ShapeError where x does not broadcast to `shape`.
+ */
 export const expand: Op<ExpandAttrs, (x: Tensor, options: ExpandAttrs) => Tensor> = defineOp(
   {
     name: "expand",

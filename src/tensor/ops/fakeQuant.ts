@@ -12,7 +12,9 @@ import { where } from "./where.ts";
 
 /** Ends of the integer codes, and the axis that has a scale of its own per entry (null: one scale for all). */
 export interface FakeQuantAttrs {
+  /** The lowest code. */
   readonly qmin: number;
+  /** The highest code. */
   readonly qmax: number;
   readonly axis: number | null;
 }

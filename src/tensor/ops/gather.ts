@@ -10,6 +10,7 @@ import { reshape } from "./reshape.ts";
 
 /** The indexed axis, in [0, rank). */
 export interface IndexAttrs {
+  /** The axis that indices count along; below 0 from the last one. */
   readonly dim: number;
 }
 
@@ -76,7 +77,11 @@ export const gather: Op<IndexAttrs, (x: Tensor, index: Tensor, options: IndexAtt
       run([x, index], { dim: normalizeAxis("gather", dim, x.shape.length) })[0],
 );
 
-/** A copy of x with src[i][j] added to x[i][index[i][j]] (for dim 1); `index` (i32) and `src` have the same shape. */
+/**
+ * A copy of x with src[i][j] added to x[i][index[i][j]] (for dim 1); `index` (i32) and `src` have the same shape.
+ * Errors: DTypeError for two dtypes or an index that is not i32, ShapeError where shapes do not fit, ArgumentError for
+ * an index out of range.
+ */
 export const scatterAdd: Op<IndexAttrs, (x: Tensor, index: Tensor, src: Tensor, options: IndexAttrs) => Tensor> = defineOp(
   {
     name: "scatterAdd",
@@ -108,7 +113,11 @@ export const scatterAdd: Op<IndexAttrs, (x: Tensor, index: Tensor, src: Tensor, 
       run([x, index, src], { dim: normalizeAxis("scatterAdd", dim, x.shape.length) })[0],
 );
 
-/** The entries of axis `dim` that the 1-D `index` (i32) names, in its order; an entry may be taken more than once. */
+/**
+ * The entries of axis `dim` that the 1-D `index` (i32) names, in its order; an entry may be taken more than once.
+ * Shape: [..., n, ...] and [k] → [..., k, ...]. Errors: DTypeError unless the index is i32, ShapeError unless it has
+ * rank 1, ArgumentError for one out of range.
+ */
 export const indexSelect: Op<IndexAttrs, (x: Tensor, index: Tensor, options: IndexAttrs) => Tensor> = defineOp(
   {
     name: "indexSelect",

@@ -10,8 +10,11 @@ import { allocate, type Meta, Tensor } from "../tensor.ts";
 /** What positions outside the picture read: zeros, the edge, or the picture mirrored. */
 export type GridPadding = "zeros" | "border" | "reflection";
 
+/** How `gridSample` reads between and outside the pixels. */
 export interface GridSampleAttrs {
+  /** Between the four nearest pixels, or the nearest one. */
   readonly mode: "bilinear" | "nearest";
+  /** What positions outside the picture read. */
   readonly paddingMode: GridPadding;
   /** Whether -1 and 1 are the centres of the outer pixels (true) or their outer edges. */
   readonly alignCorners: boolean;
@@ -82,9 +85,11 @@ function infer([x, grid]: readonly Meta[]): Meta[] {
 }
 
 /**
- * Reads x [N, C, H, W] at the positions grid [N, oh, ow, 2], column then row, each -1 to 1 across the picture
- * → [N, C, oh, ow]. Defaults are PyTorch's: bilinear, zeros outside, -1 and 1 the outer edges. Gradients flow to both.
+ * Reads x [N, C, H, W] at the positions grid [N, oh, ow, 2], column then row, each -1 to 1 across the picture → [N,
+ * C, oh, ow]. Defaults are PyTorch's: bilinear, zeros outside, -1 and 1 the outer edges. Gradients flow to both.
  * Source: Jaderberg et al. 2015, eq. 5.
+ *
+ * Errors: DTypeError for integers or two dtypes, ShapeError unless both have rank 4 and one N, and the grid ends in 2.
  */
 export const gridSample: Op<GridSampleAttrs, (x: Tensor, grid: Tensor, options?: Partial<GridSampleAttrs>) => Tensor> = defineOp(
   {

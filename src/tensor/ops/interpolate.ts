@@ -19,8 +19,11 @@ export type NearestRounding = "floor" | "ceil" | "round_prefer_floor" | "round_p
 export interface InterpolateAttrs {
   readonly size: Pair;
   readonly step: Pair;
+  /** The nearest element, or a mean of the four around. */
   readonly mode: "nearest" | "bilinear";
+  /** Where an output element lies in the input. */
   readonly coordinate: Coordinate;
+  /** Which element mode "nearest" takes there. */
   readonly rounding: NearestRounding;
 }
 
@@ -34,7 +37,9 @@ export interface InterpolateOptions {
   readonly scales?: number | readonly number[] | undefined;
   readonly mode?: "nearest" | "bilinear" | undefined;
   readonly alignCorners?: boolean | undefined;
+  /** Where an output element lies in the input, instead of the default. */
   readonly coordinate?: Coordinate | undefined;
+  /** Which element mode "nearest" takes there. Default floor. */
   readonly rounding?: NearestRounding | undefined;
 }
 
@@ -148,7 +153,10 @@ function drawResize(draw: Draw): { shape: number[]; attrs: InterpolateAttrs } {
   return { shape, attrs };
 }
 
-/** Resizes x [N, C, H, W] to [N, C, oh, ow]; see InterpolateAttrs for the coordinate rules. */
+/**
+ * Resizes x [N, C, H, W] to [N, C, oh, ow]; see InterpolateAttrs for the coordinate rules. Errors: DTypeError for
+ * integers, ShapeError unless x has rank 4 and a pixel, ArgumentError unless exactly one of size and scales is given.
+ */
 export const interpolate: Op<InterpolateAttrs, (x: Tensor, options: InterpolateOptions) => Tensor> = defineOp(
   {
     name: "interpolate",
@@ -185,7 +193,10 @@ export interface InterpolateInputGradAttrs extends InterpolateAttrs {
   readonly inputSize: Pair;
 }
 
-/** Gradient of interpolate for its input: g [N, C, oh, ow] -> [N, C, H, W]. */
+/**
+ * Gradient of interpolate for its input: g [N, C, oh, ow] -> [N, C, H, W]. Errors: DTypeError for integers, ShapeError
+ * where g does not have the shape `interpolate` gives.
+ */
 export const interpolateInputGrad: Op<InterpolateInputGradAttrs, (g: Tensor, attrs: InterpolateInputGradAttrs) => Tensor> = defineOp(
   {
     name: "interpolateInputGrad",

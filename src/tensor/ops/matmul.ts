@@ -21,8 +21,10 @@ function transposed(x: Tensor): Tensor {
 }
 
 /**
- * Matrix product a [..., M, K] · b [..., K, N] -> [..., M, N]; leading axes broadcast, sums accumulate in
- * double. A 1-D operand of the public function is a row (a) or column (b) whose axis is dropped again.
+ * Matrix product a [..., M, K] · b [..., K, N] -> [..., M, N]; leading axes broadcast, sums accumulate in double. A
+ * 1-D operand of the public function is a row (a) or column (b) whose axis is dropped again.
+ *
+ * Errors: DTypeError for integers or two dtypes, ShapeError where K differs or leading axes do not broadcast.
  */
 export const matmul: Op<Record<string, never>, (a: Tensor, b: Tensor) => Tensor> = defineOp(
   {
@@ -80,7 +82,7 @@ export const matmul: Op<Record<string, never>, (a: Tensor, b: Tensor) => Tensor>
   },
 );
 
-/** x [..., I] · weightᵀ [I, O] + bias [O] -> [..., O]; weight has shape [O, I]. */
+/** x [..., I] · weightᵀ [I, O] + bias [O] -> [..., O]; weight has shape [O, I]. Errors: as `matmul`. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const y = matmul(x, transposed(weight));
   return bias ? add(y, bias) : y;

@@ -12,10 +12,14 @@ import { where } from "./where.ts";
 
 /** Fully normalised geometry; padding is [top, bottom, left, right]. */
 export interface MaxPool2dAttrs {
+  /** Height and width of a window, in elements. */
   readonly kernel: Pair;
+  /** Elements from one window to the next, down and across. */
   readonly stride: Pair;
   readonly padding: Padding;
+  /** Elements from one tap of a window to the next, down and across. */
   readonly dilation: Pair;
+  /** Whether a last window may reach beyond the padding. */
   readonly ceilMode: boolean;
 }
 
@@ -23,8 +27,11 @@ export interface MaxPool2dAttrs {
 export interface MaxPool2dOptions {
   readonly kernel: PairOption;
   readonly stride?: PairOption | undefined;
+  /** Padding around x: one number, [vertical, horizontal] or [top, bottom, left, right]. Default 0. */
   readonly padding?: PaddingOption | undefined;
+  /** Elements from one tap of a window to the next. Default 1. */
   readonly dilation?: PairOption | undefined;
+  /** Whether a last window may reach beyond the padding. Default false. */
   readonly ceilMode?: boolean | undefined;
 }
 
@@ -112,8 +119,9 @@ const tooSmall = (draw: Draw): Call<MaxPool2dAttrs> => ({
 });
 
 /**
- * Maximum over windows of x [N, C, H, W]; padding counts as -Infinity, and 0 as larger than -0. The gradient goes to the
- * first maximum of a window, and nowhere from a window of padding only.
+ * Maximum over windows of x [N, C, H, W]; padding counts as -Infinity, and 0 as larger than -0. The gradient goes to
+ * the first maximum of a window, and nowhere from a window of padding only. Errors: DTypeError for integers, ShapeError
+ * where x is not of rank 4 or no window fits.
  */
 export const maxPool2d: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2dOptions) => Tensor> = defineOp(
   {
@@ -139,7 +147,10 @@ export const maxPool2d: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2dOptions
   (run) => (x: Tensor, options: MaxPool2dOptions) => run([x], attrsOf("maxPool2d", options))[0],
 );
 
-/** Where `maxPool2d` finds each maximum: i32 offsets h · W + w into the plane of x, -1 for a window of padding only. */
+/**
+ * Where `maxPool2d` finds each maximum: i32 offsets h · W + w into the plane of x, -1 for a window of padding only.
+ * Shape: [N, C, H, W] → [N, C, oh, ow]. Errors: as `maxPool2d`.
+ */
 export const maxPool2dIndices: Op<MaxPool2dAttrs, (x: Tensor, options: MaxPool2dOptions) => Tensor> = defineOp(
   {
     name: "maxPool2dIndices",

@@ -16,17 +16,23 @@ type NoAttrs = Record<string, never>;
 /** `correction` is subtracted from the count in the divisor: 1 (default) is unbiased, 0 biased. */
 type VarianceOptions = ReduceOptions & { readonly correction?: number };
 
-/** Variance over `dim`, by the two-pass formula. */
+/**
+ * Variance over `dim`, by the two-pass formula. Shape: x without the axes `dim`, scalar by default; with `keepdim` they
+ * stay with size 1. Source: Σ (x - mean)² / (n - correction).
+ */
 export function variance(x: Tensor, { dim, keepdim = false, correction = 1 }: VarianceOptions = {}): Tensor {
   const attrs = reduceAttrs("variance", x, { dim });
   const centered = sub(x, mean(x, { dim: attrs.dim, keepdim: true }));
   return div(sum(square(centered), { dim: attrs.dim, keepdim }), countOf(x, attrs) - correction);
 }
 
-/** Standard deviation over `dim`: the root of `variance`. */
+/** Standard deviation over `dim`: the root of `variance`. Shape: as there. */
 export const std = (x: Tensor, options: VarianceOptions = {}): Tensor => sqrt(variance(x, options));
 
-/** Product along one axis, by halving, so that gradients are right also where factors are 0; 1 over no elements. */
+/**
+ * Product along one axis, by halving, so that gradients are right also where factors are 0; 1 over no elements. Shape:
+ * x without axis `dim`; with `keepdim` it stays with size 1.
+ */
 export function prod(x: Tensor, { dim, keepdim = false }: { dim: number; keepdim?: boolean }): Tensor {
   const axis = normalizeAxis("prod", dim, x.shape.length);
   let rest = x;
@@ -62,6 +68,7 @@ function planeSpread(data: Data, from: number, to: number, center: number): numb
 /**
  * Mean and unbiased variance per channel of x [N, C, ...], f64 [C] each, by the two-pass formula: plane by plane in
  * double, the planes of a channel added in order. Without a gradient: running statistics are taken, not learned.
+ * Errors: DTypeError for integers, ShapeError where x has rank below 2.
  */
 export const channelMoments: Op<NoAttrs, (x: Tensor) => Tensor[]> = defineOp(
   {

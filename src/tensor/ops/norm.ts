@@ -41,7 +41,8 @@ function lastAxes(op: string, x: Tensor, shape: readonly number[], parameters: r
 
 /**
  * Mean 0 and variance 1 over the last axes of x, those of `normalizedShape`, then weight and bias of that shape.
- * Errors: ShapeError where the shapes do not fit. Source: Ba et al. 2016, eq. 3.
+ * Errors: ShapeError where the shapes do not fit. Source: Ba et al. 2016, eq. 3. Shape: any that ends in
+ * `normalizedShape`, kept.
  */
 export function layerNorm(
   x: Tensor,
@@ -55,8 +56,9 @@ export function layerNorm(
 const EPSILON = { f32: 2 ** -23, f64: 2 ** -52 } as const;
 
 /**
- * x / √(mean of x² + eps) over the last axes of x, those of `normalizedShape`, then a weight of that shape; eps defaults
- * to 2^-23 in f32 and 2^-52 in f64. Errors: ShapeError where the shapes do not fit. Source: Zhang and Sennrich 2019, eq. 4.
+ * x / √(mean of x² + eps) over the last axes of x, those of `normalizedShape`, then a weight of that shape; eps
+ * defaults to 2^-23 in f32 and 2^-52 in f64. Errors: ShapeError where the shapes do not fit. Source: Zhang and Sennrich
+ * 2019, eq. 4. Shape: any that ends in `normalizedShape`, kept.
  */
 export function rmsNorm(
   x: Tensor,
@@ -75,7 +77,10 @@ export function groupNorm(x: Tensor, options: NormOptions & { readonly groups: n
   return grouped("groupNorm", x, options);
 }
 
-/** As `groupNorm` with every channel a group of its own. Source: Ulyanov et al. 2016, eq. 2. */
+/**
+ * As `groupNorm` with every channel a group of its own. Source: Ulyanov et al. 2016, eq. 2. Shape: x [N, C, ...], kept.
+ * Errors: ShapeError unless weight and bias are [C].
+ */
 export function instanceNorm(x: Tensor, options: NormOptions = {}): Tensor {
   return grouped("instanceNorm", x, { ...options, groups: Math.max(1, x.shape[1] ?? 1) });
 }

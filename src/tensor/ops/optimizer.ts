@@ -89,11 +89,17 @@ function update<A>(row: Row<A>): Update<A> {
 /** `momentum` 0 remembers nothing. */
 export interface SgdStepAttrs {
   readonly momentum: number;
+  /** Whether the gradient is taken ahead of the momentum. */
   readonly nesterov: boolean;
+  /** Share of the parameter that is added to its gradient. */
   readonly weightDecay: number;
 }
 
-/** Gradient descent; rates: the learning rate, and the shares of the old momentum and of the gradient in the new one. */
+/**
+ * Gradient descent; rates: the learning rate, and the shares of the old momentum and of the gradient in the new one.
+ * Shapes: parameter, gradient and momentum have the same shape, any. Errors: ShapeError or DTypeError where they
+ * differ.
+ */
 export const sgdStep: Update<SgdStepAttrs> = update<SgdStepAttrs>({
   name: "sgdStep",
   rates: 3,
@@ -112,14 +118,22 @@ export const sgdStep: Update<SgdStepAttrs> = update<SgdStepAttrs>({
 
 /** `decoupled`: weight decay shrinks the parameter itself (AdamW), by the first rate. */
 export interface AdamStepAttrs {
+  /** Decay of the means of the gradient and of its square. */
   readonly betas: readonly [number, number];
+  /** Added to the root of the second mean. */
   readonly eps: number;
+  /** Share of the parameter that is added to its gradient, or taken from the parameter (AdamW). */
   readonly weightDecay: number;
+  /** Whether the largest second mean so far is used. */
   readonly amsgrad: boolean;
   readonly decoupled: boolean;
 }
 
-/** Adam and AdamW; rates: the factor 1 - lr · weightDecay, lr / (1 - beta1^t) and √(1 - beta2^t). */
+/**
+ * Adam and AdamW; rates: the factor 1 - lr · weightDecay, lr / (1 - beta1^t) and √(1 - beta2^t). Shapes: parameter,
+ * gradient and means have the same shape, any. Errors: ShapeError or DTypeError where they differ. Source: Kingma and
+ * Ba 2015, Algorithm 1; AdamW: Loshchilov and Hutter 2019, Algorithm 2.
+ */
 export const adamStep: Update<AdamStepAttrs> = update<AdamStepAttrs>({
   name: "adamStep",
   rates: 3,
@@ -141,14 +155,22 @@ export const adamStep: Update<AdamStepAttrs> = update<AdamStepAttrs>({
   }),
 });
 
+/** The constants of an RMSprop step. */
 export interface RmspropStepAttrs {
+  /** Decay of the mean of the squared gradient. */
   readonly alpha: number;
+  /** Added to the root of that mean. */
   readonly eps: number;
+  /** Share of the last step in the next; 0 for none. */
   readonly momentum: number;
+  /** Share of the parameter that is added to its gradient. */
   readonly weightDecay: number;
 }
 
-/** RMSprop, not centred; its rate is the learning rate. */
+/**
+ * RMSprop, not centred; its rate is the learning rate. Shapes: parameter, gradient and state have the same shape, any.
+ * Errors: ShapeError or DTypeError where they differ.
+ */
 export const rmspropStep: Update<RmspropStepAttrs> = update<RmspropStepAttrs>({
   name: "rmspropStep",
   rates: 1,
@@ -172,7 +194,10 @@ interface ClipNormAttrs {
   readonly eps: number;
 }
 
-/** Tensors scaled together by min(1, maxNorm / (norm + eps)), and last the norm they had, f64 []; all in double. */
+/**
+ * Tensors scaled together by min(1, maxNorm / (norm + eps)), and last the norm they had, f64 []; all in double. Errors:
+ * DTypeError for integers.
+ */
 export const clipNorm: Op<ClipNormAttrs, (xs: readonly Tensor[], attrs: ClipNormAttrs) => Tensor[]> = defineOp(
   {
     name: "clipNorm",

@@ -10,6 +10,7 @@ export type PadMode = "constant" | "reflect" | "replicate" | "circular";
 /** `pads` in PyTorch's order: last axis first, before and after each; constant pads may be negative and crop. */
 export interface PadAttrs {
   readonly pads: readonly number[];
+  /** What the new elements hold. */
   readonly mode: PadMode;
   /** Fill of mode "constant". */
   readonly value: number;
@@ -72,8 +73,8 @@ function drawPad(draw: Draw): { shape: number[]; attrs: PadAttrs } {
 }
 
 /**
- * Pads the last axes of x (any dtype) by a constant, by reflection without the edge, by the edge, or in
- * a circle. Errors: ShapeError where a pad is longer than the mode allows.
+ * Pads the last axes of x (any dtype) by a constant, by reflection without the edge, by the edge, or in a circle.
+ * Errors: ShapeError where a pad is longer than the mode allows. Shape: [..., n] → [..., before + n + after].
  */
 export const pad: Op<PadAttrs, (x: Tensor, options: { pads: readonly number[]; mode?: PadMode; value?: number }) => Tensor> = defineOp(
   {
@@ -101,7 +102,10 @@ interface PadInputGradAttrs extends PadAttrs {
   readonly inputShape: readonly number[];
 }
 
-/** Adds every padded element of g back onto the element it was copied from: the adjoint of `pad`. */
+/**
+ * Adds every padded element of g back onto the element it was copied from: the adjoint of `pad`. Errors: ShapeError
+ * where g does not have the shape `pad` gives.
+ */
 export const padInputGrad: Op<PadInputGradAttrs, (g: Tensor, attrs: PadInputGradAttrs) => Tensor> = defineOp(
   {
     name: "padInputGrad",

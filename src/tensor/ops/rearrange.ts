@@ -10,7 +10,7 @@ import { slice } from "./slice.ts";
 
 const indexOf = (values: ArrayLike<number>): Tensor => new Tensor([values.length], "i32", Int32Array.from(values));
 
-/** Reverses the order of the elements along `dims`. */
+/** Reverses the order of the elements along `dims`. Shape: any, kept. */
 export function flip(x: Tensor, { dims }: { dims: readonly number[] }): Tensor {
   return dims.reduce((y, d) => {
     const dim = normalizeAxis("flip", d, x.shape.length);
@@ -19,7 +19,10 @@ export function flip(x: Tensor, { dims }: { dims: readonly number[] }): Tensor {
   }, x);
 }
 
-/** Moves every element `shift` places towards the end of `dim`; what falls off comes in at the start. */
+/**
+ * Moves every element `shift` places towards the end of `dim`; what falls off comes in at the start. Shape: any, kept.
+ * Errors: ArgumentError unless `shift` is an integer.
+ */
 export function roll(x: Tensor, { shift, dim }: { shift: number; dim: number }): Tensor {
   if (!Number.isInteger(shift)) throw new ArgumentError("roll", `shift must be an integer, got ${shift}`);
   const axis = normalizeAxis("roll", dim, x.shape.length);
@@ -52,7 +55,10 @@ interface DiagonalOptions {
   readonly dim2?: number;
 }
 
-/** A diagonal of the matrices that axes `dim1` and `dim2` span, as the last axis of the result. Errors: ShapeError for equal axes. */
+/**
+ * A diagonal of the matrices that axes `dim1` and `dim2` span, as the last axis of the result. Errors: ShapeError for
+ * equal axes. Shape: [..., M, N] → [..., k] for the last two axes.
+ */
 export function diagonal(x: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: DiagonalOptions = {}): Tensor {
   if (!Number.isInteger(offset)) throw new ArgumentError("diagonal", `offset must be an integer, got ${offset}`);
   const [a, b] = [dim1, dim2].map((d) => normalizeAxis("diagonal", d, x.shape.length));

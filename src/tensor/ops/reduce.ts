@@ -14,13 +14,16 @@ import { exp, sign } from "./unary.ts";
 
 /** Axes to reduce, each in [0, rank), and whether they stay as size 1. */
 export interface ReduceAttrs {
+  /** The axes that are reduced, ascending and >= 0. */
   readonly dim: readonly number[];
+  /** Whether they stay, with size 1. */
   readonly keepdim: boolean;
 }
 
 /** `dim` may be negative; without it every axis is reduced. */
 export interface ReduceOptions {
   readonly dim?: number | readonly number[] | undefined;
+  /** Whether reduced axes stay, with size 1. Default false. */
   readonly keepdim?: boolean | undefined;
 }
 
@@ -91,21 +94,30 @@ function reduction({ name, reduce, backward, draw: value = drawTensor, smooth = 
   );
 }
 
-/** Sum over `dim`, accumulated in double; 0 over no elements. */
+/**
+ * Sum over `dim`, accumulated in double; 0 over no elements. Shape: x without the axes `dim`, scalar by default.
+ * Errors: DTypeError for integers, ShapeError for axes x does not have.
+ */
 export const sum: Reduction = reduction({
   name: "sum",
   reduce: { start: 0, step: (s, x) => s + x },
   backward: (g, x, _, attrs) => spread(g, x, attrs),
   emptyAllowed: true,
 });
-/** Mean over `dim`, accumulated in double; NaN over no elements. */
+/**
+ * Mean over `dim`, accumulated in double; NaN over no elements. Shape: x without the axes `dim`, scalar by default.
+ * Errors: DTypeError for integers, ShapeError for axes x does not have.
+ */
 export const mean: Reduction = reduction({
   name: "mean",
   reduce: { start: 0, step: (s, x) => s + x, finish: (s, n) => s / n },
   backward: (g, x, _, attrs) => spread(div(g, countOf(x, attrs)), x, attrs),
   emptyAllowed: true,
 });
-/** Sum of magnitudes over `dim`, accumulated in double; 0 over no elements. */
+/**
+ * Sum of magnitudes over `dim`, accumulated in double; 0 over no elements. Shape: x without the axes `dim`, scalar by
+ * default. Errors: DTypeError for integers, ShapeError for axes x does not have.
+ */
 export const l1Norm: Reduction = reduction({
   name: "l1Norm",
   reduce: { start: 0, step: (s, x) => s + Math.abs(x) },
@@ -122,7 +134,10 @@ function sharedExtreme(g: Tensor, x: Tensor, y: Tensor, attrs: ReduceAttrs): Ten
   return mul(hits, spread(share, x, attrs));
 }
 
-/** Largest value over `dim`; ties share the gradient evenly. Errors: ShapeError over no elements. */
+/**
+ * Largest value over `dim`; ties share the gradient evenly. Errors: ShapeError over no elements. Shape: x without the
+ * axes `dim`, scalar by default.
+ */
 export const amax: Reduction = reduction({
   name: "amax",
   reduce: { start: -Infinity, step: Math.max },
@@ -131,7 +146,10 @@ export const amax: Reduction = reduction({
   smooth: false,
   emptyAllowed: false,
 });
-/** Smallest value over `dim`; ties share the gradient evenly. Errors: ShapeError over no elements. */
+/**
+ * Smallest value over `dim`; ties share the gradient evenly. Errors: ShapeError over no elements. Shape: x without the
+ * axes `dim`, scalar by default.
+ */
 export const amin: Reduction = reduction({
   name: "amin",
   reduce: { start: Infinity, step: Math.min },
@@ -141,7 +159,10 @@ export const amin: Reduction = reduction({
   emptyAllowed: false,
 });
 
-/** log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows. */
+/**
+ * log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows. Shape: x without the axes `dim`, scalar by
+ * default. Errors: DTypeError for integers, ShapeError for axes x does not have.
+ */
 export const logSumExp: Reduction = defineOp<ReduceAttrs, (x: Tensor, options?: ReduceOptions) => Tensor>(
   {
     name: "logSumExp",
@@ -164,7 +185,10 @@ export const logSumExp: Reduction = defineOp<ReduceAttrs, (x: Tensor, options?: 
       run([x], reduceAttrs("logSumExp", x, options))[0],
 );
 
-/** Sums broadcast axes away so that a cotangent takes its operand's shape back. */
+/**
+ * Sums broadcast axes away so that a cotangent takes its operand's shape back. Shape: any that `shape` broadcasts to →
+ * `shape`. Errors: DTypeError for integers.
+ */
 export function sumTo(g: Tensor, shape: readonly number[]): Tensor {
   if (sameShape(g.shape, shape)) return g;
   const lead = g.shape.length - shape.length;

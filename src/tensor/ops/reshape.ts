@@ -23,7 +23,10 @@ function resolve(x: Meta, shape: readonly number[]): readonly number[] {
   return shape.map((d, i) => (i === free ? size / rest : d));
 }
 
-/** The same elements in row-major order under another shape of equal size; one dimension may be -1. Any dtype. */
+/**
+ * The same elements in row-major order under another shape of equal size; one dimension may be -1. Any dtype. Errors:
+ * ShapeError where the sizes differ.
+ */
 export const reshape: Op<ReshapeAttrs, (x: Tensor, options: ReshapeAttrs) => Tensor> = defineOp(
   {
     name: "reshape",
@@ -52,7 +55,10 @@ export const reshape: Op<ReshapeAttrs, (x: Tensor, options: ReshapeAttrs) => Ten
       run([x], { shape: resolve(x, shape) })[0],
 );
 
-/** Merges the axes from `start` to `end`, both included, into one; by default all of them. */
+/**
+ * Merges the axes from `start` to `end`, both included, into one; by default all of them. Shape: [a, b, ...] → [a · b ·
+ * ...]. Errors: ArgumentError where start lies behind end.
+ */
 export function flatten(x: Tensor, { start = 0, end = -1 }: { start?: number; end?: number } = {}): Tensor {
   if (x.shape.length === 0) return reshape(x, { shape: [1] });
   const a = normalizeAxis("flatten", start, x.shape.length);
@@ -61,7 +67,10 @@ export function flatten(x: Tensor, { start = 0, end = -1 }: { start?: number; en
   return reshape(x, { shape: [...x.shape.slice(0, a), sizeOf(x.shape.slice(a, b + 1)), ...x.shape.slice(b + 1)] });
 }
 
-/** Drops the axes `dim`, each of size 1; by default every axis of size 1. */
+/**
+ * Drops the axes `dim`, each of size 1; by default every axis of size 1. Shape: [a, 1, b] → [a, b]. Errors: ShapeError
+ * for an axis of another size.
+ */
 export function squeeze(x: Tensor, { dim }: { dim?: number | readonly number[] } = {}): Tensor {
   const axes = dim === undefined ? undefined : [dim].flat().map((d) => normalizeAxis("squeeze", d, x.shape.length));
   for (const d of axes ?? []) {
@@ -70,7 +79,10 @@ export function squeeze(x: Tensor, { dim }: { dim?: number | readonly number[] }
   return reshape(x, { shape: x.shape.filter((size, i) => (axes ? !axes.includes(i) : size !== 1)) });
 }
 
-/** Inserts an axis of size 1 so that it becomes axis `dim` of the result. */
+/**
+ * Inserts an axis of size 1 so that it becomes axis `dim` of the result. Shape: [a, b] → [a, 1, b] for `dim` 1. Errors:
+ * ShapeError for a `dim` out of range.
+ */
 export function unsqueeze(x: Tensor, { dim }: { dim: number }): Tensor {
   const at = normalizeAxis("unsqueeze", dim, x.shape.length + 1);
   return reshape(x, { shape: [...x.shape.slice(0, at), 1, ...x.shape.slice(at)] });

@@ -99,6 +99,9 @@ const outputShape = (channels: number, { rois, output }: RoiAlignAttrs): number[
  * Pools every box to a fixed number of bins by averaging bilinear samples (Mask R-CNN).
  *
  * Shapes: x [N,C,H,W], rois [R,5] of image index, x1, y1, x2, y2 to [R,C,rows,columns]. Gradient to x only.
+ *
+ * Errors: DTypeError for integers, ShapeError for shapes that do not fit or a box of an image that is not there,
+ * ArgumentError unless rois is [R,5].
  */
 export const roiAlign: Op<RoiAlignAttrs, (x: Tensor, rois: Tensor, options: RoiAlignOptions) => Tensor> = defineOp(
   {
@@ -140,7 +143,10 @@ export const roiAlign: Op<RoiAlignAttrs, (x: Tensor, rois: Tensor, options: RoiA
     },
 );
 
-/** Sends every bin's cotangent back to the cells it read: the adjoint of `roiAlign`. g [R,C,rows,columns] to [N,C,H,W]. */
+/**
+ * Sends every bin's cotangent back to the cells it read: the adjoint of `roiAlign`. g [R,C,rows,columns] to [N,C,H,W].
+ * Errors: DTypeError for integers, ShapeError where g does not have the shape `roiAlign` gives.
+ */
 export const roiAlignInputGrad: Op<RoiAlignInputGradAttrs, (g: Tensor, attrs: RoiAlignInputGradAttrs) => Tensor> = defineOp(
   {
     name: "roiAlignInputGrad",

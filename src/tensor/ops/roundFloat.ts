@@ -41,7 +41,9 @@ function rounded(x: number, { format, toward }: RoundFloatAttrs): number {
 
 /**
  * The nearest number of a 16-bit float format, or by `toward: "zero"` the next one towards 0, held in the dtype of x. Beyond
- * the largest finite number the nearest is infinite. The gradient is that of the identity (straight-through estimator). Source: IEEE 754-2019, section 4.3.1.
+ * the largest finite number the nearest is infinite. The gradient is that of the identity (straight-through estimator).
+ *
+ * Shape: x of any shape -> the same shape. Errors: DTypeError for integers. Source: IEEE 754-2019, section 4.3.1.
  */
 export const roundFloat: Op<RoundFloatAttrs, (x: Tensor, options: RoundFloatOptions) => Tensor> = defineOp(
   {

@@ -5,7 +5,10 @@ import { roundHalfEven } from "../round.ts";
 import { type Tensor, tensor } from "../tensor.ts";
 import { add, sub } from "./binary.ts";
 
-/** Nearest integer, ties to even, with the gradient of the identity (straight-through estimator). */
+/**
+ * Nearest integer, ties to even, with the gradient of the identity (straight-through estimator). Shape: any, kept.
+ * Errors: DTypeError for integers.
+ */
 export const roundSte: Op<Record<string, never>, (x: Tensor) => Tensor> = defineOp(
   {
     name: "roundSte",

@@ -78,8 +78,9 @@ export function embedding(index: Tensor, weight: Tensor): Tensor {
 }
 
 /**
- * The elements of x where `mask` (u8, the shape of x) is not 0, in row-major order, as one axis. Their number depends on
- * values, so that a compiled function cannot record it.
+ * The elements of x where `mask` (u8, the shape of x) is not 0, in row-major order, as one axis. Their number
+ * depends on values, so that a compiled function cannot record it. Errors: DTypeError unless the mask is u8, ShapeError
+ * unless it has the shape of x.
  */
 export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
   if (mask.dtype !== "u8") throw new DTypeError("maskedSelect", `mask must be u8, got ${mask.dtype}${formatShape(mask.shape)}`);
@@ -92,8 +93,9 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
 }
 
 /**
- * A new last axis of length `classes` with 1 at each index (i32) and 0 elsewhere, f32 unless `dtype` says otherwise; an
- * index outside [0, classes) gives a row of zeros.
+ * A new last axis of length `classes` with 1 at each index (i32) and 0 elsewhere, f32 unless `dtype` says otherwise;
+ * an index outside [0, classes) gives a row of zeros. Errors: DTypeError unless the index is i32, ArgumentError for a
+ * number of classes that is no integer >= 0.
  */
 export function oneHot(index: Tensor, { classes, dtype = "f32" }: { classes: number; dtype?: DType }): Tensor {
   requireIndex("oneHot", "index", index);

@@ -46,7 +46,8 @@ function drawSlice(draw: Draw): { shape: number[]; attrs: SliceAttrs } {
 
 /**
  * Elements start, start + step, ... below end along one axis; bounds follow Python, or are infinite. Any dtype.
- * Errors: ArgumentError for a bound or step that is no integer.
+ * Errors: ArgumentError for a bound or step that is no integer. Shape: [..., n, ...] → [..., k, ...], k the number of
+ * elements taken.
  */
 export const slice: Op<SliceAttrs, (x: Tensor, options: SliceOptions) => Tensor> = defineOp(
   {
@@ -86,7 +87,10 @@ interface SliceInputGradAttrs extends SliceAttrs {
   readonly length: number;
 }
 
-/** Puts g back where `slice` took it from, zeros elsewhere: the adjoint of `slice`. */
+/**
+ * Puts g back where `slice` took it from, zeros elsewhere: the adjoint of `slice`. Shape: [..., k, ...] → [..., n,
+ * ...]. Errors: ShapeError where axis `dim` of g does not have length k.
+ */
 export const sliceInputGrad: Op<SliceInputGradAttrs, (g: Tensor, attrs: SliceInputGradAttrs) => Tensor> = defineOp(
   {
     name: "sliceInputGrad",

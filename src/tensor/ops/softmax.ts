@@ -50,14 +50,20 @@ function drawSoftmax(draw: Draw): Call<SoftmaxAttrs> {
   return { inputs: [drawTensor(draw, shape)], attrs: { dim: draw.int(0, shape.length - 1) } };
 }
 
-/** eˣ / Σ eˣ along `dim`, shifted by the maximum so that nothing overflows. */
+/**
+ * eˣ / Σ eˣ along `dim`, shifted by the maximum so that nothing overflows. Shape: any, kept. Errors: DTypeError for
+ * integers, ShapeError for a `dim` that x does not have.
+ */
 export const softmax: Softmax = softmaxRow(
   "softmax",
   (shifted, total) => Math.exp(shifted) / total,
   ([g], { outputs: [y], attrs: { dim } }) => [g && mul(y, sub(g, sum(mul(g, y), { dim, keepdim: true })))],
 );
 
-/** x - log Σ eˣ along `dim`, shifted by the maximum so that nothing overflows. */
+/**
+ * x - log Σ eˣ along `dim`, shifted by the maximum so that nothing overflows. Shape: any, kept. Errors: DTypeError for
+ * integers, ShapeError for a `dim` that x does not have.
+ */
 export const logSoftmax: Softmax = softmaxRow(
   "logSoftmax",
   (shifted, total) => shifted - Math.log(total),

@@ -33,8 +33,8 @@ function contenders(row: Float64Array, k: number, largest: boolean): Int32Array 
 }
 
 /**
- * The k best values along `dim` (default the last), best first, and their indices (i32); equal values
- * keep ascending index. Errors: ShapeError where k exceeds the axis.
+ * The k best values along `dim` (default the last), best first, and their indices (i32); equal values keep ascending
+ * index. Errors: ShapeError where k exceeds the axis. Shape: [..., n, ...] → twice [..., k, ...].
  */
 export const topk: Op<TopkAttrs, (x: Tensor, options: { k: number; dim?: number; largest?: boolean }) => [Tensor, Tensor]> = defineOp(
   {
@@ -79,7 +79,11 @@ export const topk: Op<TopkAttrs, (x: Tensor, options: { k: number; dim?: number;
     },
 );
 
-/** All values along `dim` (default the last) in ascending or descending order, and their indices (i32); equal values keep ascending index. */
+/**
+ * All values along `dim` (default the last) in ascending or descending order, and their indices (i32); equal values
+ * keep ascending index. Shape: any, kept by both. Errors: DTypeError for integers, ShapeError for a `dim` that x does
+ * not have.
+ */
 export function sort(x: Tensor, { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {}): [Tensor, Tensor] {
   const axis = normalizeAxis("sort", dim, x.shape.length);
   return topk(x, { k: x.shape[axis], dim: axis, largest: descending });

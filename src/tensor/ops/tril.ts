@@ -39,7 +39,13 @@ function triangle(name: string, keeps: (distance: number, k: number) => boolean)
   return op;
 }
 
-/** The elements of x [..., M, N] on and below diagonal `k` (default 0), 0 elsewhere. Any dtype. */
+/**
+ * The elements of x [..., M, N] on and below diagonal `k` (default 0), 0 elsewhere. Any dtype. Errors: ShapeError where
+ * x has rank below 2, ArgumentError unless k is an integer.
+ */
 export const tril: Triangle = triangle("tril", (distance, k) => distance <= k);
-/** The elements of x [..., M, N] on and above diagonal `k` (default 0), 0 elsewhere. Any dtype. */
+/**
+ * The elements of x [..., M, N] on and above diagonal `k` (default 0), 0 elsewhere. Any dtype. Errors: ShapeError where
+ * x has rank below 2, ArgumentError unless k is an integer.
+ */
 export const triu: Triangle = triangle("triu", (distance, k) => distance >= k);

@@ -46,67 +46,67 @@ function unary(name: string, f: (x: number) => number, backward: Backward, domai
   return defineOp<NoAttrs, (x: Tensor) => Tensor>({ ...def, vjp }, (run) => (x) => run([x], {})[0]);
 }
 
-/** |x|; gradient 0 at 0. */
+/** |x|; gradient 0 at 0. Shape: any, kept. Errors: DTypeError for integers. */
 export const abs: Unary = unary("abs", Math.abs, (g, x) => mul(g, sign(x)), { kinks: [0] });
-/** -x. */
+/** -x. Shape: any, kept. Errors: DTypeError for integers. */
 export const neg: Unary = unary(
   "neg",
   (x) => -x,
   (g) => neg(g),
 );
-/** x². */
+/** x². Shape: any, kept. Errors: DTypeError for integers. */
 export const square: Unary = unary(
   "square",
   (x) => x * x,
   (g, x) => mul(g, mul(x, 2)),
 );
-/** eˣ. */
+/** eˣ. Shape: any, kept. Errors: DTypeError for integers. */
 export const exp: Unary = unary("exp", Math.exp, (g, _, y) => mul(g, y));
-/** eˣ - 1, accurate near 0. */
+/** eˣ - 1, accurate near 0. Shape: any, kept. Errors: DTypeError for integers. */
 export const expm1: Unary = unary("expm1", Math.expm1, (g, _, y) => mul(g, add(y, 1)));
-/** Natural logarithm. */
+/** Natural logarithm. Shape: any, kept. Errors: DTypeError for integers. */
 export const log: Unary = unary("log", Math.log, (g, x) => div(g, x), { low: 0.2 });
-/** log(1 + x), accurate near 0. */
+/** log(1 + x), accurate near 0. Shape: any, kept. Errors: DTypeError for integers. */
 export const log1p: Unary = unary("log1p", Math.log1p, (g, x) => div(g, add(x, 1)), { low: -0.5 });
-/** √x. */
+/** √x. Shape: any, kept. Errors: DTypeError for integers. */
 export const sqrt: Unary = unary("sqrt", Math.sqrt, (g, _, y) => div(mul(g, 0.5), y), { low: 0.2 });
-/** 1 / √x. */
+/** 1 / √x. Shape: any, kept. Errors: DTypeError for integers. */
 export const rsqrt: Unary = unary(
   "rsqrt",
   (x) => 1 / Math.sqrt(x),
   (g, x, y) => mul(mul(g, -0.5), div(y, x)),
   { low: 0.3 },
 );
-/** 1 / x. */
+/** 1 / x. Shape: any, kept. Errors: DTypeError for integers. */
 export const reciprocal: Unary = unary(
   "reciprocal",
   (x) => 1 / x,
   (g, _, y) => neg(mul(g, mul(y, y))),
   { low: 0.4 },
 );
-/** Sine, x in radians. */
+/** Sine, x in radians. Shape: any, kept. Errors: DTypeError for integers. */
 export const sin: Unary = unary("sin", Math.sin, (g, x) => mul(g, cos(x)));
-/** Cosine, x in radians. */
+/** Cosine, x in radians. Shape: any, kept. Errors: DTypeError for integers. */
 export const cos: Unary = unary("cos", Math.cos, (g, x) => neg(mul(g, sin(x))));
-/** Arc tangent in radians, in (-pi/2, pi/2). */
+/** Arc tangent in radians, in (-pi/2, pi/2). Shape: any, kept. Errors: DTypeError for integers. */
 export const atan: Unary = unary("atan", Math.atan, (g, x) => div(g, add(mul(x, x), 1)));
-/** Hyperbolic tangent. */
+/** Hyperbolic tangent. Shape: any, kept. Errors: DTypeError for integers. */
 export const tanh: Unary = unary("tanh", Math.tanh, (g, _, y) => mul(g, sub(1, mul(y, y))));
 
 const logistic = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
-/** 1 / (1 + e⁻ˣ), without overflow at either end. */
+/** 1 / (1 + e⁻ˣ), without overflow at either end. Shape: any, kept. Errors: DTypeError for integers. */
 export const sigmoid: Unary = unary("sigmoid", logistic, (g, _, y) => mul(g, mul(y, sub(1, y))));
 /**
- * log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). The gradient sigmoid(-x) is taken as e^logSigmoid(-x): exact in relative
- * terms also where it is small.
+ * log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). The gradient sigmoid(-x) is taken as e^logSigmoid(-x): exact in
+ * relative terms also where it is small. Shape: any, kept. Errors: DTypeError for integers.
  */
 export const logSigmoid: Unary = unary(
   "logSigmoid",
   (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))),
   (g, x) => mul(g, exp(logSigmoid(neg(x)))),
 );
-/** x · sigmoid(x). */
+/** x · sigmoid(x). Shape: any, kept. Errors: DTypeError for integers. */
 export const silu: Unary = unary(
   "silu",
   (x) => x * logistic(x),
@@ -119,14 +119,14 @@ export const silu: Unary = unary(
 /** A mask of low < x < high as u8. */
 const between = (x: Tensor, low: number, high: number): Tensor => mul(greater(x, low), less(x, high));
 
-/** max(x, 0); gradient 0 at 0. */
+/** max(x, 0); gradient 0 at 0. Shape: any, kept. Errors: DTypeError for integers. */
 export const relu: Unary = unary(
   "relu",
   (x) => Math.max(x, 0),
   (g, x) => where(greater(x, 0), g, 0),
   { kinks: [0] },
 );
-/** clip(x, 0, 6); gradient 0 at both ends. */
+/** clip(x, 0, 6); gradient 0 at both ends. Shape: any, kept. Errors: DTypeError for integers. */
 export const relu6: Unary = unary(
   "relu6",
   (x) => Math.min(Math.max(x, 0), 6),
@@ -140,34 +140,37 @@ export const relu6: Unary = unary(
 /** PyTorch's slope of hardsigmoid, also in float64: 1/6 rounded to float32. */
 const SIXTH = Math.fround(1 / 6);
 
-/** clip(x + 3, 0, 6) / 6; gradient 0 at both ends, float32(1/6) between. */
+/** clip(x + 3, 0, 6) / 6; gradient 0 at both ends, float32(1/6) between. Shape: any, kept. Errors: DTypeError for integers. */
 export const hardsigmoid: Unary = unary(
   "hardsigmoid",
   (x) => Math.min(Math.max(x + 3, 0), 6) / 6,
   (g, x) => where(between(x, -3, 3), mul(g, SIXTH), 0),
   { low: -4, high: 4, kinks: [-3, 3] },
 );
-/** x · hardsigmoid(x); the gradient at -3 and 3 is that from inside: -0.5 and 1.5. */
+/** x · hardsigmoid(x); the gradient at -3 and 3 is that from inside: -0.5 and 1.5. Shape: any, kept. Errors: DTypeError for integers. */
 export const hardswish: Unary = unary(
   "hardswish",
   (x) => x * (Math.min(Math.max(x + 3, 0), 6) / 6),
   (g, x) => where(less(x, -3), 0, where(greater(x, 3), g, mul(g, add(div(x, 3), 0.5)))),
   { low: -4, high: 4, kinks: [-3, 3] },
 );
-/** -1, 0 or 1; no gradient. */
+/** -1, 0 or 1; no gradient. Shape: any, kept. Errors: DTypeError for integers. */
 export const sign: Unary = unary("sign", (x) => (x > 0 ? 1 : x < 0 ? -1 : x), "none");
-/** Largest integer not above x; no gradient. */
+/** Largest integer not above x; no gradient. Shape: any, kept. Errors: DTypeError for integers. */
 export const floor: Unary = unary("floor", Math.floor, "none");
-/** Smallest integer not below x; no gradient. */
+/** Smallest integer not below x; no gradient. Shape: any, kept. Errors: DTypeError for integers. */
 export const ceil: Unary = unary("ceil", Math.ceil, "none");
-/** Nearest integer, ties to even; no gradient. */
+/** Nearest integer, ties to even; no gradient. Shape: any, kept. Errors: DTypeError for integers. */
 export const round: Unary = unary("round", roundHalfEven, "none");
 
 interface LeakyReluAttrs {
   readonly slope: number;
 }
 
-/** x where x > 0, else slope · x (default slope 0.01); the gradient at 0 is the slope. */
+/**
+ * x where x > 0, else slope · x (default slope 0.01); the gradient at 0 is the slope. Shape: any, kept. Errors:
+ * DTypeError for integers.
+ */
 export const leakyRelu: Op<LeakyReluAttrs, (x: Tensor, options?: Partial<LeakyReluAttrs>) => Tensor> = defineOp(
   {
     ...unaryDef<LeakyReluAttrs>(
@@ -190,7 +193,10 @@ interface SoftplusAttrs {
   readonly threshold: number;
 }
 
-/** log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Defaults: beta 1, threshold 20. */
+/**
+ * log(1 + e^(beta x)) / beta, and x itself where beta x > threshold. Defaults: beta 1, threshold 20. Shape: any, kept.
+ * Errors: DTypeError for integers.
+ */
 export const softplus: Op<SoftplusAttrs, (x: Tensor, options?: Partial<SoftplusAttrs>) => Tensor> = defineOp(
   {
     ...unaryDef<SoftplusAttrs>(

@@ -11,8 +11,8 @@ import { sumTo } from "./reduce.ts";
 type NoAttrs = Record<string, never>;
 
 /**
- * `a` where `condition` (u8, as comparisons give it) is not 0, else `b`; all three broadcast. One of
- * `a` and `b` may be a number. Errors: DTypeError for a condition that is not u8.
+ * `a` where `condition` (u8, as comparisons give it) is not 0, else `b`; all three broadcast. One of `a` and `b` may
+ * be a number. Errors: DTypeError for a condition that is not u8. Shapes: any three that broadcast.
  */
 export const where: Op<NoAttrs, (condition: Tensor, a: Operand, b: Operand) => Tensor> = defineOp(
   {

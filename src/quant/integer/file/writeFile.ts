@@ -9,7 +9,9 @@ import { encodeNumbers, type Header, type StoredParameter, type StoredSite } fro
 
 /** A quantized model as one file holds it. */
 export interface QuantizedModel {
+  /** The float graph. */
   readonly graph: Graph;
+  /** Grids of its quantized tensors. */
   readonly plan: Plan;
   /** The detector card as JSON, where the model is a detector. */
   readonly card?: unknown;
