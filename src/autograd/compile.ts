@@ -12,6 +12,13 @@ export interface CompileOptions {
 
 type TensorFunction<T> = (...inputs: Tensor[]) => T;
 
+/** A function that replays recordings. */
+export interface Replay<T> {
+  (...inputs: Tensor[]): T;
+  /** Hands the memories of its recordings on to others; results of `compileViews` are void then. The next call records anew. */
+  release(): void;
+}
+
 /**
  * A function with the values and bits of `f`, recorded once for each shape of its inputs and then replayed in a memory
  * of its own. `f` must be pure and synchronous, and compute with ops only: what it reads besides its inputs is a
@@ -20,24 +27,24 @@ type TensorFunction<T> = (...inputs: Tensor[]) => T;
  *
  * Errors: StateError where `f` reads values while it is recorded, or needs more memory than there can be.
  */
-export const compile = <T extends Tensors>(f: TensorFunction<T>, options: CompileOptions = {}): TensorFunction<T> =>
+export const compile = <T extends Tensors>(f: TensorFunction<T>, options: CompileOptions = {}): Replay<T> =>
   programmed(f, options, (program, index) => program.read(index));
 
 /**
  * As `compile`, for loops that look at many results and keep none: the results are not copied but read where they
  * lie, so they hold until the next call. Errors: as `compile`.
  */
-export const compileViews = <T extends Tensors>(f: TensorFunction<T>, options: CompileOptions = {}): TensorFunction<T> =>
+export const compileViews = <T extends Tensors>(f: TensorFunction<T>, options: CompileOptions = {}): Replay<T> =>
   programmed(f, options, (program, index) => program.view(index));
 
 function programmed<T extends Tensors>(
   f: TensorFunction<T>,
   { limit = 4 }: CompileOptions,
   take: (program: Program, output: number) => Tensor,
-): TensorFunction<T> {
+): Replay<T> {
   if (!Number.isInteger(limit) || limit < 1) throw new ArgumentError("compile", `limit must be a whole number >= 1, got ${limit}`);
   const known = new Map<string, Compiled<T> | "refused">();
-  return (...inputs) => {
+  const replay = (...inputs: Tensor[]): T => {
     if (isListened() || inputs.some((x) => x instanceof Placeholder)) return f(...inputs);
     const compiled = recalled(known, keyOf(inputs), limit, () => compileFor(f, inputs));
     if (compiled === "refused") return f(...inputs);
@@ -49,6 +56,11 @@ function programmed<T extends Tensors>(
       program.outputs.map((_, i) => take(program, i)),
     );
   };
+  const release = (): void => {
+    for (const compiled of known.values()) if (compiled !== "refused") compiled.program.release();
+    known.clear();
+  };
+  return Object.assign(replay, { release });
 }
 
 /** What a recording depends on. */

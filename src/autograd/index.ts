@@ -1,7 +1,7 @@
 /** Recording what a function computes: gradients, Hessian products, and replays in planned memory. */
 
 export { checkGradient, type GradientCheck } from "./check.ts";
-export { type CompileOptions, compile, compileViews } from "./compile.ts";
+export { type CompileOptions, compile, compileViews, type Replay } from "./compile.ts";
 export { grad, hessianVectorProduct, valueAndGrad } from "./grad.ts";
 export { Iteration, type IterationStep } from "./iteration.ts";
 export { Program } from "./program.ts";

@@ -13,7 +13,7 @@ import {
   sameShape,
   Tensor,
 } from "../tensor/index.ts";
-import { Arena, ArenaFull } from "../wasm/index.ts";
+import { type Arena, ArenaFull, borrowArena, returnArena } from "../wasm/index.ts";
 import type { Unit } from "./fusion.ts";
 import { type Layout, planOffsets } from "./layout.ts";
 import { type Assignment, assignStorage, type Recording, recordFunction, type Storage } from "./recording.ts";
@@ -40,6 +40,7 @@ export class Program {
   readonly #outputs: readonly Block[];
   readonly #written: (Tensor | undefined)[];
   readonly #runs: readonly Run[];
+  readonly #arena: Arena;
 
   /**
    * Records `f` for inputs of these shapes and dtypes.
@@ -59,6 +60,7 @@ export class Program {
     this.#outputs = recording.outputs.map(placed.blockOf);
     this.#written = inputs.map(() => undefined);
     this.#runs = placed.runs;
+    this.#arena = placed.arena;
   }
 
   /**
@@ -81,6 +83,11 @@ export class Program {
     const { data } = this.#at("fill", this.#inputs, index);
     for (let i = 0; i < data.length; i++) data[i] = values[i];
     this.#written[index] = undefined;
+  }
+
+  /** Hands the memory on to the next program: this one, and views of its results, may not be used any more. */
+  release(): void {
+    returnArena(this.#arena);
   }
 
   /** Runs every step on the inputs as they are. */
@@ -126,6 +133,7 @@ export class Program {
 }
 
 interface Placed {
+  readonly arena: Arena;
   readonly runs: readonly Run[];
   blockOf(x: Tensor): Block;
 }
@@ -135,9 +143,11 @@ function placeAll(recording: Recording, assignment: Assignment, layout: Layout):
   const needed = Math.ceil(layout.bytes / MIB);
   if (needed >= LARGEST) throw tooLarge(assignment.storages, layout.bytes);
   for (let size = needed + 8; ; size = Math.min(2 * size, LARGEST)) {
+    const arena = borrowArena([size]);
     try {
-      return placeIn(new Arena([size]), recording, assignment, layout);
+      return placeIn(arena, recording, assignment, layout);
     } catch (error) {
+      returnArena(arena);
       if (!(error instanceof ArenaFull)) throw error;
       if (size >= LARGEST) throw tooLarge(assignment.storages, layout.bytes);
     }
@@ -164,7 +174,7 @@ function placeIn(arena: Arena, { units }: Recording, { storages, storageOf }: As
       return placeUnit(room, unit, blockOf);
     });
   check();
-  return { runs, blockOf };
+  return { arena, runs, blockOf };
 }
 
 function placeUnit(room: Room, { calls: [call], chain, epilogue, inputs, outputs }: Unit, blockOf: (x: Tensor) => Block): Run {

@@ -6,6 +6,6 @@ export { foldIntoConvolution } from "./build/foldBatchNorm.ts";
 export { type Codes, constant, type Operand } from "./build/operand.ts";
 export { describeGraph, type GraphDescription, type LayerDescription } from "./describe.ts";
 export { Graph, type GraphParts, runNode } from "./graph.ts";
-export { type GraphInput, inputTensors, perInput } from "./input.ts";
+export { type GraphInput, inputTensors, type PerInput, perInput } from "./input.ts";
 export { findLayers, type Layer, type Node, type Port } from "./layer.ts";
 export { type TraceOptions, traceGraph } from "./trace.ts";

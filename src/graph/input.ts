@@ -74,6 +74,13 @@ function requireOneBatch({ inputs }: Ported, tensors: readonly Tensor[]): void {
   }
 }
 
+/** A function of a graph's input that holds memory until it is released. */
+export interface PerInput<T> {
+  (x: GraphInput): T;
+  /** Hands its memory on; the next call makes its own anew. */
+  release(): void;
+}
+
 /**
  * A function of a graph's input, made by `compile` out of `f`: the recording takes the input tensors one by one, however
  * many there are. `compile` and `compileViews` fit. Shape: each input as its port says. Errors: as `inputTensors`.
@@ -81,8 +88,8 @@ function requireOneBatch({ inputs }: Ported, tensors: readonly Tensor[]): void {
 export function perInput<T>(
   graph: Ported,
   f: (x: Readonly<Record<string, Tensor>>) => T,
-  compile: (f: (...tensors: Tensor[]) => NoInfer<T>) => (...tensors: Tensor[]) => NoInfer<T>,
-): (x: GraphInput) => T {
+  compile: (f: (...tensors: Tensor[]) => NoInfer<T>) => { (...tensors: Tensor[]): NoInfer<T>; release(): void },
+): PerInput<T> {
   const run = compile((...tensors) => f(Object.fromEntries(graph.inputs.map(({ name }, i) => [name, tensors[i]]))));
-  return (x) => run(...inputTensors(graph, x));
+  return Object.assign((x: GraphInput) => run(...inputTensors(graph, x)), { release: () => run.release() });
 }

@@ -29,7 +29,7 @@ export function estimate({ graph }: GraphModel, samples: Samples, method: Method
   const rows = method.refinement
     ? assignment.layers.reduce((sum, l) => sum + rowBytes(graph.metas.get(l.weight)?.shape ?? [], l.groups, method), 0)
     : 0;
-  const bias = stages.some((s) => s.name === "correct biases")
+  const bias = stages.some((s) => s.name === "correct biases" && s.steps > 0)
     ? (options.biasSamples ?? samples.names.length) * 3 * widest(graph.metas.values())
     : 0;
   return { seconds: units * forward, bytes: BASE_BYTES + held + Math.max(activations * (method.selection ? 3 : 1) + rows, bias) };
@@ -48,7 +48,9 @@ function secondsOf(graph: Graph, x: GraphInput): number {
   forward(x);
   const start = performance.now();
   forward(x);
-  return (performance.now() - start) / 1000;
+  const seconds = (performance.now() - start) / 1000;
+  forward.release();
+  return seconds;
 }
 
 function rowBytes(weight: readonly number[], groups: number, method: Method): number {

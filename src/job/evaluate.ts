@@ -22,6 +22,7 @@ export async function detectAll(
     all.push(samples.toPicture(i, model.detector.decode(forward(samples.input(i)))[0]));
     await after(i + 1);
   }
+  forward.release();
   return all;
 }
 

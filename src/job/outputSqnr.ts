@@ -33,6 +33,8 @@ export async function outputSqnr(
     }
     await after(i + 1);
   }
+  float.release();
+  quantized.release();
   const values = [...sums.values()].map(({ signal, noise }) => (noise === 0 ? MOST : 10 * (log(signal / noise) / Math.LN10)));
   return Math.max(-MOST, Math.min(MOST, ...values));
 }

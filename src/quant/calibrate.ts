@@ -123,6 +123,7 @@ async function passes(shared: Omit<Pass, "runAt">) {
   const selected: Selected = pass.method.selection
     ? await select(pass, separations, observed.extremes)
     : { ranges: observed.ranges, rows: new Map() };
+  pass.runAt.release();
   return { observed, separations, selected };
 }
 
@@ -250,5 +251,6 @@ async function measure(
     for (const [name, meter] of meters) meter.add(run.tensors.get(name) as Tensor);
     await steps.after("measure", i + 1);
   }
+  runAt.release();
   return new Map([...meters].map(([name, meter]) => [name, meter.result()]));
 }

@@ -1,7 +1,7 @@
 import { compileViews, record } from "../autograd/index.ts";
 import type { Detector, Heads } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
-import { type Graph, type GraphInput, perInput } from "../graph/index.ts";
+import { type Graph, type GraphInput, type PerInput, perInput } from "../graph/index.ts";
 import { type TopKNllOptions, tapFrom, topKNll } from "../nn/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { saliency } from "./saliency.ts";
@@ -40,22 +40,23 @@ export interface FpRun {
 }
 
 /** The float model on one sample after the other, with the named tensors kept. Shape: x as the graph's input says. */
-export function floatRuns({ graph }: GraphModel, names: ReadonlySet<string>): (x: GraphInput) => FpRun {
+export function floatRuns({ graph }: GraphModel, names: ReadonlySet<string>): PerInput<FpRun> {
   const watched = (x: GraphInput) => {
     const tensors = new Map<string, Tensor>();
     const heads = graph.forward(x, watching(names, tensors));
     return { heads, tensors: Object.fromEntries(tensors) };
   };
   const run = perInput(graph, watched, compileViews);
-  return (x) => {
+  const float = (x: GraphInput): FpRun => {
     const { heads, tensors } = run(x);
     return { heads, tensors: new Map(Object.entries(tensors)), gradients: new Map(), saliency: new Map(), loss: undefined };
   };
+  return Object.assign(float, { release: run.release });
 }
 
 /**
- * As `floatRuns`, with the saliency of every named tensor from one backward pass (InlierQ Algorithm 1, lines 2-3), and
- * the gradients of the tensors in `kept` (default all).
+ * As `floatRuns`, with the saliency of every named tensor from one backward pass (InlierQ Algorithm 1, lines 2-3); values
+ * only of the tensors in `seen`, gradients only of those in `kept` (default all): what nobody asks for takes no memory.
  *
  * Errors: ArgumentError naming the tensor and sample where a gradient is not finite.
  *
@@ -65,18 +66,25 @@ export function gradientRuns(
   model: GraphDetector,
   names: ReadonlySet<string>,
   loss: SaliencyLoss,
-  kept: ReadonlySet<string> = names,
-): (x: GraphInput, sample: string) => FpRun {
-  const run = perInput(model.graph, (x) => withGradients(model, x, names, loss, kept), compileViews);
-  return (x, sample) => {
+  { seen = names, kept = names }: { readonly seen?: ReadonlySet<string>; readonly kept?: ReadonlySet<string> } = {},
+): { (x: GraphInput, sample: string): FpRun; release(): void } {
+  const run = perInput(model.graph, (x) => withGradients(model, x, names, loss, { seen, kept }), compileViews);
+  const float = (x: GraphInput, sample: string): FpRun => {
     const found = run(x);
     const [tensors, gradients, scores] = [found.tensors, found.gradients, found.scores].map((record) => new Map(Object.entries(record)));
     for (const [name, h] of scores) requireFinite(h, name, sample);
     return { heads: found.heads, tensors, gradients, saliency: scores, loss: found.loss.data[0] };
   };
+  return Object.assign(float, { release: run.release });
 }
 
-function withGradients(model: GraphDetector, x: GraphInput, names: ReadonlySet<string>, loss: SaliencyLoss, kept: ReadonlySet<string>) {
+/** Of which tensors the values and the gradients are given. */
+interface Wanted {
+  readonly seen: ReadonlySet<string>;
+  readonly kept: ReadonlySet<string>;
+}
+
+function withGradients(model: GraphDetector, x: GraphInput, names: ReadonlySet<string>, loss: SaliencyLoss, wanted: Wanted) {
   const tensors = new Map<string, Tensor>();
   const { value, tape } = record(() => {
     const heads = model.graph.forward(x, watching(names, tensors));
@@ -84,9 +92,9 @@ function withGradients(model: GraphDetector, x: GraphInput, names: ReadonlySet<s
   });
   const found = tape.vjp(value.loss, [...tensors.values()]);
   const all = [...tensors.keys()].flatMap((name, i) => (found[i] ? [[name, found[i]] as const] : []));
-  const gradients = Object.fromEntries(all.filter(([name]) => kept.has(name)));
+  const gradients = Object.fromEntries(all.filter(([name]) => wanted.kept.has(name)));
   const scores = Object.fromEntries(all.map(([name, g]) => [name, saliency(g)]));
-  return { ...value, tensors: Object.fromEntries(tensors), gradients, scores };
+  return { ...value, tensors: Object.fromEntries([...tensors].filter(([name]) => wanted.seen.has(name))), gradients, scores };
 }
 
 function watching(names: ReadonlySet<string>, into: Map<string, Tensor>) {

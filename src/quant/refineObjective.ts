@@ -1,7 +1,7 @@
 import { compileViews } from "../autograd/index.ts";
 import { fakeQuant, kernelPolicy, matmul, reshape, type Tensor } from "../tensor/index.ts";
 import { type ChannelError, placeChannelError } from "./kernels/channelError.ts";
-import { borrowArena, type Lease, placeIfFits, returnArena } from "./kernels/lease.ts";
+import { borrowLease, type Lease, placeIfFits, returnLease } from "./kernels/lease.ts";
 import { rank1Error } from "./objective/importance.ts";
 import { RankedError } from "./rankedError.ts";
 import type { RefineProblem, RefineReader } from "./refine.ts";
@@ -20,13 +20,13 @@ export class RefineObjective {
 
   constructor(problem: RefineProblem) {
     this.scales = problem.range.min.length;
-    this.#arena = kernelPolicy() === "reference" ? undefined : borrowArena();
+    this.#arena = kernelPolicy() === "reference" ? undefined : borrowLease();
     this.#way = evaluationOf(problem, this.#arena);
   }
 
   /** Lets the next objective have the memory of this one, which is not to be evaluated any more. */
   close(): void {
-    if (this.#arena) returnArena(this.#arena);
+    if (this.#arena) returnLease(this.#arena);
   }
 
   /**

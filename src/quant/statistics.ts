@@ -2,7 +2,7 @@ import type { Prediction } from "../detect/index.ts";
 import type { Separation } from "../em/index.ts";
 import { ArgumentError } from "../errors.ts";
 import type { GraphInput } from "../graph/index.ts";
-import { Rng, Tensor, viewAs } from "../tensor/index.ts";
+import { type Meta, Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
 import { emplace } from "./emplace.ts";
@@ -50,7 +50,7 @@ export interface Pass {
   readonly meanSamples: readonly number[];
   readonly steps: Steps;
   /** What `runsOf` gives. */
-  readonly runAt: (index: number) => FpRun;
+  readonly runAt: RunAt;
 }
 
 /** Resolves eq. 7's K: "cap" is the detector's cap on detections. */
@@ -59,20 +59,28 @@ const lossOf = ({ loss }: Selection, { detector }: GraphDetector): SaliencyLoss 
   mode: loss.mode,
 });
 
+/** The float model on one sample after the other. */
+export interface RunAt {
+  (index: number): FpRun;
+  /** Hands its memory on: nothing of its last run may be used any more. */
+  release(): void;
+}
+
 /**
  * The float model on the samples of a pass, by their index: all tensors a pass must see, and where the method selects, their
  * saliency and the gradients that refinement weighs errors with. Both passes run the same recording.
  */
-export function runsOf(pass: Omit<Pass, "runAt">): (index: number) => FpRun {
+export function runsOf(pass: Omit<Pass, "runAt">): RunAt {
   const { model, method, samples, assignment } = pass;
   const names = tensorsOf(assignment);
+  const seen = seenBy(pass);
   if (!method.selection) {
-    const run = floatRuns(model, names);
-    return (index) => run(samples.input(index));
+    const run = floatRuns(model, seen);
+    return Object.assign((index: number) => run(samples.input(index)), { release: run.release });
   }
   const detector = scored(model, method);
-  const run = gradientRuns(detector, names, lossOf(method.selection, detector), measuredBy(pass));
-  return (index) => run(samples.input(index), samples.names[index]);
+  const run = gradientRuns(detector, names, lossOf(method.selection, detector), { seen, kept: measuredBy(pass) });
+  return Object.assign((index: number) => run(samples.input(index), samples.names[index]), { release: run.release });
 }
 
 /** The model as a detector, whose score map a selecting method needs. */
@@ -84,8 +92,12 @@ function scored({ graph, detector }: GraphModel, { name }: Method): GraphDetecto
   );
 }
 
-/** Names of the tensors a pass must see: activation sites and the outputs of the layers that read them. */
+/** Names of the tensors that get a saliency: activation sites and the outputs of the layers that read them. */
 const tensorsOf = ({ sites, layers }: Assignment): Set<string> => new Set([...sites.keys(), ...layers.map((l) => l.output)]);
+
+/** Names of the tensors whose values are read: activation sites, and where biases are corrected the outputs of layers. */
+const seenBy = ({ assignment: { sites, layers }, meanSamples }: Omit<Pass, "runAt">): Set<string> =>
+  new Set([...sites.keys(), ...(meanSamples.length > 0 ? layers.map((l) => l.output) : [])]);
 
 /** Names of the tensors whose errors refinement weighs: the sites themselves or the outputs of their readers. */
 function measuredBy({ assignment, method: { refinement } }: Pick<Pass, "assignment" | "method">): Set<string> {
@@ -163,7 +175,7 @@ export async function select(
   const names = tensorsOf(assignment);
   for (let i = 0; i < samples.names.length; i++) {
     const run = pass.runAt(i);
-    const masks = masksOf(run, separations, names);
+    const masks = masksOf(run, separations, names, pass.model);
     for (const { tensor } of sites) {
       const mask = masks.get(tensor);
       const handle = observers.get(tensor);
@@ -172,9 +184,8 @@ export async function select(
       handle.seen = true;
     }
     for (const s of samplers) {
-      const y = run.tensors.get(s.measured) as Tensor;
       const mask = masks.get(s.measured)?.data as Uint8Array | undefined;
-      s.sampler.add(run.tensors.get(s.site) as Tensor, y.shape, run.gradients.get(s.measured), mask, method.refinement?.anomalies);
+      s.sampler.add(run.tensors.get(s.site) as Tensor, s.shape, run.gradients.get(s.measured), mask, method.refinement?.anomalies);
     }
     await pass.steps.after("select", i + 1);
   }
@@ -188,6 +199,8 @@ interface SiteSampler {
   readonly site: string;
   /** The tensor whose error is measured: a reader's output, or the site itself. */
   readonly measured: string;
+  /** Its shape, for one sample. */
+  readonly shape: readonly number[];
   readonly sampler: RowSampler;
 }
 
@@ -197,30 +210,41 @@ function rowSamplers({ assignment, method, model, samples, seed }: Pass): SiteSa
   const limits: RowLimits = { rows: refinement.rows, floats: refinement.floats, samples: samples.names.length };
   return [...assignment.sites.values()].flatMap(({ tensor, readers }) => {
     const rng = new Rng(seed).split(`rows/${tensor}`);
+    const shapeOf = (name: string): readonly number[] => (model.graph.metas.get(name) as Meta).shape;
     if (refinement.target === "self") {
-      const { channels } = volumesOf((model.graph.metas.get(tensor) as Tensor).shape);
-      return [{ site: tensor, measured: tensor, sampler: new RowSampler(undefined, identityView(channels), limits, rng) }];
+      const shape = shapeOf(tensor);
+      const { channels } = volumesOf(shape);
+      return [{ site: tensor, measured: tensor, shape, sampler: new RowSampler(undefined, identityView(channels), limits, rng) }];
     }
     return readers.map((layer) => {
       const view = patchView(layer, (model.graph.parameters.get(layer.weight) as Tensor).shape);
-      return { site: tensor, measured: layer.output, sampler: new RowSampler(layer, view, limits, rng.split(layer.name)) };
+      return {
+        site: tensor,
+        measured: layer.output,
+        shape: shapeOf(layer.output),
+        sampler: new RowSampler(layer, view, limits, rng.split(layer.name)),
+      };
     });
   });
 }
 
 /** u8 masks [N,h,w] (or [Q] for feature rows) of every tensor; without a separation all volumes are inliers. */
-function masksOf(run: FpRun, separations: ReadonlyMap<string, Separation>, names: ReadonlySet<string>): Map<string, Tensor> {
+function masksOf(
+  run: FpRun,
+  separations: ReadonlyMap<string, Separation>,
+  names: ReadonlySet<string>,
+  { graph }: GraphModel,
+): Map<string, Tensor> {
   const masks = new Map<string, Tensor>();
   for (const name of names) {
-    const x = run.tensors.get(name) as Tensor;
     const h = run.saliency.get(name);
     const separation = separations.get(name);
-    masks.set(name, h && separation ? inlierMask(h, separation) : everyVolume(x));
+    masks.set(name, h && separation ? inlierMask(h, separation) : everyVolume(graph.metas.get(name) as Meta));
   }
   return masks;
 }
 
-function everyVolume(x: Tensor): Tensor {
+function everyVolume(x: Meta): Tensor {
   const { count } = volumesOf(x.shape);
   const shape = x.shape.length >= 4 ? [x.shape[0], ...x.shape.slice(2)] : [count];
   return new Tensor(shape, "u8", new Uint8Array(count).fill(1));

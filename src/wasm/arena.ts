@@ -5,9 +5,6 @@ const PAGE = 65536;
 const ALIGN = 64;
 /** Bytes kept free behind the last block, so that vector loads may read past the end of any block. */
 const SLACK = 4096;
-/** Reserved sizes in MiB, tried in order: address space only, a page costs memory when it is first written. */
-const SIZES = [1024, 512, 256, 128, 64];
-
 /** A block that does not fit into what is left of an arena. */
 export class ArenaFull extends StateError {}
 
@@ -24,6 +21,8 @@ export const arenaOf = (buffer: ArrayBufferLike): Arena | undefined => homes.get
  * bump allocated and all freed together by `reset`. Where threads are active when it is made, they share it.
  */
 export class Arena {
+  /** Reserved sizes in MiB, tried in order: address space only, a page costs memory when it is first written. */
+  static readonly SIZES: readonly number[] = [1024, 512, 256, 128, 64];
   readonly memory: WebAssembly.Memory;
   /** The memory as floats. */
   readonly f32: Float32Array;
@@ -36,7 +35,7 @@ export class Arena {
   #top = ALIGN;
 
   /** Reserves the largest of the given sizes, in MiB, that the runtime grants. Errors: ArenaRefused where it grants none. */
-  constructor(megabytes: readonly number[] = SIZES) {
+  constructor(megabytes: readonly number[] = Arena.SIZES) {
     this.pool = activeThreads();
     this.threads = this.pool?.threads ?? 1;
     this.memory = reserve(megabytes, this.pool !== undefined);

@@ -6,6 +6,7 @@ export { assemble, FunctionBuilder, f32, f32x4, f64x2, i32, i32x4, interleave16,
 export type { Entry } from "./cache.ts";
 export { instantiate } from "./cache.ts";
 export type { ValueType } from "./encode.ts";
+export { borrowArena, returnArena } from "./lease.ts";
 export { findKernelProblem, kernelProblem } from "./support.ts";
 export { placeTasks, type Step, type Task } from "./tasks.ts";
 export {

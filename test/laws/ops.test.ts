@@ -8,6 +8,7 @@ import { type AnyOp, bind, type Call, type Draw, kernelPolicy, type Meta, Tensor
 import { kernels } from "../../src/tensor/kernels/index.ts";
 import { runOnce } from "../../src/tensor/kernels/placement.ts";
 import * as ops from "../../src/tensor/ops/index.ts";
+import { borrowArena, returnArena } from "../../src/wasm/index.ts";
 import { runs } from "../runs.ts";
 import { expectWithin } from "./bound.ts";
 import { directional, dot, floatLike, gradientsOf, isFloat, lincomb, randomLike, secondOrder, vjpOf } from "./derivative.ts";
@@ -20,6 +21,15 @@ const differentiable = defs.filter((d) => d.vjp !== "none");
 
 /** Every run records, plans and places a program. */
 const COMPILED_RUNS = 10;
+/** MiB of the memory that programs of small calls take over. */
+const USED = 10;
+
+/** Leaves a memory full of NaN for the next program to take. */
+function leaveUsed(): void {
+  const arena = borrowArena([USED]);
+  arena.i32.fill(-1);
+  returnArena(arena);
+}
 
 /** A property over random calls of one op. */
 function law(def: AnyOp, dtype: "f32" | "f64", check: (call: Call<unknown>, draw: Draw) => void): void {
@@ -111,12 +121,15 @@ describe.each(defs.map((d) => [d.name, d] as const))("%s", (name, def) => {
         const draw = drawWith(g, "f32");
         const call = def.sample(draw);
         const outputs = bind(def, call.inputs, call.attrs);
+        leaveUsed();
         const forward = compile((...xs) => bind(def, xs, call.attrs));
         // Twice, the second time over what the first left behind.
         for (let i = 0; i < 2; i++) expect(forward(...call.inputs).map(bits)).toEqual(outputs.map(bits));
         if (def.vjp === "none") return;
         const u = outputs.map((y) => randomLike(draw, y));
         const given = u.filter((x) => x !== undefined);
+        forward.release();
+        leaveUsed();
         const backward = compile((...xs) => {
           const inputs = xs.slice(0, call.inputs.length);
           const cotangents = [...xs.slice(call.inputs.length)];
@@ -131,6 +144,7 @@ describe.each(defs.map((d) => [d.name, d] as const))("%s", (name, def) => {
         });
         const eager = gradientsOf(def, call, outputs, u).filter((x) => x !== undefined);
         expect(backward(...call.inputs, ...given).map(bits)).toEqual(eager.map(bits));
+        backward.release();
       }),
       { numRuns: runs(COMPILED_RUNS) },
     );

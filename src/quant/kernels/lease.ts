@@ -1,26 +1,13 @@
-import { Arena, ArenaFull, ArenaRefused, activeThreads } from "../../wasm/index.ts";
+import { type Arena, ArenaFull, ArenaRefused, borrowArena, returnArena } from "../../wasm/index.ts";
 
 /** A memory for kernels that one caller has for itself. */
 export type Lease = Arena;
 
-/** The memory that was returned last: its pages are there already, and so are the functions on it. */
-let idle: WeakRef<Arena> | undefined;
-
 /** An empty memory until it is returned; undefined where the runtime refuses one. */
-export function borrowArena(): Lease | undefined {
-  const known = idle?.deref();
-  idle = undefined;
-  if (known && known.pool === activeThreads()) {
-    known.reset();
-    return known;
-  }
-  return unless(ArenaRefused, () => new Arena());
-}
+export const borrowLease = (): Lease | undefined => unless(ArenaRefused, () => borrowArena());
 
 /** Hands a memory on to the next who borrows one: nothing in it may be used any more. */
-export function returnArena(arena: Lease): void {
-  idle = new WeakRef(arena);
-}
+export const returnLease = (lease: Lease): void => returnArena(lease);
 
 /** What `place` places in a memory, or undefined where that is too small. */
 export const placeIfFits = <T>(place: () => T): T | undefined => unless(ArenaFull, place);
