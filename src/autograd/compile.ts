@@ -14,6 +14,7 @@ type TensorFunction<T> = (...inputs: Tensor[]) => T;
 
 /** A function that replays recordings. */
 export interface Replay<T> {
+  /** Shapes and errors as of the function that was compiled. */
   (...inputs: Tensor[]): T;
   /** Hands the memories of its recordings on to others; results of `compileViews` are void then. The next call records anew. */
   release(): void;

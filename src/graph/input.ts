@@ -76,6 +76,7 @@ function requireOneBatch({ inputs }: Ported, tensors: readonly Tensor[]): void {
 
 /** A function of a graph's input that holds memory until it is released. */
 export interface PerInput<T> {
+  /** Shape: each input as its port says. Errors: as `inputTensors`. */
   (x: GraphInput): T;
   /** Hands its memory on; the next call makes its own anew. */
   release(): void;
