@@ -1,6 +1,7 @@
 import { FunctionBuilder, i32, instantiate, load, op, placeTasks, type Task } from "../../wasm/index.ts";
 import type { InterpolateAttrs } from "../ops/interpolate.ts";
 import { itemBytes } from "../tensor.ts";
+import { placeBilinear, placeBilinearInputGrad } from "./bilinear.ts";
 import { copyTasks } from "./copy.ts";
 import { cuts } from "./gemm.ts";
 import type { FastKernel, Run } from "./index.ts";
@@ -80,8 +81,11 @@ function placeInputGrad({ arena, inputs: [g], outputs: [y], attrs }: Placement):
   return placeTasks(arena, tasks, 2 * countOf(g));
 }
 
-/** Nearest upsampling by powers of two; other calls run the reference. */
-export const interpolate: FastKernel = { place, bound: () => "exact" };
+/** Nearest upsampling by powers of two, and bilinear resizing; other calls run the reference. */
+export const interpolate: FastKernel = { place: (call) => place(call) ?? placeBilinear(call), bound: () => "exact" };
 
 /** The gradient of that. */
-export const interpolateInputGrad: FastKernel = { place: placeInputGrad, bound: () => "exact" };
+export const interpolateInputGrad: FastKernel = {
+  place: (call) => placeInputGrad(call) ?? placeBilinearInputGrad(call),
+  bound: () => "exact",
+};

@@ -116,8 +116,8 @@ export const silu: Unary = unary(
   },
 );
 
-/** A mask of low < x < high as u8. */
-const between = (x: Tensor, low: number, high: number): Tensor => mul(greater(x, low), less(x, high));
+/** g where low < x < high, else 0. */
+const within = (x: Tensor, low: number, high: number, g: Tensor): Tensor => where(greater(x, low), where(less(x, high), g, 0), 0);
 
 /** max(x, 0); gradient 0 at 0. Shape: any, kept. Errors: DTypeError for integers. */
 export const relu: Unary = unary(
@@ -130,7 +130,7 @@ export const relu: Unary = unary(
 export const relu6: Unary = unary(
   "relu6",
   (x) => Math.min(Math.max(x, 0), 6),
-  (g, x) => where(between(x, 0, 6), g, 0),
+  (g, x) => within(x, 0, 6, g),
   {
     low: -1,
     high: 7,
@@ -144,7 +144,7 @@ const SIXTH = Math.fround(1 / 6);
 export const hardsigmoid: Unary = unary(
   "hardsigmoid",
   (x) => Math.min(Math.max(x + 3, 0), 6) / 6,
-  (g, x) => where(between(x, -3, 3), mul(g, SIXTH), 0),
+  (g, x) => within(x, -3, 3, mul(g, SIXTH)),
   { low: -4, high: 4, kinks: [-3, 3] },
 );
 /** x · hardsigmoid(x); the gradient at -3 and 3 is that from inside: -0.5 and 1.5. Shape: any, kept. Errors: DTypeError for integers. */
