@@ -34,15 +34,10 @@ export function importTfjs(json: Uint8Array, files: ReadonlyMap<string, Uint8Arr
   try {
     return readModel(parseModelJson(json, name), files, name, options);
   } catch (cause) {
-    if (!(cause instanceof InlierqError)) throw cause;
-    // Names in the file may hold anything; the message stays one readable line that begins with the file.
-    const problem = cause.message.startsWith(`${name}: `) ? cause.message.slice(name.length + 2) : cause.message;
-    throw new ArgumentError(name, problem.replace(CONTROL, " ").slice(0, LONGEST_MESSAGE));
+    if (!(cause instanceof InlierqError) || cause.op.startsWith(new ArgumentError(name, "").op)) throw cause;
+    throw new ArgumentError(name, cause.message);
   }
 }
-
-const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
-const LONGEST_MESSAGE = 2000;
 
 function readModel(model: ModelJson, files: ReadonlyMap<string, Uint8Array>, name: string, options: TfjsImportOptions): Graph {
   const nodes = nodesByName(model, name);
