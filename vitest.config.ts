@@ -24,6 +24,7 @@ const KERNEL_FREE = [
   "test/wasm/**",
   "test/browser/**",
   "test/bench/**",
+  "test/laws/bitFlips.test.ts",
 ];
 
 /** `npm run test:deep` multiplies the runs of every property. */

@@ -30,3 +30,26 @@ export const shownJson = (value: unknown, indent?: number): string =>
 /** Every 16-bit unit as JSON writes it. */
 const escaped = (character: string): string =>
   Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
+
+/** How much of a value a message shows: levels, entries of a list or an object, characters of a text. */
+const SHOWN = { levels: 3, entries: 12, text: 100 } as const;
+
+/** A value read from JSON as a message shows it: as JSON writes it where it is small, else its beginning. */
+export function shownValue(value: unknown, levels: number = SHOWN.levels): string {
+  if (typeof value === "string")
+    return value.length > SHOWN.text ? `${JSON.stringify(value.slice(0, SHOWN.text))}...` : JSON.stringify(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
+  if (levels === 0) return `${open}...${close}`;
+  const parts: string[] = [];
+  for (const key in value) {
+    if (!Object.hasOwn(value, key)) continue;
+    if (parts.length === SHOWN.entries) {
+      parts.push("...");
+      break;
+    }
+    const inner = shownValue((value as Record<string, unknown>)[key], levels - 1);
+    parts.push(Array.isArray(value) ? inner : `${shownValue(key)}:${inner}`);
+  }
+  return `${open}${parts.join(",")}${close}`;
+}

@@ -44,9 +44,7 @@ function readModel(model: ModelJson, files: ReadonlyMap<string, Uint8Array>, nam
   const outputs = outputsOf(model, nodes, name, options.endAt);
   const order = inOrder(nodes, outputs, name);
   const builder = new GraphBuilder(name, readersOf(order, outputs));
-  const shapes = new Map(
-    Object.entries(model.signature?.inputs ?? {}).map(([key, port]) => [tensorKey(port.name ?? key), sizesOf(port.tensorShape)]),
-  );
+  const shapes = new Map((model.signature?.inputs ?? []).map(([key, port]) => [tensorKey(port.name ?? key), sizesOf(port.tensorShape)]));
   const shared: Import = {
     builder,
     held: new Map<string, Held>(),
@@ -101,7 +99,7 @@ function wanted(nodes: ReadonlyMap<string, TfNode>, names: readonly string[], fi
  * is left.
  */
 function outputsOf(model: ModelJson, nodes: ReadonlyMap<string, TfNode>, file: string, endAt: readonly string[] | undefined): string[] {
-  const signed = Object.entries(model.signature?.outputs ?? {}).map(([key, port]) => tensorKey(port.name ?? key));
+  const signed = (model.signature?.outputs ?? []).map(([key, port]) => tensorKey(port.name ?? key));
   const all = signed.filter((name) => nodes.has(writerOf(name)));
   const outputs = all.length > 0 ? all : unread(nodes);
   const missing = outputs.map((output) => ({ output, nodes: unsupported(nodes, output, file) }));

@@ -1,6 +1,6 @@
 /**
  * Watches the arrays that code asks for by their length: every typed array and array buffer constructor of the process is
- * replaced by one that counts, so import this before what is watched.
+ * replaced by one that counts, so that what reads the global name when it allocates is counted.
  */
 const CONSTRUCTORS = [
   "ArrayBuffer",

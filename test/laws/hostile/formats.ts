@@ -17,11 +17,11 @@ import { parseCard } from "../../../src/detect/index.ts";
 import type { Graph } from "../../../src/graph/index.ts";
 import { parseConfig } from "../../../src/job/index.ts";
 import { exportOnnx, importOnnx, weightGrids } from "../../../src/onnx/index.ts";
-import { AttributeType, type TensorInit } from "../../../src/onnx/protobuf.ts";
+import { AttributeType, DataType, type TensorInit } from "../../../src/onnx/protobuf.ts";
 import { inferInteger, parseComparison, prepareInteger, readIntegerFile, writeIntegerFile } from "../../../src/quant/index.ts";
 import { Rng, sizeOf, Tensor, uniform, zeros } from "../../../src/tensor/index.ts";
 import { importTfjs, tfjsWeightPaths } from "../../../src/tfjs/index.ts";
-import { file, longs, node, floats as onnxFloats } from "../../onnx/build.ts";
+import { file, node, floats as onnxFloats } from "../../onnx/build.ts";
 import { convStack, planOf } from "../../quant/integer/plans.ts";
 import { tinyDetector } from "../../quant/tiny.ts";
 import { attr, floats, graphModel } from "../../tfjs/build.ts";
@@ -74,10 +74,12 @@ const readOnnx = (bytes: Uint8Array): void => {
 };
 
 /** Every bit of a whole number in its place, so that damage makes large ones too. */
-const wholes = (name: string, values: readonly number[], shape: readonly number[] = [values.length]): TensorInit => {
-  const { int64Data: _, ...rest } = longs(name, values, shape) as TensorInit & { int64Data: readonly bigint[] };
-  return { ...rest, rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer) };
-};
+const wholes = (name: string, values: readonly number[], shape: readonly number[] = [values.length]): TensorInit => ({
+  name,
+  dims: shape.map(BigInt),
+  dataType: DataType.INT64,
+  rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+});
 
 /** Shape arithmetic: numbers in the file decide how large tensors become. */
 const shaping = (): Uint8Array =>

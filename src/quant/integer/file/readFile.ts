@@ -1,5 +1,6 @@
 import { ArgumentError, InlierqError } from "../../../errors.ts";
 import { Graph } from "../../../graph/index.ts";
+import { shownValue } from "../../../shown.ts";
 import * as ops from "../../../tensor/index.ts";
 import { type AnyOp, allocate, type DType, formatShape, sizeOf, Tensor } from "../../../tensor/index.ts";
 import type { Plan, SitePlan } from "../../plan.ts";
@@ -197,7 +198,7 @@ function requireWindows(node: string, attrs: unknown): void {
     const { count, least } = window ?? { count: 1, least: 1 };
     const sound = (v: unknown): boolean => Number.isInteger(v) && (v as number) >= least && (v as number) < 2 ** 15;
     if ((window || key === "groups") && !(Array.isArray(list) && list.length === count && list.every(sound))) {
-      throw fail(`node "${node}" must have ${count} whole numbers >= ${least} as its ${key}, got ${JSON.stringify(value)}`);
+      throw fail(`node "${node}" must have ${count} whole numbers >= ${least} as its ${key}, got ${shownValue(value)}`);
     }
   }
 }
