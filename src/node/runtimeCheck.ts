@@ -63,7 +63,13 @@ export async function openInRuntime(model: Uint8Array): Promise<Foreign | undefi
       const named = x instanceof Tensor ? { [session.inputNames[0]]: x } : x;
       const feeds = Object.entries(named).map(([name, { dtype, data, shape }]) => [name, new runtime.Tensor(TYPES[dtype], data, shape)]);
       const outputs = await told(session.run(Object.fromEntries(feeds)));
-      return Object.fromEntries(session.outputNames.map((name) => [name, new Tensor([...outputs[name].dims], "f32", outputs[name].data)]));
+      return Object.fromEntries(
+        session.outputNames.map((name) => {
+          const found = Object.hasOwn(outputs, name) ? outputs[name] : undefined;
+          if (!found) throw new RuntimeError("onnxruntime-web", `must give every output by its name, got no "${name}"`);
+          return [name, new Tensor([...found.dims], "f32", found.data)];
+        }),
+      );
     },
     close: () => session.release(),
   };

@@ -123,6 +123,22 @@ describe("the commands on a model whose names are hostile", () => {
     if (name.endsWith("--json")) expect(JSON.parse(text)).toBeTruthy();
   });
 
+  it("another runtime that loses an output of such a name is told of in one line", async () => {
+    const { code, err } = await cli(
+      "quantize",
+      model,
+      "--card",
+      card,
+      "--calibrate",
+      photos,
+      "--out",
+      join(place.root, "checked"),
+      "--check",
+    );
+    expect(err).toMatch(/^error: onnxruntime-web: must give every output by its name, got no "__proto__"[^\n]*\n$/);
+    expect(code).toBe(1);
+  });
+
   it("files that tell of the model hold its names, and show none of them raw", async () => {
     const compared = join(place.root, "compared");
     expect((await cli("compare", model, exported, "--card", card, "--images", photos, "--out", compared)).code).toBe(0);
