@@ -100,6 +100,18 @@ const JPEG_PIXELS = 1024;
 /** Bytes that a byte of deflate can stand for. */
 const DEFLATE_BYTES = 1032;
 
+/** Bytes of a PNG's data beside those of the pixels. */
+const SLACK = 1024;
+
+/** Bytes in all IDAT chunks of a PNG. */
+function packedBytes(file: DataView): number {
+  let sum = 0;
+  for (let at = 8; at + 8 <= file.byteLength; at += 12 + file.getUint32(at)) {
+    if (file.getUint32(at + 4) === 0x49444154) sum += file.getUint32(at);
+  }
+  return sum;
+}
+
 /** What a decoder sets aside must be in proportion to the file, whatever its header claims. */
 function requireBytes(name: string, claimed: number, possible: number, length: number): void {
   if (claimed <= possible) return;
@@ -133,6 +145,14 @@ function readPng(bytes: Uint8Array, name: string, maxPixels: number): Picture {
   requireSize(name, claimedWidth, claimedHeight, maxPixels);
   // A pixel takes a bit at least, and every row a byte more.
   requireBytes(name, claimedHeight * (1 + claimedWidth / 8), DEFLATE_BYTES * bytes.length, bytes.length);
+  const packed = packedBytes(header);
+  // Bits a pixel at most: four samples of 16. What pixels do not need would only be unpacked to be thrown away.
+  const needed = claimedHeight * (1 + 8 * claimedWidth);
+  if (packed > 2 * needed + SLACK)
+    throw new ArgumentError(
+      "decodePicture",
+      `${name} must have no more data than its ${claimedWidth}x${claimedHeight} pixels need, got ${packed} bytes`,
+    );
   const png = decoded(name, "PNG", () => decodePng(bytes, { checkCrc: true }));
   const { width, height, channels, depth, palette } = png;
   const rowSamples = width * channels;

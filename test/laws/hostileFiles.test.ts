@@ -1,6 +1,6 @@
-import { zipSync } from "fflate";
+import { zipSync, zlibSync } from "fflate";
 import { describe, expect, it } from "vitest";
-import { parseCoco, parseCocoResults, readNpz, readSafetensors, writeNpy } from "../../src/data/index.ts";
+import { decodePicture, encodePng, parseCoco, parseCocoResults, readNpz, readSafetensors, writeNpy } from "../../src/data/index.ts";
 import { parseCard } from "../../src/detect/index.ts";
 import { InlierqError } from "../../src/errors.ts";
 import { parseConfig } from "../../src/job/index.ts";
@@ -97,6 +97,60 @@ describe("an .npz archive that is a bomb", () => {
     ["that states 4 GiB", stating(0xfffffffe), /must expand/],
   ])("%s is refused in one line", (_, archive, reason) => {
     expect(refusal(() => readNpz(archive))).toMatch(reason);
+  });
+});
+
+describe("a picture whose header claims what its bytes cannot hold", () => {
+  const png = encodePng({ width: 8, height: 8, data: new Uint8Array(192) });
+  /** The file with other sides in its header. */
+  const claiming = (width: number, height: number): Uint8Array => {
+    const copy = png.slice();
+    const view = new DataView(copy.buffer);
+    view.setUint32(16, width);
+    view.setUint32(20, height);
+    return copy;
+  };
+  /** A JPEG of nothing but a frame header. */
+  const jpeg = (width: number, height: number): Uint8Array =>
+    Uint8Array.from([
+      0xff,
+      0xd8,
+      0xff,
+      0xc0,
+      0,
+      11,
+      8,
+      height >> 8,
+      height & 255,
+      width >> 8,
+      width & 255,
+      1,
+      1,
+      0x11,
+      0,
+      0xff,
+      0xd9,
+      0,
+      0,
+    ]);
+  /** The file with 16 MiB of zeros as its pixels. */
+  const bomb = (): Uint8Array => {
+    const zeros = zlibSync(new Uint8Array(2 ** 24), { level: 9 });
+    const chunk = new Uint8Array(12 + zeros.length);
+    new DataView(chunk.buffer).setUint32(0, zeros.length);
+    chunk.set(text("IDAT"), 4);
+    chunk.set(zeros, 8);
+    return Uint8Array.from([...png.subarray(0, 33), ...chunk, ...png.subarray(png.length - 12)]);
+  };
+
+  it.each([
+    ["a PNG of 8000x8000", claiming(8000, 8000), /must have pixels that its \d+ bytes can hold/],
+    ["a PNG of 4 billion rows", claiming(1, 0xffffffff), /must have at most/],
+    ["a JPEG of 8000x8000", jpeg(8000, 8000), /must have pixels that its 19 bytes can hold/],
+    ["a JPEG of 65535x65535", jpeg(65535, 65535), /must have at most/],
+    ["a PNG of more data than pixels", bomb(), /must have no more data than its 8x8 pixels need/],
+  ])("%s is refused in one line", (_, bytes, reason) => {
+    expect(refusal(() => decodePicture(bytes))).toMatch(reason);
   });
 });
 
