@@ -26,6 +26,7 @@ const KERNEL_FREE = [
   "test/bench/**",
   "test/package/**",
   "test/scripts/**",
+  "test/laws/bitFlips.test.ts",
 ];
 
 /** `npm run test:deep` multiplies the runs of every property. */

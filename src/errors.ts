@@ -1,16 +1,27 @@
+import { visible } from "./shown.ts";
+
 /**
  * The error classes of the library. Every message reads
- * `where: what must hold, got actual (context)`.
+ * `where: what must hold, got actual (context)`, in one line whatever the names in it hold.
  */
+
+/** Characters of a message at most, and of the place it begins with. */
+const LONGEST = { message: 2000, place: 500 } as const;
+
+const line = (text: string, longest: number): string => {
+  const shown = visible(text.length > longest ? text.slice(0, longest) : text);
+  return shown.length > longest || text.length > longest ? `${shown.slice(0, longest)}...` : shown;
+};
 
 /** Anything this library throws on purpose; `op` names the function or file that refused. */
 export class InlierqError extends Error {
   readonly op: string;
   /** The message becomes `op: problem`. */
   constructor(op: string, problem: string) {
-    super(`${op}: ${problem}`);
+    const place = line(op, LONGEST.place);
+    super(line(`${place}: ${problem}`, LONGEST.message));
     this.name = new.target.name;
-    this.op = op;
+    this.op = place;
   }
 }
 

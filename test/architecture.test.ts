@@ -25,11 +25,12 @@ interface Source extends File {
 }
 
 /** Files without imports that everyone may use. */
-const OPEN = ["errors", "suggest", "version", "elementary"];
+const OPEN = ["errors", "shown", "suggest", "version", "elementary"];
 
 /** Folders a folder may import at run time. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  shown: [],
   suggest: [],
   version: [],
   elementary: [],

@@ -2,6 +2,7 @@ import { type CompareResult, compare, parseKeptGate, type Sample } from "../job/
 import { checkOutput, choosePictures, comparisonFiles, listPictures, readModel, readPictures, writeOutput } from "../node/index.ts";
 import type { ComparisonRecord, PictureDifference } from "../quant/index.ts";
 import { countText, differenceCells, signed, worstFirst } from "../report/index.ts";
+import { shownName } from "../shown.ts";
 import { type Command, type Invocation, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
@@ -80,7 +81,7 @@ async function* chosen(folder: string, count: number, seed: number, threads: num
 function comparisonText({ record, gate }: CompareResult, top: number): string {
   const { layers, outputs, matchedBy, samples, model, other } = record;
   const parts = [
-    `${other} against ${model}: ${countText(layers)} matched by ${matchedBy}, ${samples.length} picture${samples.length === 1 ? "" : "s"}`,
+    `${shownName(other)} against ${shownName(model)}: ${countText(layers)} matched by ${matchedBy}, ${samples.length} picture${samples.length === 1 ? "" : "s"}`,
     layerTable(record, top),
     detectionTable(record, top),
   ];
@@ -97,7 +98,7 @@ function comparisonText({ record, gate }: CompareResult, top: number): string {
 function layerTable({ layers, outputs }: ComparisonRecord, top: number): string {
   const worst = worstFirst(layers).slice(0, top);
   const row = (l: (typeof layers)[number]): string[] => [
-    printable(l.name),
+    l.name,
     l.role === "output" ? l.role : l.kind,
     ...differenceCells(l.isolated),
     ...differenceCells(l.accumulated),
@@ -109,9 +110,6 @@ function layerTable({ layers, outputs }: ComparisonRecord, top: number): string 
   const rest = layers.length > worst.length ? [[`... ${layers.length - worst.length} more`]] : [];
   return columns([...head, ...worst.map(row), ...rest, ...outputs.map(row)]);
 }
-
-/** A name from a file without what would move a terminal's cursor. */
-const printable = (name: string): string => name.replace(/\p{Cc}|\p{Zl}|\p{Zp}/gu, "\uFFFD");
 
 function detectionTable({ detections: d }: ComparisonRecord, top: number): string {
   const changed = (p: PictureDifference): number => p.lost.length + p.new.length;

@@ -2,6 +2,7 @@ import type { Card, Prediction } from "../detect/index.ts";
 import { collect, detectInteger, loadInteger } from "../job/index.ts";
 import { readModel, readPictures } from "../node/index.ts";
 import { Steps } from "../quant/index.ts";
+import { shownName } from "../shown.ts";
 import { type Command, type Invocation, KERNELS, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
@@ -58,7 +59,7 @@ const visible = (predictions: readonly Prediction[], { classes }: Card, threshol
     .map(({ label, score, box }) => ({ label: classes[label] ?? String(label), score, box: [...box] }));
 
 function textOfImage({ image, detections }: Found): string {
-  if (detections.length === 0) return `${image}: nothing`;
+  if (detections.length === 0) return `${shownName(image)}: nothing`;
   const rows = detections.map(({ label, score, box }) => [`  ${label}`, score.toFixed(3), ...box.map((v) => v.toFixed(1))]);
-  return `${image}:\n${columns(rows)}`;
+  return `${shownName(image)}:\n${columns(rows)}`;
 }

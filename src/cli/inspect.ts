@@ -2,6 +2,7 @@ import { basename, dirname } from "node:path";
 import { gapsOf } from "../detect/index.ts";
 import { type Inspection, inspect } from "../job/index.ts";
 import { checkOutput, readModel, UsageError, writeFileAtomic } from "../node/index.ts";
+import { shownJson, shownName } from "../shown.ts";
 import { formatShape } from "../tensor/index.ts";
 import type { Command } from "./command.ts";
 import { EXIT, type Io } from "./io.ts";
@@ -45,14 +46,15 @@ export const inspectCommand: Command = {
 
 /** The card to the file or to the results, and which gaps it has to the messages. */
 function writeCard({ card, matched }: Inspection, out: string | undefined, io: Io): void {
-  const text = `${JSON.stringify(card, null, 2)}\n`;
+  const text = jsonText(card);
   if (out === undefined) io.out(text);
   else {
     writeFileAtomic(out, text);
     io.out(`wrote ${out}\n`);
   }
   const gaps = gapsOf(card);
-  if (!matched) io.err(`no preset matches this graph; check the card and replace every "?": ${gaps.join(", ") || "none"}\n`);
+  if (!matched)
+    io.err(`no preset matches this graph; check the card and replace every "?": ${shownName(gaps.join(", "), 2000) || "none"}\n`);
 }
 
 function inspectionText(found: Inspection, withLayers: boolean): string {
@@ -82,7 +84,7 @@ function inspectionText(found: Inspection, withLayers: boolean): string {
   const parts = [columns(facts, "words")];
   if (withLayers) parts.unshift(layerTable(found));
   if (!matched) {
-    parts.push("no preset matches this graph; complete this card and pass it with --card:", JSON.stringify(card, null, 2));
+    parts.push("no preset matches this graph; complete this card and pass it with --card:", shownJson(card, 2));
   }
   return `${parts.join("\n\n")}\n`;
 }

@@ -1,5 +1,6 @@
 import { AbortError, InlierqError } from "../errors.ts";
 import { startThreads, UsageError } from "../node/index.ts";
+import { shownName, visible } from "../shown.ts";
 import { nearest } from "../suggest.ts";
 import { type KernelPolicy, kernelPolicy, setKernelPolicy } from "../tensor/index.ts";
 import { VERSION } from "../version.ts";
@@ -93,9 +94,9 @@ function overview(): string {
 /** One line for the person: the message of an error we meant, with the stack only for a defect of ours. */
 function lineOf(error: unknown, io: Io): string {
   if (error instanceof AbortError) return "aborted, nothing was written";
-  if (error instanceof InlierqError) return `error: ${error.message.replace(/\s*\n\s*/g, " ")}`;
-  if (!(error instanceof Error)) return `error: ${String(error)}`;
+  if (error instanceof InlierqError) return `error: ${error.message}`;
+  if (!(error instanceof Error)) return `error: ${visible(String(error))}`;
   return io.env.INLIERQ_DEBUG
     ? `error: ${error.stack}`
-    : `error: unexpected ${error.name}: ${error.message.split("\n")[0]} (INLIERQ_DEBUG=1 shows where)`;
+    : `error: unexpected ${error.name}: ${shownName(error.message.split("\n")[0], 1000)} (INLIERQ_DEBUG=1 shows where)`;
 }

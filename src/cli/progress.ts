@@ -1,4 +1,5 @@
 import type { Progress } from "../quant/index.ts";
+import { shownJson } from "../shown.ts";
 import type { Io } from "./io.ts";
 
 /** Shows how far a job is. `report` is its progress callback; `end` clears the line. */
@@ -44,8 +45,8 @@ export function progressView(io: Io, json: boolean, now: () => number = () => pe
 
 function jsonView(io: Io): ProgressView {
   return {
-    report: (progress) => io.err(`${JSON.stringify({ event: "progress", ...progress })}\n`),
-    note: (text) => io.err(`${JSON.stringify({ event: "note", text })}\n`),
+    report: (progress) => io.err(`${shownJson({ event: "progress", ...progress })}\n`),
+    note: (text) => io.err(`${shownJson({ event: "note", text })}\n`),
     end: () => {},
   };
 }

@@ -2,6 +2,7 @@ import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/in
 import { integerFileOf, METHOD_NAMES, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
 import { type Agreement, compareWithRuntime, readModel, resultFiles, UsageError, writeOutput } from "../node/index.ts";
 import { parseScheme } from "../quant/index.ts";
+import { shownName } from "../shown.ts";
 import { nearest } from "../suggest.ts";
 import { inputsOf, readAhead } from "./calibration.ts";
 import { type Command, type Invocation, THREADS, type Values } from "./command.ts";
@@ -172,7 +173,7 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
   const { fileName, record, gate } = result;
   const { macs, bytes, detections, layers } = record;
   const lines = [
-    `wrote ${out}/${fileName} (${short(result.onnx.length)}B), record.json, timing.json, report.md`,
+    `wrote ${shownName(`${out}/${fileName}`)} (${short(result.onnx.length)}B), record.json, timing.json, report.md`,
     `${percent(macs.fraction)} of MACs quantized (${layers.filter((l) => l.quantized).length} of ${layers.length} layers, policy ${record.policy}), weights ${short(bytes.before)}B -> ${short(bytes.after)}B`,
   ];
   if (detections)
@@ -185,7 +186,9 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
 }
 
 function agreementText({ cosine, meanCosine, detections, pictures }: Agreement, kind: string): string {
-  const outputs = Object.entries(meanCosine).map(([name, mean]) => `${name} ${mean.toFixed(6)} (lowest ${cosine[name].toFixed(6)})`);
+  const outputs = Object.entries(meanCosine).map(
+    ([name, mean]) => `${shownName(name)} ${mean.toFixed(6)} (lowest ${cosine[name].toFixed(6)})`,
+  );
   const matched = detections ? `; ${detections.matched} of ${detections.ours} detections matched (${percent(detections.share)})` : "";
   return `check: onnxruntime-web on ${pictures} ${kind}, mean cosine ${outputs.join(", ")}${matched}`;
 }

@@ -1,5 +1,6 @@
 import type { Box, GroundTruth } from "../detect/index.ts";
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 import { jsonProblem } from "./jsonProblem.ts";
 
 /** One picture of a COCO dataset. `fileName` is a relative path that stays inside the picture folder. */
@@ -84,7 +85,7 @@ function parseJson(bytes: Uint8Array, fail: Fail): unknown {
 
 function listOf(root: Fields, key: string, fail: Fail): readonly unknown[] {
   const list = Object.hasOwn(root, key) ? root[key] : undefined;
-  if (!Array.isArray(list)) throw fail(`must have a list "${key}", got ${list === undefined ? "none" : JSON.stringify(list).slice(0, 60)}`);
+  if (!Array.isArray(list)) throw fail(`must have a list "${key}", got ${list === undefined ? "none" : shownValue(list)}`);
   return list;
 }
 
@@ -92,7 +93,7 @@ const fieldsOf = (item: unknown): Fields => (typeof item === "object" && item !=
 
 function idOf(fields: Fields, key: string, where: string, fail: Fail): number {
   const id = fields[key];
-  if (!Number.isSafeInteger(id)) throw fail(`${where} must have a whole number as ${key}, got ${JSON.stringify(id)}`);
+  if (!Number.isSafeInteger(id)) throw fail(`${where} must have a whole number as ${key}, got ${shownValue(id)}`);
   return id as number;
 }
 
@@ -102,11 +103,11 @@ function imageFrom(item: unknown, i: number, fail: Fail): CocoImage {
   const id = idOf(fields, "id", where, fail);
   const { file_name: fileName, width, height } = fields;
   if (typeof fileName !== "string" || !staysInside(fileName)) {
-    throw fail(`${where} must have a file_name inside the picture folder, got ${JSON.stringify(fileName)}`);
+    throw fail(`${where} must have a file_name inside the picture folder, got ${shownValue(fileName)}`);
   }
   const isSide = (v: unknown): v is number => typeof v === "number" && Number.isFinite(v) && v > 0;
   if (!isSide(width) || !isSide(height)) {
-    throw fail(`${where} must have width and height > 0, got ${JSON.stringify(width)} and ${JSON.stringify(height)}`);
+    throw fail(`${where} must have width and height > 0, got ${shownValue(width)} and ${shownValue(height)}`);
   }
   return { id, fileName, width, height };
 }
@@ -120,7 +121,7 @@ function staysInside(path: string): boolean {
 function categoryFrom(item: unknown, i: number, fail: Fail): CocoCategory {
   const fields = fieldsOf(item);
   const { name } = fields;
-  if (typeof name !== "string" || name === "") throw fail(`categories[${i}] must have a name, got ${JSON.stringify(name)}`);
+  if (typeof name !== "string" || name === "") throw fail(`categories[${i}] must have a name, got ${shownValue(name)}`);
   return { id: idOf(fields, "id", `categories[${i}]`, fail), name };
 }
 
@@ -160,14 +161,10 @@ function annotationFrom(
 
 function boxFrom(bbox: unknown, where: string, fail: Fail): Box {
   const isBox = Array.isArray(bbox) && bbox.length === 4 && bbox.every((v) => Number.isFinite(v)) && bbox[2] >= 0 && bbox[3] >= 0;
-  if (!isBox) throw fail(`${where} must have a bbox of x, y, width >= 0, height >= 0, got ${shown(bbox)}`);
+  if (!isBox) throw fail(`${where} must have a bbox of x, y, width >= 0, height >= 0, got ${shownValue(bbox)}`);
   const [x, y, width, height] = bbox as [number, number, number, number];
   return [x, y, x + width, y + height];
 }
-
-/** JSON.stringify writes null for infinities; a message must show what was there. */
-const shown = (value: unknown): string =>
-  Array.isArray(value) ? `[${value.map((v) => (typeof v === "string" ? `"${v}"` : String(v))).join(", ")}]` : String(value);
 
 /** Pascal VOC's spelling of classes that COCO names otherwise. */
 const VOC_SPELLINGS: ReadonlyMap<string, string> = new Map([
@@ -226,7 +223,7 @@ export function parseCocoResults(bytes: Uint8Array, name = "results"): CocoResul
     const fields = fieldsOf(item);
     const where = `[${i}]`;
     const { score } = fields;
-    if (typeof score !== "number" || !Number.isFinite(score)) throw fail(`${where} must have a finite score, got ${shown(score)}`);
+    if (typeof score !== "number" || !Number.isFinite(score)) throw fail(`${where} must have a finite score, got ${shownValue(score)}`);
     return {
       imageId: idOf(fields, "image_id", where, fail),
       categoryId: idOf(fields, "category_id", where, fail),

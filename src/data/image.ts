@@ -69,14 +69,18 @@ function decoded<T>(name: string, format: string, f: () => T): T {
   try {
     return f();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    // A decoder that runs off its own tables says so in the engine's words, which tell nothing about the file.
+    const broken = error instanceof TypeError || error instanceof RangeError;
+    const reason = broken ? "its parts do not fit together" : error instanceof Error ? error.message : String(error);
     throw new ArgumentError("decodePicture", `${name} must be an undamaged ${format} file, got a decoding error (${reason})`);
   }
 }
 
 function readJpeg(bytes: Uint8Array, name: string, maxPixels: number): Picture {
-  const size = jpegSize(bytes);
-  if (size) requireSize(name, size.width, size.height, maxPixels);
+  for (const { width, height } of jpegSizes(bytes)) {
+    requireSize(name, width, height, maxPixels);
+    requireBytes(name, width * height, JPEG_PIXELS * bytes.length, bytes.length);
+  }
   const { width, height, data } = decoded(name, "JPEG", () =>
     decodeJpeg(bytes, {
       useTArray: true,
@@ -90,8 +94,39 @@ function readJpeg(bytes: Uint8Array, name: string, maxPixels: number): Picture {
   return { width, height, data };
 }
 
-/** Width and height from the first frame header, or undefined when there is none before the pixels. */
-function jpegSize(bytes: Uint8Array): { width: number; height: number } | undefined {
+/**
+ * Pixels that a byte of JPEG can stand for: a block of 8x8 takes at least one bit, its first coefficient's, and there are
+ * at least half as many blocks as cover the picture, where the components share out the largest sampling factors.
+ */
+const JPEG_PIXELS = 1024;
+
+/** Bytes that a byte of deflate can stand for. */
+const DEFLATE_BYTES = 1032;
+
+/** Bytes of a PNG's data beside those of the pixels. */
+const SLACK = 1024;
+
+/** Bytes in all IDAT chunks of a PNG. */
+function packedBytes(file: DataView): number {
+  let sum = 0;
+  for (let at = 8; at + 8 <= file.byteLength; at += 12 + file.getUint32(at)) {
+    if (file.getUint32(at + 4) === 0x49444154) sum += file.getUint32(at);
+  }
+  return sum;
+}
+
+/** What a decoder sets aside must be in proportion to the file, whatever its header claims. */
+function requireBytes(name: string, claimed: number, possible: number, length: number): void {
+  if (claimed <= possible) return;
+  throw new ArgumentError(
+    "decodePicture",
+    `${name} must have pixels that its ${length} bytes can hold, got a header that claims ${claimed}`,
+  );
+}
+
+/** Width and height from every frame header before the pixels. */
+function jpegSizes(bytes: Uint8Array): { width: number; height: number }[] {
+  const sizes: { width: number; height: number }[] = [];
   let at = 2;
   while (at + 9 < bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1];
@@ -100,17 +135,28 @@ function jpegSize(bytes: Uint8Array): { width: number; height: number } | undefi
       continue;
     }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-    if (isFrame) return { height: (bytes[at + 5] << 8) | bytes[at + 6], width: (bytes[at + 7] << 8) | bytes[at + 8] };
+    if (isFrame) sizes.push({ height: (bytes[at + 5] << 8) | bytes[at + 6], width: (bytes[at + 7] << 8) | bytes[at + 8] });
     at += 2 + ((bytes[at + 2] << 8) | bytes[at + 3]);
   }
-  return undefined;
+  return sizes;
 }
 
 function readPng(bytes: Uint8Array, name: string, maxPixels: number): Picture {
   if (bytes.length < 24) throw new ArgumentError("decodePicture", `${name} must be an undamaged PNG file, got ${bytes.length} bytes`);
   const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  requireSize(name, header.getUint32(16), header.getUint32(20), maxPixels);
-  const png = decoded(name, "PNG", () => decodePng(bytes));
+  const [claimedWidth, claimedHeight] = [header.getUint32(16), header.getUint32(20)];
+  requireSize(name, claimedWidth, claimedHeight, maxPixels);
+  // A pixel takes a bit at least, and every row a byte more.
+  requireBytes(name, claimedHeight * (1 + claimedWidth / 8), DEFLATE_BYTES * bytes.length, bytes.length);
+  const packed = packedBytes(header);
+  // Bits a pixel at most: four samples of 16. What pixels do not need would only be unpacked to be thrown away.
+  const needed = claimedHeight * (1 + 8 * claimedWidth);
+  if (packed > 2 * needed + SLACK)
+    throw new ArgumentError(
+      "decodePicture",
+      `${name} must have no more data than its ${claimedWidth}x${claimedHeight} pixels need, got ${packed} bytes`,
+    );
+  const png = decoded(name, "PNG", () => decodePng(bytes, { checkCrc: true }));
   const { width, height, channels, depth, palette } = png;
   const rowSamples = width * channels;
   const samples = depth < 8 ? unpack(png.data, rowSamples, height, depth) : png.data;

@@ -1,5 +1,7 @@
-/** What is wrong with a JSON text and where, in one line: the engine's words without the line breaks it quotes. */
+import { visible } from "../shown.ts";
+
+/** What is wrong with a JSON text and where, in one line: the engine's words, in which it quotes the text. */
 export function jsonProblem(error: unknown, text: string): string {
-  const message = (error as Error).message.replace(/\p{Cc}+/gu, " ");
+  const message = visible((error as Error).message);
   return /end of JSON input/.test(message) ? `${message} at position ${text.length}` : message;
 }

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 import { type DType, formatShape, permute, sizeOf, Tensor } from "../tensor/index.ts";
 import { type Element, elements, written } from "./elements.ts";
 
@@ -92,7 +93,7 @@ const ENTRY = /\s*(['"])(\w+)\1\s*:\s*(?:'([^'\\]*)'|"([^"\\]*)"|(True|False)|\(
 function parseHeader(text: string, fail: Fail): Header {
   const literal = text.trim();
   const refuse = (): ArgumentError =>
-    fail(`must have a header like {'descr': '<f4', 'fortran_order': False, 'shape': (2,), }, got ${JSON.stringify(literal.slice(0, 80))}`);
+    fail(`must have a header like {'descr': '<f4', 'fortran_order': False, 'shape': (2,), }, got ${shownValue(literal)}`);
   if (!literal.startsWith("{") || !literal.endsWith("}")) throw refuse();
   const found = new Map<string, string>();
   let at = 1;

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { parseNpy, writeNpy } from "./npy.ts";
 import { readZip, writeZip } from "./zip.ts";
@@ -22,11 +23,11 @@ export function readNpz(bytes: Uint8Array, name = "file"): ReadonlyMap<string, T
   const tensors = new Map<string, Tensor>();
   for (const [member, data] of readZip(bytes, fail)) {
     const key = member.endsWith(SUFFIX) ? member.slice(0, -SUFFIX.length) : member;
-    if (!staysInside(key)) throw fail(`must have keys that stay in the archive, got member ${JSON.stringify(member)}`);
-    if (key === member) throw fail(`must hold only ${SUFFIX} members, got ${JSON.stringify(member)}`);
+    if (!staysInside(key)) throw fail(`must have keys that stay in the archive, got member ${shownValue(member)}`);
+    if (key === member) throw fail(`must hold only ${SUFFIX} members, got ${shownValue(member)}`);
     tensors.set(
       key,
-      parseNpy(data, (problem) => fail(`member ${JSON.stringify(member)} ${problem}`)),
+      parseNpy(data, (problem) => fail(`member ${shownValue(member)} ${problem}`)),
     );
   }
   return tensors;
@@ -40,7 +41,7 @@ export function writeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
   const members = [...tensors]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, tensor]): [string, Uint8Array] => {
-      if (!staysInside(key)) throw new ArgumentError("writeNpz", `a key must stay in the archive, got ${JSON.stringify(key)}`);
+      if (!staysInside(key)) throw new ArgumentError("writeNpz", `a key must stay in the archive, got ${shownValue(key)}`);
       return [`${key}${SUFFIX}`, writeNpy(tensor)];
     });
   return writeZip(new Map(members));

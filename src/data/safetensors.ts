@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 import { formatShape, sizeOf, Tensor } from "../tensor/index.ts";
 import { type Element, elements, written } from "./elements.ts";
 import { jsonProblem } from "./jsonProblem.ts";
@@ -89,7 +90,7 @@ function parseMetadata(value: unknown, fail: Fail): Map<string, string> {
   if (typeof value !== "object" || value === null) throw fail(`must have an object as "__metadata__", got ${String(value)}`);
   return new Map(
     Object.entries(value).map(([key, text]) => {
-      if (typeof text !== "string") throw fail(`must have only strings in "__metadata__", got ${JSON.stringify(text)} for "${key}"`);
+      if (typeof text !== "string") throw fail(`must have only strings in "__metadata__", got ${shownValue(text)} for "${key}"`);
       return [key, text];
     }),
   );
@@ -106,14 +107,14 @@ interface Entry {
 function parseEntry(key: string, value: unknown, available: number, fail: Fail): Entry {
   const { dtype, shape, data_offsets: offsets } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   if (typeof dtype !== "string" || !Object.hasOwn(STORED, dtype)) {
-    throw fail(`tensor "${key}" must have a dtype of ${Object.keys(STORED).join(", ")}, got ${JSON.stringify(dtype)}`);
+    throw fail(`tensor "${key}" must have a dtype of ${Object.keys(STORED).join(", ")}, got ${shownValue(dtype)}`);
   }
   const isSize = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0;
   if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw fail(`tensor "${key}" must have a shape of whole numbers >= 0, got ${JSON.stringify(shape)}`);
+    throw fail(`tensor "${key}" must have a shape of whole numbers >= 0, got ${shownValue(shape)}`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    throw fail(`tensor "${key}" must have data_offsets of two whole numbers >= 0, got ${JSON.stringify(offsets)}`);
+    throw fail(`tensor "${key}" must have data_offsets of two whole numbers >= 0, got ${shownValue(offsets)}`);
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > available) {

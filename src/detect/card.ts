@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 import { didYouMean } from "../suggest.ts";
 import { inputSchema } from "./formats/cardKeys.ts";
 import type { Format } from "./formats/format.ts";
@@ -51,7 +52,7 @@ export function parseCard(json: unknown, where = "card"): Card {
   );
   throw new ArgumentError(
     where,
-    `${issue.path.join(".") || "card"} is not valid, got ${JSON.stringify(got) ?? "nothing"} (${lower(issue.message)})`,
+    `${issue.path.join(".") || "card"} is not valid, got ${got === undefined ? "nothing" : shownValue(got)} (${lower(issue.message)})`,
   );
 }
 
@@ -60,7 +61,7 @@ export function formatNamed(format: unknown, where: string): Format<Card> {
   const found = FORMATS.find((f) => f.name === format);
   if (found) return found;
   const hint = typeof format === "string" ? ` (${didYouMean(format, CARD_FORMATS)})` : "";
-  throw new ArgumentError(where, `format must be one of ${CARD_FORMATS.join(", ")}, got ${JSON.stringify(format)}${hint}`);
+  throw new ArgumentError(where, `format must be one of ${CARD_FORMATS.join(", ")}, got ${shownValue(format)}${hint}`);
 }
 
 const lower = (message: string): string => message.charAt(0).toLowerCase() + message.slice(1);
@@ -71,9 +72,12 @@ function refuseUnknown(json: Record<string, unknown>, valid: readonly string[], 
   }
 }
 
+/** No card has more levels; what does is refused by its schema. */
+const DEEPEST = 8;
+
 /** Paths of the places in a card that still begin with "?", e.g. "input.color". */
-export function gapsOf(card: unknown, path = ""): string[] {
+export function gapsOf(card: unknown, path = "", levels = DEEPEST): string[] {
   if (typeof card === "string") return card.startsWith("?") ? [path] : [];
-  if (typeof card !== "object" || card === null) return [];
-  return Object.entries(card).flatMap(([key, value]) => gapsOf(value, path === "" ? key : `${path}.${key}`));
+  if (typeof card !== "object" || card === null || levels === 0) return [];
+  return Object.entries(card).flatMap(([key, value]) => gapsOf(value, path === "" ? key : `${path}.${key}`, levels - 1));
 }

@@ -3,6 +3,7 @@ import { identityTap, type Module, type Tap } from "../nn/index.ts";
 import { bind, formatShape, type Meta, sameShape, type Tensor } from "../tensor/index.ts";
 import { type GraphInput, inputTensors } from "./input.ts";
 import { findLayers, type Layer, type Node, type Port } from "./layer.ts";
+import { soundMetas } from "./soundMetas.ts";
 
 /** What a graph is built from; everything else about it follows. */
 export interface GraphParts {
@@ -187,7 +188,7 @@ function inferMetas({ name: graph, inputs, outputs, nodes, parameters }: GraphPa
 /** Output shapes of a node, in errors that name it. */
 function inferNode(node: Pick<Node, "name" | "op" | "attrs" | "outputs">, inputs: readonly Meta[]): readonly Meta[] {
   try {
-    return node.op.infer(inputs, node.attrs).slice(0, node.outputs.length);
+    return soundMetas(node.op, inputs, node.attrs).slice(0, node.outputs.length);
   } catch (cause) {
     if (!(cause instanceof InlierqError)) throw cause;
     throw new ArgumentError("graph", `node "${node.name}" must fit its inputs, got ${cause.message}`);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ArgumentError } from "../errors.ts";
 import { type Method, methods } from "../quant/index.ts";
+import { shownValue } from "../shown.ts";
 import { nearest } from "../suggest.ts";
 
 const count = z.int().min(1);
@@ -58,7 +59,7 @@ export function parseConfig(value: unknown, where = "config"): QuantizeConfig {
   }
   throw new ArgumentError(
     where,
-    `${path || "the file"} must fit the schema, got ${JSON.stringify(valueAt(value, issue.path))} (${issue.message})`,
+    `${path || "the file"} must fit the schema, got ${shownValue(valueAt(value, issue.path))} (${issue.message})`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Sample } from "../job/index.ts";
 import type { ComparisonRecord } from "../quant/index.ts";
 import { makeComparison } from "../report/index.ts";
+import { shownJson } from "../shown.ts";
 import { encodedPicture } from "./resultFiles.ts";
 
 /** Pictures a report of a comparison shows at most. */
@@ -18,5 +19,5 @@ export function comparisonFiles(record: ComparisonRecord, samples: readonly Samp
     const { width, height } = picture;
     return { width, height, href: encodedPicture(picture), difference };
   });
-  return new Map([["compare.json", `${JSON.stringify(record, null, 2)}\n`], ...makeComparison(record, pictures)]);
+  return new Map([["compare.json", `${shownJson(record, 2)}\n`], ...makeComparison(record, pictures)]);
 }

@@ -2,6 +2,7 @@ import { encodePng, type Picture, resize } from "../data/index.ts";
 import { type Card, detectionsKept, type Prediction } from "../detect/index.ts";
 import type { QuantizeResult, Sample } from "../job/index.ts";
 import { type DetectionPicture, type DrawnBox, dataUri, makeReport } from "../report/index.ts";
+import { shownJson } from "../shown.ts";
 
 /** Pictures a report shows at most, and the width of their copies in it. */
 const SHOWN = 6;
@@ -12,7 +13,7 @@ const COPY_WIDTH = 360;
  * by path below the output folder.
  */
 export function resultFiles(result: QuantizeResult, samples: readonly Sample[]): Map<string, Uint8Array | string> {
-  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const json = (value: unknown): string => `${shownJson(value, 2)}\n`;
   return new Map<string, Uint8Array | string>([
     [result.fileName, result.onnx],
     ["record.json", json(result.record)],

@@ -65,7 +65,13 @@ export async function openInRuntime(model: Uint8Array): Promise<Foreign | undefi
       const named = x instanceof Tensor ? { [session.inputNames[0]]: x } : x;
       const feeds = Object.entries(named).map(([name, { dtype, data, shape }]) => [name, new runtime.Tensor(TYPES[dtype], data, shape)]);
       const outputs = await told(session.run(Object.fromEntries(feeds)));
-      return Object.fromEntries(session.outputNames.map((name) => [name, new Tensor([...outputs[name].dims], "f32", outputs[name].data)]));
+      return Object.fromEntries(
+        session.outputNames.map((name) => {
+          const found = Object.hasOwn(outputs, name) ? outputs[name] : undefined;
+          if (!found) throw new RuntimeError("onnxruntime-web", `must give every output by its name, got no "${name}"`);
+          return [name, new Tensor([...found.dims], "f32", found.data)];
+        }),
+      );
     },
     close: () => session.release(),
   };
@@ -135,9 +141,9 @@ export async function compareWithRuntime(
   const kept = card && detectionsKept(ours, theirs, { minScore: card.visibleThreshold });
   const { cosine, meanCosine, gap } = comparison;
   return {
-    cosine,
-    meanCosine,
-    gap,
+    cosine: Object.fromEntries(cosine),
+    meanCosine: Object.fromEntries(meanCosine),
+    gap: Object.fromEntries(gap),
     detections: kept ? { ours: kept.total, matched: kept.kept, share: kept.share } : null,
     pictures: total,
   };
@@ -145,23 +151,23 @@ export async function compareWithRuntime(
 
 /** Folds pairs of heads into the worst and mean cosine and the worst gap of each output. */
 class Comparison {
-  readonly cosine: Record<string, number> = {};
-  readonly meanCosine: Record<string, number> = {};
+  readonly cosine = new Map<string, number>();
+  readonly meanCosine = new Map<string, number>();
   #count = 0;
-  readonly gap: Record<string, number> = {};
+  readonly gap = new Map<string, number>();
 
   add(ours: Heads, theirs: Heads): void {
     this.#count++;
     for (const [name, a] of Object.entries(ours)) {
-      const b = theirs[name];
+      const b = Object.hasOwn(theirs, name) ? theirs[name] : undefined;
       if (!b || b.size !== a.size) {
         throw new RuntimeError("compareWithRuntime", `output ${name} must have ${a.size} elements, got ${b ? b.size : "no such output"}`);
       }
       const { cosine, gap } = closeness(a, b);
-      this.cosine[name] = Math.min(this.cosine[name] ?? 1, cosine);
-      const mean = this.meanCosine[name] ?? 0;
-      this.meanCosine[name] = mean + (cosine - mean) / this.#count;
-      this.gap[name] = Math.max(this.gap[name] ?? 0, gap);
+      this.cosine.set(name, Math.min(this.cosine.get(name) ?? 1, cosine));
+      const mean = this.meanCosine.get(name) ?? 0;
+      this.meanCosine.set(name, mean + (cosine - mean) / this.#count);
+      this.gap.set(name, Math.max(this.gap.get(name) ?? 0, gap));
     }
   }
 }

@@ -30,12 +30,12 @@ export type AttributeInit = Element<NonNullable<Exclude<NodeInit, NodeProto>["at
 
 /** Reads a model. Errors: ArgumentError naming `file` when the bytes are not an ONNX protobuf. */
 export function decodeModel(bytes: Uint8Array, file: string): ModelProto {
-  return decode(file, () => fromBinary(ModelProtoSchema, bytes));
+  return decode(bytes, file, () => fromBinary(ModelProtoSchema, bytes));
 }
 
 /** Reads one tensor message. Errors: ArgumentError naming `file`. */
 export function decodeTensor(bytes: Uint8Array, file: string): TensorProto {
-  return decode(file, () => fromBinary(TensorProtoSchema, bytes));
+  return decode(bytes, file, () => fromBinary(TensorProtoSchema, bytes));
 }
 
 /** Writes a model; equal models give equal bytes. */
@@ -46,11 +46,14 @@ export function encodeModel(model: ModelInit): Uint8Array {
 /** A declaration of a tensor's type, to add to a decoded model. */
 export const createValueInfo = (info: ValueInfoInit): ValueInfoProto => create(ValueInfoProtoSchema, info);
 
-function decode<T>(file: string, read: () => T): T {
+function decode<T>(bytes: Uint8Array, file: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ArgumentError(file, `the bytes must be a complete ONNX protobuf, got an error while reading (${why})`);
+    throw new ArgumentError(
+      file,
+      `the bytes must be a complete ONNX protobuf, got an error while reading its ${bytes.length} bytes (${why})`,
+    );
   }
 }

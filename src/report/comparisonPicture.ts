@@ -1,4 +1,5 @@
 import type { PictureDifference } from "../quant/index.ts";
+import { shownName } from "../shown.ts";
 import type { DrawnBox } from "./detectionPicture.ts";
 import { coordinate, escapeXml } from "./xml.ts";
 
@@ -23,6 +24,8 @@ const STYLES: Readonly<Record<Fate, { readonly color: string; readonly text: str
   new: { color: "#f0e442", text: "#222", dash: "3 3" },
 };
 
+/** Characters of a class name that is drawn. */
+const LONGEST_LABEL = 60;
 const PANEL = 480;
 const GAP = 12;
 const HEADER = 46;
@@ -49,7 +52,7 @@ export function drawComparison({ width, height, href, difference }: ComparisonPi
   const total = [2 * PANEL + GAP, panelHeight + HEADER].map(coordinate);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${total[0]} ${total[1]}" width="${total[0]}" height="${total[1]}">`,
-    `<title>${escapeXml(name)}</title>`,
+    `<title>${escapeXml(shownName(name))}</title>`,
     "<style>text{font:11px sans-serif;fill:#222}.title{font:bold 13px sans-serif}.label{font-size:10px}</style>",
     `<rect width="${total[0]}" height="${total[1]}" fill="#fff"/>`,
     `<defs><image id="photo" width="${PANEL}" height="${coordinate(panelHeight)}" preserveAspectRatio="none" href="${escapeXml(href)}"/></defs>`,
@@ -112,7 +115,7 @@ const LABEL = 14;
 /** The first of several places at the box's edge that is free, else the first. */
 function placeLabel({ box, label, score, fate }: FatedBox, scale: number, panelHeight: number, placed: readonly Label[]): Label {
   const [x1, y1, x2, y2] = box.map((v) => v * scale);
-  const text = `${label} ${score.toFixed(2)}`;
+  const text = `${shownName(label, LONGEST_LABEL)} ${score.toFixed(2)}`;
   const width = 5.6 * text.length + 8;
   const at = (x: number, y: number): Label => ({
     text,

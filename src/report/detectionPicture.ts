@@ -1,3 +1,4 @@
+import { shownName } from "../shown.ts";
 import { coordinate, escapeXml } from "./xml.ts";
 
 /** A box to draw: x1, y1, x2, y2 in pixels of the picture, a label and a score in [0, 1]. */
@@ -21,6 +22,8 @@ export interface DetectionPicture {
   readonly after: readonly DrawnBox[];
 }
 
+/** Characters of a class name that is drawn. */
+const LONGEST_LABEL = 60;
 const PANEL = 360;
 const GAP = 12;
 const HEADER = 22;
@@ -42,7 +45,7 @@ export function drawDetections({ name, width, height, href, before, after }: Det
   const total = [2 * PANEL + GAP, panelHeight + HEADER].map(coordinate);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${total[0]} ${total[1]}" width="${total[0]}" height="${total[1]}">`,
-    `<title>${escapeXml(name)}</title>`,
+    `<title>${escapeXml(shownName(name))}</title>`,
     "<style>text{font:11px sans-serif;fill:#fff}.title{font:bold 13px sans-serif;fill:#222}</style>",
     `<rect width="${total[0]}" height="${total[1]}" fill="#fff"/>`,
     `<defs><image id="photo" width="${PANEL}" height="${coordinate(panelHeight)}" preserveAspectRatio="none" href="${escapeXml(href)}"/></defs>`,
@@ -65,7 +68,7 @@ function colorsOf(boxes: readonly DrawnBox[]): Map<string, string> {
 
 function drawBox({ box, label, score }: DrawnBox, scale: number, color: string): string {
   const [x1, y1, x2, y2] = box.map((v) => v * scale);
-  const text = `${label} ${score.toFixed(2)}`;
+  const text = `${shownName(label, LONGEST_LABEL)} ${score.toFixed(2)}`;
   const textWidth = 6 * text.length + 6;
   const top = Math.max(0, y1 - 14);
   return [

@@ -1,3 +1,4 @@
+import { shownName } from "../shown.ts";
 import { escapeXml } from "./xml.ts";
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -13,5 +14,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-/** A name out of a file as Markdown that shows just that name: no tags, links or emphasis. */
-export const plain = (name: string): string => escapeXml(name.replace(/[\r\n\t]+/g, " ")).replace(/[\\`*[\]]/g, "\\$&");
+/** What begins emphasis, code, mathematics, a link or an address; an underscore inside a word does not. */
+const SPECIAL = /[\\`*~$[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=:)\/|(?<=www)\.|(?<=\S)@/gi;
+
+/** A name out of a file as Markdown that shows just that name, long ones cut: no tags, links, emphasis or addresses. */
+export const plain = (name: string): string => escapeXml(shownName(name)).replace(SPECIAL, "\\$&");

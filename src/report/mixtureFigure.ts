@@ -1,4 +1,5 @@
 import type { SiteRecord } from "../quant/index.ts";
+import { shownName } from "../shown.ts";
 import { coordinate, escapeXml } from "./xml.ts";
 
 const WIDTH = 420;
@@ -28,6 +29,7 @@ export function drawMixture({ tensor, mixture, threshold, inlierShare }: SiteRec
     const steps = values.map((value, i) => `${i === 0 ? "M" : "L"}${coordinate(x((right * i) / SAMPLES))} ${coordinate(y(value))}`);
     return `<path d="${steps.join("")}" fill="none" stroke="${COLORS[k]}" stroke-width="2"/>`;
   });
+  const name = shownName(tensor);
   const base = coordinate(HEIGHT - BOTTOM);
   const mark =
     threshold === null || !Number.isFinite(threshold)
@@ -38,10 +40,10 @@ export function drawMixture({ tensor, mixture, threshold, inlierShare }: SiteRec
   const share = inlierShare === null ? "" : `, inliers ${(100 * inlierShare).toFixed(1)} %`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}">`,
-    `<title>${escapeXml(`saliency of ${tensor}`)}</title>`,
+    `<title>${escapeXml(`saliency of ${name}`)}</title>`,
     "<style>text{font:11px sans-serif;fill:#222}</style>",
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    `<text x="${LEFT}" y="14">${escapeXml(`${tensor}${share}`)}</text>`,
+    `<text x="${LEFT}" y="14">${escapeXml(`${name}${share}`)}</text>`,
     ...paths,
     ...mark,
     `<line x1="${LEFT}" x2="${WIDTH - LEFT}" y1="${base}" y2="${base}" stroke="#222"/>`,

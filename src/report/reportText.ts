@@ -1,5 +1,5 @@
 import type { CalibrationRecord, LayerRecord, RangeRecord, SiteRecord } from "../quant/index.ts";
-import { number, percent, table } from "./markdown.ts";
+import { number, percent, plain, table } from "./markdown.ts";
 
 /** Files a report refers to, by path below the report. */
 export interface ReportFigures {
@@ -21,7 +21,7 @@ function siteRow(site: SiteRecord): string[] {
     site;
   const last = objective.at(-1);
   return [
-    tensor,
+    plain(tensor),
     `${bits}${granularity === "perChannel" ? " per channel" : ""}`,
     rangeText(observed),
     rangeText(rangeBefore),
@@ -41,8 +41,8 @@ function layerRow({ name, kind, quantized, macs, weightBits, weightMapping, weig
       ? "-"
       : `${number(biasCorrection.before)} → ${number(biasCorrection.after)}${biasCorrection.kept ? "" : " (not kept)"}`;
   return [
-    name,
-    kind,
+    plain(name),
+    plain(kind),
     quantized ? `${weightBits} ${weightMapping}` : "float",
     String(macs),
     weightSqnr === null ? "-" : weightSqnr.toFixed(1),
@@ -54,8 +54,8 @@ function layerRow({ name, kind, quantized, macs, weightBits, weightMapping, weig
 function summary(record: CalibrationRecord): string {
   const { macs, bytes, detections, gate } = record;
   const rows: [string, string][] = [
-    ["model", record.model],
-    ["detector card", record.detector ?? "none"],
+    ["model", plain(record.model)],
+    ["detector card", plain(record.detector ?? "none")],
     ["method", `${record.method}, ${record.scheme}, policy ${record.policy}, seed ${record.seed}`],
     [`calibration ${record.sampleKind ?? "pictures"}`, String(record.samples.length)],
     ["multiply-accumulates quantized", `${percent(macs.fraction)} (${macs.quantized} of ${macs.total})`],
@@ -73,12 +73,12 @@ function summary(record: CalibrationRecord): string {
 
 /** The report of a calibration as Markdown. Every number comes from the record. */
 export function reportText(record: CalibrationRecord, figures: ReportFigures): string {
-  const sections = [`# ${record.model} quantized to ${record.scheme} with ${record.method}`, summary(record)];
+  const sections = [`# ${plain(record.model)} quantized to ${record.scheme} with ${record.method}`, summary(record)];
   if (figures.detections.length > 0) {
     sections.push(
       "## Detections before and after",
       "Calibration pictures whose detections changed most, float on the left, quantized on the right; boxes with a score of at least the card's `visibleThreshold`.",
-      ...figures.detections.map(({ path, name }) => `![${name.replace(/[[\]]/g, " ")}](${encodeURI(path)})`),
+      ...figures.detections.map(({ path, name }) => `![${plain(name)}](${encodeURI(path)})`),
     );
   }
   const head = [
@@ -104,7 +104,7 @@ export function reportText(record: CalibrationRecord, figures: ReportFigures): s
     sections.push(
       "### Saliency mixtures",
       "The fitted mixtures of the tensors with the lowest SQNR.",
-      ...figures.mixtures.map(({ path, tensor }) => `![saliency of ${tensor.replace(/[[\]]/g, " ")}](${encodeURI(path)})`),
+      ...figures.mixtures.map(({ path, tensor }) => `![saliency of ${plain(tensor)}](${encodeURI(path)})`),
     );
   }
   sections.push(

@@ -1,7 +1,12 @@
-/** Text made safe for XML content and attribute values; characters XML 1.0 forbids become U+FFFD. */
+import { visible } from "../shown.ts";
+
+/**
+ * Text made safe for XML content and attribute values: one line in which control characters and marks of the reading
+ * direction are shown by their codes; other characters XML 1.0 forbids become U+FFFD.
+ */
 export function escapeXml(text: string): string {
-  return text
-    .replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD")
+  return visible(text)
+    .replace(/[\uFFFE\uFFFF]/gu, "\uFFFD")
     .replace(/&/g, "&amp;")
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;")

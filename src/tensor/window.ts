@@ -1,4 +1,5 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 import { formatShape } from "./shape.ts";
 
 /** Height and width. */
@@ -14,7 +15,7 @@ export type PaddingOption = number | readonly number[];
 export function toPair(op: string, name: string, value: PairOption, least = 1): Pair {
   const [h, w] = typeof value === "number" ? [value, value] : value;
   const ok = (typeof value === "number" || value.length === 2) && [h, w].every((v) => Number.isInteger(v) && v >= least);
-  if (!ok) throw new ArgumentError(op, `${name} must be an integer or a pair of integers >= ${least}, got ${JSON.stringify(value)}`);
+  if (!ok) throw new ArgumentError(op, `${name} must be an integer or a pair of integers >= ${least}, got ${shownValue(value)}`);
   return [h, w];
 }
 
@@ -22,7 +23,7 @@ export function toPadding(op: string, value: PaddingOption): Padding {
   const list =
     typeof value === "number" ? [value, value, value, value] : value.length === 2 ? [value[0], value[0], value[1], value[1]] : value;
   if (list.length !== 4 || !list.every((v) => Number.isInteger(v) && v >= 0)) {
-    throw new ArgumentError(op, `padding must be one, two or four integers >= 0, got ${JSON.stringify(value)}`);
+    throw new ArgumentError(op, `padding must be one, two or four integers >= 0, got ${shownValue(value)}`);
   }
   return [list[0], list[1], list[2], list[3]];
 }

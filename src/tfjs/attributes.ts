@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -99,7 +100,7 @@ export class Attributes {
   }
 
   #fail(name: string, wanted: string): never {
-    const got = JSON.stringify(Object.hasOwn(this.#values, name) ? this.#values[name] : undefined)?.slice(0, 100);
+    const got = shownValue(Object.hasOwn(this.#values, name) ? this.#values[name] : undefined);
     throw new ArgumentError(this.#where, `attribute ${name} must be ${wanted}, got ${got}`);
   }
 }

@@ -35,24 +35,17 @@ export function importTfjs(json: Uint8Array, files: ReadonlyMap<string, Uint8Arr
   try {
     return readModel(parseModelJson(json, name), files, name, options);
   } catch (cause) {
-    if (!(cause instanceof InlierqError)) throw cause;
-    // Names in the file may hold anything; the message stays one readable line that begins with the file.
-    const problem = cause.message.startsWith(`${name}: `) ? cause.message.slice(name.length + 2) : cause.message;
-    throw new ArgumentError(name, problem.replace(CONTROL, " ").slice(0, LONGEST_MESSAGE));
+    if (!(cause instanceof InlierqError) || cause.op.startsWith(new ArgumentError(name, "").op)) throw cause;
+    throw new ArgumentError(name, cause.message);
   }
 }
-
-const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
-const LONGEST_MESSAGE = 2000;
 
 function readModel(model: ModelJson, files: ReadonlyMap<string, Uint8Array>, name: string, options: TfjsImportOptions): Graph {
   const nodes = nodesByName(model, name);
   const outputs = outputsOf(model, nodes, name, options.endAt);
   const order = inOrder(nodes, outputs, name);
   const builder = new GraphBuilder(name, readersOf(order, outputs));
-  const shapes = new Map(
-    Object.entries(model.signature?.inputs ?? {}).map(([key, port]) => [tensorKey(port.name ?? key), sizesOf(port.tensorShape)]),
-  );
+  const shapes = new Map((model.signature?.inputs ?? []).map(([key, port]) => [tensorKey(port.name ?? key), sizesOf(port.tensorShape)]));
   const shared: Import = {
     builder,
     held: new Map<string, Held>(),
@@ -107,7 +100,7 @@ function wanted(nodes: ReadonlyMap<string, TfNode>, names: readonly string[], fi
  * is left.
  */
 function outputsOf(model: ModelJson, nodes: ReadonlyMap<string, TfNode>, file: string, endAt: readonly string[] | undefined): string[] {
-  const signed = Object.entries(model.signature?.outputs ?? {}).map(([key, port]) => tensorKey(port.name ?? key));
+  const signed = (model.signature?.outputs ?? []).map(([key, port]) => tensorKey(port.name ?? key));
   const all = signed.filter((name) => nodes.has(writerOf(name)));
   const outputs = all.length > 0 ? all : unread(nodes);
   const missing = outputs.map((output) => ({ output, nodes: unsupported(nodes, output, file) }));

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 
 const dims = z.object({
   dim: z.array(z.object({ size: z.union([z.string(), z.number()]) })).optional(),
@@ -24,11 +25,15 @@ const weightSchema = z.object({
 
 const portSchema = z.object({ name: z.string().optional(), tensorShape: dims.optional() });
 
+/** Entries rather than an object: a port may be called "__proto__", which a copied object would lose. */
+const portsSchema = z.preprocess(
+  (ports) => (typeof ports === "object" && ports !== null && !Array.isArray(ports) ? Object.entries(ports) : ports),
+  z.array(z.tuple([z.string(), portSchema])),
+);
+
 const modelSchema = z.object({
   format: z.literal("graph-model").optional(),
-  signature: z
-    .object({ inputs: z.record(z.string(), portSchema).optional(), outputs: z.record(z.string(), portSchema).optional() })
-    .nullish(),
+  signature: z.object({ inputs: portsSchema.optional(), outputs: portsSchema.optional() }).nullish(),
   modelTopology: z.object({ node: z.array(nodeSchema).min(1) }),
   weightsManifest: z.array(z.object({ paths: z.array(z.string().min(1)), weights: z.array(weightSchema) })),
 });
@@ -76,7 +81,7 @@ export function sizesOf(shape: z.infer<typeof dims> | undefined): number[] | und
 function checkedPath(path: string, file: string): string {
   const parts = path.split(/[\\/]/);
   if (/^[a-z]+:/i.test(path) || path.startsWith("/") || path.includes("\0") || parts.includes("..") || parts.includes("")) {
-    throw new ArgumentError(file, `every weight path must stay in the model's folder, got ${JSON.stringify(path.slice(0, 200))}`);
+    throw new ArgumentError(file, `every weight path must stay in the model's folder, got ${shownValue(path)}`);
   }
   return path;
 }

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../errors.ts";
+import { shownValue } from "../shown.ts";
 import { type DType, halfToNumber, sizeOf, Tensor } from "../tensor/index.ts";
 import type { ModelJson, WeightEntry } from "./modelJson.ts";
 
@@ -61,7 +62,7 @@ function missing(path: string, file: string): never {
 function layoutOf({ dtype, quantization }: WeightEntry, where: string): { stored: Stored; dtype: DType } {
   const [name, result] = [quantization?.dtype ?? dtype, Object.hasOwn(DTYPES, dtype) ? DTYPES[dtype] : undefined];
   if (!result || !Object.hasOwn(STORED, name))
-    throw new ArgumentError(where, `the element type must be one of ${Object.keys(DTYPES).join(", ")}, got ${JSON.stringify(dtype)}`);
+    throw new ArgumentError(where, `the element type must be one of ${Object.keys(DTYPES).join(", ")}, got ${shownValue(dtype)}`);
   if (quantization && quantization.dtype !== "float16" && (quantization.scale === undefined || quantization.min === undefined))
     throw new ArgumentError(where, `${quantization.dtype} codes must come with scale and min, got none`);
   return { stored: STORED[name], dtype: result };

@@ -21,6 +21,12 @@ export const inputSchema = z.strictObject({
   std: triple.refine((std) => std.every((s) => s > 0), "must be > 0"),
 });
 
+/** A copied object would lose an input of that name without a word. */
+const constantsSchema = z
+  .unknown()
+  .refine((given) => typeof given !== "object" || given === null || !Object.hasOwn(given, "__proto__"), 'must not name "__proto__"')
+  .pipe(z.record(name, z.array(z.number()).min(1)));
+
 /** What the card of every format says. */
 export const cardKeys = {
   version: z.literal(1),
@@ -30,7 +36,7 @@ export const cardKeys = {
   /** The network input that takes the picture; default the only one, or the only one with a picture's shape. */
   pictureInput: name.optional(),
   /** Values of other network inputs, the same for every picture, row by row: { "scale_factor": [1, 1] }. */
-  constants: z.record(name, z.array(z.number()).min(1)).optional(),
+  constants: constantsSchema.optional(),
   classes: z.array(name).min(1),
   /** Least score of a detection that is evaluated: low, because average precision needs the whole curve. */
   scoreThreshold: z.number().min(0).max(1),

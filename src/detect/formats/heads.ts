@@ -11,7 +11,7 @@ export const LEAST_SCORE = 1e-30;
  * the card's format promises, in which -1 stands for any length.
  */
 export function readHead(heads: Heads, name: string, want: readonly number[]): Tensor {
-  const x = heads[name];
+  const x = Object.hasOwn(heads, name) ? heads[name] : undefined;
   if (!x) {
     const names = Object.keys(heads);
     throw new ArgumentError(

@@ -3,10 +3,14 @@ import { type AnyOp, bind, cast, clamp, type DType, formatShape, type Meta, resh
 import { assembleGraph, liveNodes } from "../assemble.ts";
 import type { Graph } from "../graph.ts";
 import type { Node, Port } from "../layer.ts";
+import { soundMetas } from "../soundMetas.ts";
 import { constant, type Operand } from "./operand.ts";
 
-/** Folded constants may not be larger than this many elements: a hostile file could ask for any size. */
-export const LARGEST_CONSTANT = 2 ** 26;
+/**
+ * Elements that the constants made while importing may have together, beyond those they are made of: a hostile file of a
+ * few bytes could ask for any number.
+ */
+export const LARGEST_CONSTANT = 2 ** 24;
 
 /** The same for every tensor of the graph: 2 GiB of f32. */
 export const LARGEST_TENSOR = 2 ** 29;
@@ -26,6 +30,7 @@ export class GraphBuilder {
   readonly #names: Set<string>;
   readonly #nodeNames = new Set<string>();
   readonly #readers: ReadonlyMap<string, number>;
+  #made = 0;
 
   /** `readers` counts, for every tensor name of the file, the nodes and graph outputs that read it. */
   constructor(file: string, readers: ReadonlyMap<string, number>) {
@@ -112,13 +117,18 @@ export class GraphBuilder {
     return name;
   }
 
+  /** Counts elements that are about to be made out of nothing. Errors: ArgumentError where the file has asked for too many. */
+  makeRoom(where: string, elements: number): void {
+    this.#made += elements;
+    if (this.#made <= LARGEST_CONSTANT) return;
+    throw new ArgumentError(where, `computed constants must have at most ${LARGEST_CONSTANT} elements together, got ${this.#made}`);
+  }
+
   #fold(where: string, op: AnyOp, values: readonly Tensor[], attrs: unknown, outputs: readonly string[]): Operand[] {
     const inDouble = values.every(isInteger) && !takes(op, values, attrs);
     const inputs = inDouble ? values.map((v) => cast(v, "f64")) : values;
-    for (const { shape } of this.#infer(where, op, inputs, attrs)) {
-      if (sizeOf(shape) <= LARGEST_CONSTANT) continue;
-      throw new ArgumentError(where, `a computed constant must have at most ${LARGEST_CONSTANT} elements, got shape ${formatShape(shape)}`);
-    }
+    const given = inputs.reduce((sum, { size }) => sum + size, 0);
+    for (const { shape } of this.#infer(where, op, inputs, attrs)) this.makeRoom(where, Math.max(0, sizeOf(shape) - given));
     const results = bind(op, inputs, attrs);
     const dtype = sharedDtype(values);
     return outputs.map((name, i) => constant(name, inDouble && !isInteger(results[i]) ? cast(results[i], dtype) : results[i]));
@@ -126,7 +136,7 @@ export class GraphBuilder {
 
   #infer(where: string, op: AnyOp, inputs: readonly Meta[], attrs: unknown): readonly Meta[] {
     try {
-      return op.infer(inputs, attrs);
+      return soundMetas(op, inputs, attrs);
     } catch (cause) {
       if (!(cause instanceof InlierqError)) throw cause;
       throw new ArgumentError(where, `the node must fit its inputs, got ${cause.message}`);

@@ -71,6 +71,11 @@ export class NodeCall {
     return found && found.size > 0 ? Array.from(found.data) : undefined;
   }
 
+  /** To be called before a constant is made that the file does not store. Errors: ArgumentError where that is too much. */
+  makeRoom(elements: number): void {
+    this.builder.makeRoom(this.where, elements);
+  }
+
   /** Adds an inner step of this node. */
   emit<A>(step: string, op: { readonly def: OpDef<A> }, inputs: readonly Operand[], attrs: A): Operand {
     return this.emitAll(step, op, inputs, attrs, 1)[0];

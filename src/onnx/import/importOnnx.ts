@@ -33,16 +33,10 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Grap
   try {
     return readModel(bytes, name, options);
   } catch (cause) {
-    if (!(cause instanceof InlierqError) || (cause.message.startsWith(`${name}: `) && isOneLine(cause.message))) throw cause;
-    // Names in the file may hold anything; the message stays one readable line that begins with the file.
-    const problem = cause.message.startsWith(`${name}: `) ? cause.message.slice(name.length + 2) : cause.message;
-    throw new ArgumentError(name, problem.replace(CONTROL, " ").slice(0, LONGEST_MESSAGE));
+    if (!(cause instanceof InlierqError) || cause.op.startsWith(new ArgumentError(name, "").op)) throw cause;
+    throw new ArgumentError(name, cause.message);
   }
 }
-
-const CONTROL = /\p{Cc}|\p{Zl}|\p{Zp}/gu;
-const LONGEST_MESSAGE = 2000;
-const isOneLine = (message: string): boolean => message.length <= LONGEST_MESSAGE && message.search(CONTROL) < 0;
 
 function readModel(bytes: Uint8Array, name: string, { endAt, constants = new Map(), ...shapes }: ImportOptions): Graph {
   const model = decodeModel(bytes, name);

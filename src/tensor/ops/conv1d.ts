@@ -1,4 +1,5 @@
 import { ArgumentError } from "../../errors.ts";
+import { shownValue } from "../../shown.ts";
 import { requireRank } from "../require.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv2d } from "./conv2d.ts";
@@ -15,14 +16,14 @@ interface Conv1dOptions {
 
 function single(name: string, value: number | readonly number[]): number {
   const list = [value].flat();
-  if (list.length !== 1) throw new ArgumentError("conv1d", `${name} must be one integer, got ${JSON.stringify(value)}`);
+  if (list.length !== 1) throw new ArgumentError("conv1d", `${name} must be one integer, got ${shownValue(value)}`);
   return list[0];
 }
 
 function beforeAndAfter(value: number | readonly number[]): [number, number] {
   const list = [value].flat();
   if (list.length < 1 || list.length > 2) {
-    throw new ArgumentError("conv1d", `padding must be one or two integers, got ${JSON.stringify(value)}`);
+    throw new ArgumentError("conv1d", `padding must be one or two integers, got ${shownValue(value)}`);
   }
   return [list[0], list[list.length - 1]];
 }

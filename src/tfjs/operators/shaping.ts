@@ -103,6 +103,7 @@ const split = (op: string, x: number, axis: number, sizesAt: number | undefined)
     const { shape } = call.held(x).meta;
     const dim = call.axis(call.numbers(axis)[0], shape.length);
     const count = call.attributes.int("num_split", 1);
+    if (count < 1 || count > shape[dim]) call.fail(`num_split must be in 1..${shape[dim]}, got ${count}`);
     const sizes =
       sizesAt === undefined ? new Array<number>(count).fill(shape[dim] / count) : filledSizes(call.numbers(sizesAt), shape[dim]);
     if (sizes.some((s) => !Number.isInteger(s) || s < 0) || sizes.reduce((a, b) => a + b, 0) !== shape[dim])

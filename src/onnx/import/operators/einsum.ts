@@ -50,6 +50,7 @@ function distinct(call: NodeCall, { x, axes }: Named, label: string): Named {
   if (shape[second] !== side) call.fail(`axes "${axes[second]}" must have one length, got ${side} and ${shape[second]}`);
   const last = call.emit(`${label}Last`, permute, [x], { perm: [...others, first, second] });
   const flat = call.shaped(`${label}Flat`, last, [...others.map((i) => shape[i]), side * side]);
+  call.makeRoom(side);
   const index = new Tensor(
     [side],
     "i32",

@@ -1,5 +1,4 @@
-import { LARGEST_CONSTANT } from "../../../graph/index.ts";
-import { full, sizeOf, Tensor, tensor } from "../../../tensor/index.ts";
+import { allocate, full, sizeOf, Tensor, tensor } from "../../../tensor/index.ts";
 import { DataType } from "../../protobuf.ts";
 import type { NodeCall, OperatorRow } from "../call.ts";
 
@@ -19,9 +18,8 @@ const constantOfShape: OperatorRow = {
     const shape = Array.from(call.constant(0).data);
     const value = call.attributes.tensor("value") ?? tensor(0, [1]);
     if (value.size !== 1) call.fail(`value must hold 1 element, got ${value.size}`);
-    if (shape.some((d) => d < 0) || sizeOf(shape) > LARGEST_CONSTANT) {
-      call.fail(`shape must hold at most ${LARGEST_CONSTANT} elements, got [${shape.join(",")}]`);
-    }
+    if (shape.some((d) => d < 0)) call.fail(`sizes must not be negative, got [${shape.join(",")}]`);
+    call.makeRoom(sizeOf(shape));
     define(call, full(shape, value.data[0], value.dtype));
   },
 };
@@ -33,9 +31,11 @@ const range: OperatorRow = {
     const [start, limit, delta] = [0, 1, 2].map((i) => call.constant(i));
     const [from, to, by] = [start, limit, delta].map((t) => t.data[0]);
     const count = Math.max(0, Math.ceil((to - from) / by));
-    if (!(count <= LARGEST_CONSTANT)) call.fail(`a range must have at most ${LARGEST_CONSTANT} elements, got ${from} to ${to} by ${by}`);
-    const values = Array.from({ length: count }, (_, i) => from + i * by);
-    define(call, tensor(values, [count], start.dtype));
+    if (!Number.isFinite(count)) call.fail(`a range must have an end, got ${from} to ${to} by ${by}`);
+    call.makeRoom(count);
+    const data = allocate(start.dtype, count);
+    for (let i = 0; i < count; i++) data[i] = from + i * by;
+    define(call, new Tensor([count], start.dtype, data));
   },
 };
 

@@ -72,6 +72,7 @@ function writeIndices(call: NodeCall, { x, geometry, ceilMode }: Pool, columnMaj
   const [h, w] = line ? [1, size[0]] : size;
   const picture = call.shaped("places", call.converted("real", x, x.meta.dtype === "f64" ? "f64" : "f32"), [n, c, h, w]);
   const found = call.emit("found", maxPool2dIndices, [picture], { ...pictureWindow(line ? asPicture(geometry) : geometry), ceilMode });
+  call.makeRoom(n * c);
   const planes = Int32Array.from({ length: n * c }, (_, i) => i * h * w);
   const at = columnMajor ? byColumns(call, found, h, w) : found;
   const all = call.emit("offsets", add, [at, call.own("starts", new Tensor([n, c, 1, 1], "i32", planes))], {});

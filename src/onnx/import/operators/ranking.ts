@@ -41,6 +41,7 @@ const extreme = (type: string, largest: boolean): OperatorRow => ({
 
 function reversed(call: NodeCall, x: Operand, dim: number): Operand {
   const length = x.meta.shape[dim];
+  call.makeRoom(length);
   const index = new Tensor(
     [length],
     "i32",

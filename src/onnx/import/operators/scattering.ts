@@ -150,6 +150,7 @@ const gatherNd: OperatorRow = {
     const rows = rowsOf(call, indices, shape.slice(batch, batch + k));
     const each = rows.meta.shape[0] / batches;
     const spanned = sizeOf(shape.slice(batch, batch + k));
+    call.makeRoom(rows.meta.shape[0]);
     const starts = wholes(Array.from({ length: rows.meta.shape[0] }, (_, i) => Math.floor(i / each) * spanned));
     const at = batch === 0 ? rows : call.emit("rows", add, [rows, call.own("starts", starts)], {});
     const table = call.shaped("table", x, [batches * spanned, sizeOf(shape.slice(batch + k))]);

@@ -114,6 +114,7 @@ const splitRow: OperatorRow = {
     const dim = call.axis(call.attributes.int("axis", 0), x.meta.shape.length);
     const length = x.meta.shape[dim];
     const count = call.opset >= 18 ? call.attributes.int("num_outputs", call.outputCount) : call.outputCount;
+    if (count !== call.outputCount) call.fail(`num_outputs must be the number of outputs, ${call.outputCount}, got ${count}`);
     const even = Array.from({ length: count }, (_, i) =>
       Math.min(Math.ceil(length / count), Math.max(0, length - i * Math.ceil(length / count))),
     );

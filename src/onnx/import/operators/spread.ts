@@ -62,6 +62,7 @@ function weightsOf(stretch: Stretch, rule: SpreadRule): Float32Array {
 /** Resizes one axis: by a choice of positions, or by a product with a matrix of weights from the left. */
 function along(call: NodeCall, x: Operand, axis: number, stretch: Stretch, rule: SpreadRule): Operand {
   const { length, size } = stretch;
+  call.makeRoom(rule.mode === "nearest" ? size : size * length);
   if (rule.mode === "nearest") {
     const pick = (o: number): number => Math.min(Math.max(PIXEL[rule.rounding](coordinateOf(o, stretch, rule.coordinate)), 0), length - 1);
     const index = Int32Array.from({ length: size }, (_, o) => pick(o));

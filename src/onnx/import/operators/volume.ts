@@ -31,6 +31,7 @@ export function emitConv3d(
   const [n, c, depth, h, w] = deep.meta.shape;
   const count = Math.floor((depth - (kernel - 1) * dilation - 1) / stride) + 1;
   if (count < 1) call.fail(`the kernel must fit into the padded depth ${depth}, got ${(kernel - 1) * dilation + 1}`);
+  call.makeRoom(count * kernel);
   const read = Int32Array.from({ length: count * kernel }, (_, i) => Math.floor(i / kernel) * stride + (i % kernel) * dilation);
   const planes = call.emit("planes", indexSelect, [deep, call.own("read", new Tensor([read.length], "i32", read))], { dim: 2 });
   const apart = call.shaped("apart", planes, [n, c, count, kernel, h, w]);

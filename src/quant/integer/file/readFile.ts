@@ -1,5 +1,6 @@
 import { ArgumentError, InlierqError } from "../../../errors.ts";
 import { Graph } from "../../../graph/index.ts";
+import { shownValue } from "../../../shown.ts";
 import * as ops from "../../../tensor/index.ts";
 import { type AnyOp, allocate, type DType, formatShape, sizeOf, Tensor } from "../../../tensor/index.ts";
 import type { Plan, SitePlan } from "../../plan.ts";
@@ -48,8 +49,8 @@ export function readIntegerFile(bytes: Uint8Array, name = "file"): ReadModel {
     const problem =
       cause instanceof InlierqError
         ? cause.message.replace(/^readIntegerFile: /, "")
-        : `the header must describe a model, got ${String(cause)}`;
-    throw new ArgumentError(where, `${name} must be sound: ${problem.replace(/\p{Cc}|\p{Zl}|\p{Zp}/gu, " ").slice(0, 1000)}`);
+        : `the header must describe a model, got ${cause instanceof TypeError || cause instanceof RangeError ? "parts that do not fit together" : String(cause)}`;
+    throw new ArgumentError(where, `${name} must be sound: ${problem}`);
   }
 }
 
@@ -169,7 +170,16 @@ function graphOf({ graph }: Header, parameters: ReadonlyMap<string, Tensor>): Gr
   const { name, inputs, outputs } = graph;
   const built = new Graph({ name, inputs, outputs, nodes, parameters });
   for (const [tensor, { shape }] of built.metas) countOf(shape, `tensor "${tensor}"`);
+  for (const port of outputs) requireComputed(port, built);
   return built;
+}
+
+/** What a file says of an output must be what its nodes compute. */
+function requireComputed({ name, shape, dtype }: Header["graph"]["outputs"][number], { metas }: Graph): void {
+  const found = metas.get(name);
+  const declared = `${dtype}${formatShape(shape.map((d) => (d === -1 ? 1 : d)))}`;
+  const computed = found && `${found.dtype}${formatShape(found.shape)}`;
+  if (declared !== computed) throw fail(`output "${name}" must be as it is computed, ${computed}, got ${declared}`);
 }
 
 /** Windows that ops take on trust, by attribute name: how many numbers, and the least of them. */
@@ -188,7 +198,7 @@ function requireWindows(node: string, attrs: unknown): void {
     const { count, least } = window ?? { count: 1, least: 1 };
     const sound = (v: unknown): boolean => Number.isInteger(v) && (v as number) >= least && (v as number) < 2 ** 15;
     if ((window || key === "groups") && !(Array.isArray(list) && list.length === count && list.every(sound))) {
-      throw fail(`node "${node}" must have ${count} whole numbers >= ${least} as its ${key}, got ${JSON.stringify(value)}`);
+      throw fail(`node "${node}" must have ${count} whole numbers >= ${least} as its ${key}, got ${shownValue(value)}`);
     }
   }
 }
