@@ -138,12 +138,16 @@ interface Placed {
   blockOf(x: Tensor): Block;
 }
 
-/** Places everything in the smallest memory, doubling until the tables of the kernels fit as well. */
+/** Programs of more MiB than this reserve ROOM: address space only, and the larger ones after them take their memory over. */
+const SMALL = 16;
+const ROOM = 1024;
+
+/** Places everything in a memory, larger ones until the tables of the kernels fit as well. */
 function placeAll(recording: Recording, assignment: Assignment, layout: Layout): Placed {
   const needed = Math.ceil(layout.bytes / MIB);
   if (needed >= LARGEST) throw tooLarge(assignment.storages, layout.bytes);
   for (let size = needed + 8; ; size = Math.min(2 * size, LARGEST)) {
-    const arena = borrowArena([size]);
+    const arena = borrowArena(size, needed > SMALL && size < ROOM ? [ROOM, size] : [size]);
     try {
       return placeIn(arena, recording, assignment, layout);
     } catch (error) {

@@ -37,7 +37,7 @@ export async function* tensorSamples(inputs: Iterable<GraphInput> | AsyncIterabl
 }
 
 /** Bytes of fitted pictures that are kept: every stage of a job reads all samples again. */
-const KEPT = 64 * 2 ** 20;
+const KEPT = 32 * 2 ** 20;
 
 /** A network, and the card that says how pictures become its input where there is one. */
 interface Reader {

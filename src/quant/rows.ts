@@ -75,7 +75,7 @@ export class RowSampler {
     this.#used += count;
   }
 
-  /** The collected rows, packed. */
+  /** The collected rows, packed; to be asked for once, when all samples were added. */
   result(): LayerRows {
     const rows = this.#used;
     const { inputs, taps, outputs } = this.view;
@@ -98,10 +98,9 @@ function candidatesOf(count: number, mask: Uint8Array | undefined): Int32Array {
   return candidates.subarray(0, n);
 }
 
-/** Drops the unused tail of every line of a [lines, capacity] matrix. */
+/** Drops the unused tail of every line of a [lines, capacity] matrix, where it lies: all layers' rows together are large. */
 function packed(matrix: Float32Array, lines: number, capacity: number, rows: number): Float32Array {
   if (rows === capacity) return matrix;
-  const out = new Float32Array(lines * rows);
-  for (let i = 0; i < lines; i++) out.set(matrix.subarray(i * capacity, i * capacity + rows), i * rows);
-  return out;
+  for (let i = 1; i < lines; i++) matrix.copyWithin(i * rows, i * capacity, i * capacity + rows);
+  return matrix.subarray(0, lines * rows);
 }

@@ -7,18 +7,17 @@ const idle = new Set<WeakRef<Arena>>();
 const MIB = 1024 * 1024;
 
 /**
- * A memory for one caller alone, until it is returned: the smallest returned one of at least `megabytes[0]` MiB, else a new
- * one of the first size that the runtime grants. A returned one comes with its pages and the functions on it; what its blocks
- * hold is anything. Errors: as `Arena`.
+ * A memory for one caller alone, until it is returned: the smallest returned one of at least `least` MiB, else a new one of
+ * the first of the given sizes that the runtime grants (MiB; default those of `Arena`). A returned one comes with its pages
+ * and the functions on it; what its blocks hold is anything. Errors: as `Arena`.
  */
-export function borrowArena(megabytes?: readonly number[]): Arena {
+export function borrowArena(least: number, megabytes?: readonly number[]): Arena {
   const pool = activeThreads();
   let best: { readonly ref: WeakRef<Arena>; readonly arena: Arena } | undefined;
   for (const ref of idle) {
     const arena = ref.deref();
     if (!arena) idle.delete(ref);
-    else if (arena.pool === pool && sizeOf(arena) >= (megabytes ?? Arena.SIZES)[0] && !(best && sizeOf(best.arena) <= sizeOf(arena)))
-      best = { ref, arena };
+    else if (arena.pool === pool && sizeOf(arena) >= least && !(best && sizeOf(best.arena) <= sizeOf(arena))) best = { ref, arena };
   }
   if (!best) return new Arena(megabytes);
   idle.delete(best.ref);

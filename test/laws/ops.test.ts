@@ -26,7 +26,7 @@ const USED = 10;
 
 /** Leaves a memory full of NaN for the next program to take. */
 function leaveUsed(): void {
-  const arena = borrowArena([USED]);
+  const arena = borrowArena(USED, [USED]);
   arena.i32.fill(-1);
   returnArena(arena);
 }

@@ -1,10 +1,10 @@
-import { type Arena, ArenaFull, ArenaRefused, borrowArena, returnArena } from "../../wasm/index.ts";
+import { Arena, ArenaFull, ArenaRefused, borrowArena, returnArena } from "../../wasm/index.ts";
 
 /** A memory for kernels that one caller has for itself. */
 export type Lease = Arena;
 
 /** An empty memory until it is returned; undefined where the runtime refuses one. */
-export const borrowLease = (): Lease | undefined => unless(ArenaRefused, () => borrowArena());
+export const borrowLease = (): Lease | undefined => unless(ArenaRefused, () => borrowArena(Arena.SIZES[0]));
 
 /** Hands a memory on to the next who borrows one: nothing in it may be used any more. */
 export const returnLease = (lease: Lease): void => returnArena(lease);
