@@ -5,14 +5,16 @@ import { collect, type Detections, detectAll, type LoadedModel, loadModel, quant
 import {
   type Agreement,
   annotatedPictures,
-  compareWithRuntime,
+  compareWithForeign,
+  type Foreign,
   listPictures,
+  openInRuntime,
   readAnnotations,
-  readModel,
   readPictures,
   writeFileAtomic,
 } from "../../src/node/index.ts";
 import { emptyPlan, type Plan } from "../../src/quant/index.ts";
+import { detectorOf } from "./models.ts";
 import type { Row } from "./rows.ts";
 
 /** What a row came to; APs in [0, 1]. */
@@ -60,7 +62,7 @@ export class Bench {
   }
 
   #load({ model }: Row): LoadedModel {
-    return loadModel(readModel(join(this.#data, "models", `${model}.onnx`)).bytes, model);
+    return loadModel(detectorOf(model).read(this.#data), model);
   }
 
   async #samples(name: string, model: LoadedModel): Promise<Samples> {
@@ -75,9 +77,11 @@ export class Bench {
   async #float(row: Row, model: LoadedModel, samples: Samples): Promise<Measured> {
     const detections = await run(model, emptyPlan, samples);
     writeFileAtomic(this.#floatFile(row.model), JSON.stringify(detections));
-    const bytes = readModel(join(this.#data, "models", `${row.model}.onnx`)).bytes;
-    const agreement = await this.#agreement(bytes, model, emptyPlan, samples);
-    const first8 = await compareWithRuntime(bytes, model, emptyPlan, samples, { count: PHOTOS });
+    const detector = detectorOf(row.model);
+    const open = (): Promise<Foreign | undefined> => detector.open(detector.read(this.#data));
+    const agreement = await this.#agreement(await open(), model, emptyPlan, samples);
+    const foreign = await open();
+    const first8 = foreign && (await compareWithForeign(foreign, model, emptyPlan, samples, { count: PHOTOS }));
     return {
       ...numbers(samples, detections, model),
       kept: 1,
@@ -96,7 +100,7 @@ export class Bench {
     const result = await quantize(model.graph, { ...options, samples: photos, method, scheme, name: row.model });
     const detections = await run(model, result.plan, samples);
     const { share } = detectionsKept(this.#floatDetections(row), detections, { minScore: model.card.visibleThreshold });
-    const agreement = row.agreement ? await this.#agreement(result.onnx, model, result.plan, samples) : undefined;
+    const agreement = row.agreement ? await this.#agreement(await openInRuntime(result.onnx), model, result.plan, samples) : undefined;
     return {
       ...numbers(samples, detections, model),
       kept: share,
@@ -107,10 +111,11 @@ export class Bench {
     };
   }
 
-  async #agreement(onnx: Uint8Array, model: LoadedModel, plan: Plan, samples: Samples): Promise<Measured["agreement"]> {
+  async #agreement(foreign: Foreign | undefined, model: LoadedModel, plan: Plan, samples: Samples): Promise<Measured["agreement"]> {
+    if (!foreign) return undefined;
     const runtimeDetections: Prediction[][] = [];
-    const agreement = await compareWithRuntime(onnx, model, plan, samples, { runtimeDetections });
-    return agreement && { ...agreement, AP50: numbers(samples, runtimeDetections, model).AP50 };
+    const agreement = await compareWithForeign(foreign, model, plan, samples, { runtimeDetections });
+    return { ...agreement, AP50: numbers(samples, runtimeDetections, model).AP50 };
   }
 
   #floatFile(model: string): string {

@@ -1,6 +1,7 @@
 import type { Agreement } from "../../src/node/index.ts";
 import type { Measured } from "./measure.ts";
-import { METHODS, MODELS, ROWS, type Row, SCHEMES } from "./rows.ts";
+import { DETECTORS, type Detector } from "./models.ts";
+import { METHODS, ROWS, type Row } from "./rows.ts";
 
 export type Results = ReadonlyMap<string, Measured>;
 
@@ -23,18 +24,18 @@ export function render(results: Results): string {
       `detector still finds (same class, IoU at least 0.5, score at least 0.3). Gate: whether the default gate (half of the float detections on ` +
       `the calibration photos kept) passed. With 100 photos, differences below about 2 points mean nothing.`,
   ];
-  for (const model of MODELS) parts.push(...modelPart(model, results));
+  for (const detector of DETECTORS) parts.push(...modelPart(detector, results));
   return `${parts.join("\n\n")}\n`;
 }
 
-function modelPart(model: string, results: Results): string[] {
+function modelPart({ name: model, schemes, runtime }: Detector, results: Results): string[] {
   const rows = ROWS.filter((r) => r.model === model);
   const head = ["", "AP", "AP50", "VOC AP50", "kept", "MACs quantized", "gate"];
   const body = rows.map((row) => {
     const m = results.get(row.id);
     return [nameOf(row), ...(m ? cells(row, m) : ["not measured", "", "", "", "", ""])];
   });
-  return [`## ${model}`, table([head, ...body]), ...verdicts(model, results), ...agreementPart(rows, results)];
+  return [`## ${model}`, table([head, ...body]), ...verdicts(model, schemes, results), ...agreementPart(runtime, rows, results)];
 }
 
 const nameOf = ({ method, scheme, variant }: Row): string =>
@@ -50,9 +51,9 @@ const cells = ({ method }: Row, m: Measured): string[] => [
 ];
 
 /** One line a scheme: how far InlierQ is from the best of the others and from float. */
-function verdicts(model: string, results: Results): string[] {
+function verdicts(model: string, schemes: readonly string[], results: Results): string[] {
   const float = results.get(`${model}.float`);
-  const lines = SCHEMES.flatMap((scheme) => {
+  const lines = schemes.flatMap((scheme) => {
     const found = METHODS.flatMap((method) => {
       const m = results.get(`${model}.${method}.${scheme}`);
       return m ? [{ method, ap50: 100 * m.AP50 }] : [];
@@ -66,16 +67,17 @@ function verdicts(model: string, results: Results): string[] {
   return lines.length > 0 ? [lines.join("\n")] : [];
 }
 
-function agreementPart(rows: readonly Row[], results: Results): string[] {
+function agreementPart(runtime: Detector["runtime"], rows: readonly Row[], results: Results): string[] {
   const worst = ({ cosine }: Agreement): string => Math.min(...Object.values(cosine)).toFixed(6);
   const measured = rows.flatMap((row) => {
     const m = results.get(row.id);
     return m?.agreement ? [{ row, m, agreement: m.agreement }] : [];
   });
   if (measured.length === 0) return [];
-  const head = ["file in onnxruntime-web", "lowest cosine", "mean cosine", "detections matched", "AP50 there", "AP50 here", "difference"];
+  const head = ["file", "runtime", "lowest cosine", "mean cosine", "detections matched", "AP50 there", "AP50 here", "difference"];
   const body = measured.map(({ row, m, agreement }) => [
     nameOf(row),
+    row.method === "float" ? runtime : "onnxruntime-web",
     worst(agreement),
     Math.min(...Object.values(agreement.meanCosine)).toFixed(6),
     agreement.detections ? `${agreement.detections.matched} of ${agreement.detections.ours} (${percent(agreement.detections.share)})` : "-",
@@ -87,5 +89,5 @@ function agreementPart(rows: readonly Row[], results: Results): string[] {
   const gap = float.first8 && Math.max(...Object.values(float.first8.gap));
   const outputs =
     gap === undefined ? [] : [`Float outputs on the first 8 photos: largest |ours - theirs| / max |theirs| = ${gap.toExponential(2)}.`];
-  return ["Agreement of our engine with onnxruntime-web on the same 100 photos, per output:", table([head, ...body]), ...outputs];
+  return ["Agreement of our engine with other runtimes on the same 100 photos, per output:", table([head, ...body]), ...outputs];
 }

@@ -1,4 +1,5 @@
 import type { QuantizeOptions } from "../../src/job/index.ts";
+import { DETECTORS } from "./models.ts";
 
 /** One run to measure: a model, a method, a scheme, and what departs from the defaults. */
 export interface Row {
@@ -13,13 +14,11 @@ export interface Row {
   readonly agreement: boolean;
 }
 
-export const MODELS = ["yolox-nano-416", "fastestdet-352"];
-export const SCHEMES = ["W8A8", "W6A6", "W4A8", "W4A4"];
 export const METHODS = ["minmax", "mse", "inlierq"] as const;
 const AGREEMENT = ["W8A8", "W6A6", "W4A8"];
 
 /** Every row of the results, in the order of the table. */
-export const ROWS: readonly Row[] = MODELS.flatMap((model) => {
+export const ROWS: readonly Row[] = DETECTORS.flatMap(({ name: model, schemes, variants }) => {
   const row = (method: Row["method"], scheme: string, variant = "", options: Row["options"] = {}): Row => ({
     id: [model, method, scheme, variant.replace(/\W+/g, "-")].filter((part) => part !== "").join("."),
     model,
@@ -31,8 +30,12 @@ export const ROWS: readonly Row[] = MODELS.flatMap((model) => {
   });
   return [
     row("float", ""),
-    ...SCHEMES.flatMap((scheme) => METHODS.map((method) => row(method, scheme))),
-    row("inlierq", "W8A8", "per-tensor depthwise activations", { perChannelDepthwise: false }),
-    row("inlierq", "W4A8", "no bias correction", { biasCorrection: false }),
+    ...schemes.flatMap((scheme) => METHODS.map((method) => row(method, scheme))),
+    ...(variants
+      ? [
+          row("inlierq", "W8A8", "per-tensor depthwise activations", { perChannelDepthwise: false }),
+          row("inlierq", "W4A8", "no bias correction", { biasCorrection: false }),
+        ]
+      : []),
   ];
 });

@@ -12,6 +12,7 @@ export {
   type Agreement,
   type AgreementOptions,
   closeness,
+  compareWithForeign,
   compareWithRuntime,
   type Foreign,
   openInRuntime,

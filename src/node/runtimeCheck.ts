@@ -109,13 +109,26 @@ export interface AgreementOptions {
  */
 export async function compareWithRuntime(
   onnx: Uint8Array,
+  model: LoadedModel | BareModel,
+  plan: Plan,
+  samples: Samples,
+  options: RuntimeOptions = {},
+): Promise<Agreement | undefined> {
+  const foreign = await openInRuntime(onnx);
+  return foreign && compareWithForeign(foreign, model, plan, samples, options);
+}
+
+/** Options of a comparison; `runtimeDetections`, when given, receives the other runtime's detections. */
+type RuntimeOptions = AgreementOptions & { readonly runtimeDetections?: Prediction[][] };
+
+/** As `compareWithRuntime`, with a model that is open in any runtime; it is closed at the end. Errors: the runtime's; AbortError. */
+export async function compareWithForeign(
+  foreign: Foreign,
   { graph, detector, card }: LoadedModel | BareModel,
   plan: Plan,
   samples: Samples,
-  options: AgreementOptions & { readonly runtimeDetections?: Prediction[][] } = {},
-): Promise<Agreement | undefined> {
-  const foreign = await openInRuntime(onnx);
-  if (!foreign) return undefined;
+  options: RuntimeOptions = {},
+): Promise<Agreement> {
   const total = Math.min(options.count ?? Number.POSITIVE_INFINITY, samples.names.length);
   const tap = tapOf(graph, plan);
   const comparison = new Comparison();
