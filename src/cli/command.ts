@@ -113,6 +113,11 @@ function requireAll(command: Command, operands: readonly string[], values: Value
   }
 }
 
+/** What may stand for an operand. */
+const OPERANDS: Readonly<Record<string, string>> = {
+  MODEL: "an .onnx file, a tfjs model.json, or npm:PACKAGE/PATH for a file of an installed package",
+};
+
 /** The help page of a command. */
 export function helpOf(command: Command): string {
   const required = Object.entries(command.flags).filter(([, f]) => f.required);
@@ -126,6 +131,7 @@ export function helpOf(command: Command): string {
     `${command.about}`,
     "",
     `usage: inlierq ${command.name} ${usage}`,
+    ...command.operands.flatMap((name) => (Object.hasOwn(OPERANDS, name) ? [`  ${name}: ${OPERANDS[name]}`] : [])),
     "",
     ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
     "",

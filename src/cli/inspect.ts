@@ -27,6 +27,7 @@ export const inspectCommand: Command = {
   examples: [
     "inlierq inspect yolox-nano.onnx",
     "inlierq inspect detector.onnx --no-layers",
+    "inlierq inspect npm:@vladmandic/human/models/centernet.json --no-layers",
     "inlierq inspect detector.onnx --card --out card.json",
   ],
   run({ operands, values, io }) {

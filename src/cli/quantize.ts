@@ -59,6 +59,7 @@ export const quantizeCommand: Command = {
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W8A8 --out out",
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W4A8 --gate kept=0.9 --out out",
     "inlierq quantize yolox-nano.onnx --calibrate photos --integer --out out",
+    "inlierq quantize npm:@vladmandic/human/models/centernet.json --calibrate photos --out out",
     "inlierq quantize yolox-nano.onnx --calibrate inputs.npy --method percentile --out out",
     "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
