@@ -1,7 +1,7 @@
 import { compileViews } from "../autograd/index.ts";
 import { type Graph, type GraphInput, perInput } from "../graph/index.ts";
 import type { CalibrateOptions, GraphModel, Method } from "../quant/index.ts";
-import { assign, stagesOf } from "../quant/index.ts";
+import { assign, liveBytes, stagesOf } from "../quant/index.ts";
 import { type Meta, sizeOf, Tensor } from "../tensor/index.ts";
 import type { Sample, Samples } from "./samples.ts";
 
@@ -14,25 +14,29 @@ export interface Estimate {
 /** What the runtime itself, compiled kernels and garbage take. */
 const BASE_BYTES = 180e6;
 
+/** Bytes of a forward and backward pass for a byte of activations: most buffers serve several tensors, one after the other. */
+const WITH_GRADIENTS = 1.3;
+
 /**
  * Times one float forward and counts what it computes; the rest follows from the stages of the job.
  * Memory: pictures and given tensors, the activations and gradients of one sample, refinement rows, and for bias
- * correction the widest live state of its samples.
+ * correction the live state of its samples.
  */
 export function estimate({ graph }: GraphModel, samples: Samples, method: Method, options: CalibrateOptions): Estimate {
   const assignment = assign(graph, options.assign);
   const activations = graph.nodes.flatMap(({ outputs }) => outputs).reduce((sum, y) => sum + bytesOf(graph.metas.get(y)), 0);
   const forward = secondsOf(graph, samples.input(0));
-  const stages = stagesOf(method, options, assignment, samples.names.length);
+  const stages = stagesOf(graph, method, options, assignment, samples.names.length);
   const units = stages.reduce((sum, s) => sum + s.steps * s.work, 0) + 1.2 * samples.names.length;
   const held = samples.list.reduce((sum, s) => sum + heldBytes(s), 0);
   const rows = method.refinement
     ? assignment.layers.reduce((sum, l) => sum + rowBytes(graph.metas.get(l.weight)?.shape ?? [], l.groups, method), 0)
     : 0;
-  const bias = stages.some((s) => s.name === "correct biases" && s.steps > 0)
-    ? (options.biasSamples ?? samples.names.length) * 3 * widest(graph.metas.values())
-    : 0;
-  return { seconds: units * forward, bytes: BASE_BYTES + held + Math.max(activations * (method.selection ? 3 : 1) + rows, bias) };
+  const bias = (stages.find((s) => s.name === "correct biases")?.steps ?? 0) * liveBytes(graph);
+  return {
+    seconds: units * forward,
+    bytes: BASE_BYTES + held + Math.max(activations * (method.selection ? WITH_GRADIENTS : 1) + rows, bias),
+  };
 }
 
 /** Bytes a sample keeps for the whole job. */
@@ -57,10 +61,4 @@ function rowBytes(weight: readonly number[], groups: number, method: Method): nu
   const { rows = 0, floats = 0 } = method.refinement ?? {};
   const perRow = sizeOf(weight.slice(1)) * groups + weight[0];
   return 4 * Math.min(floats, rows * perRow);
-}
-
-function widest(metas: Iterable<{ readonly shape: readonly number[] }>): number {
-  let most = 0;
-  for (const { shape } of metas) most = Math.max(most, 4 * sizeOf(shape));
-  return most;
 }

@@ -110,7 +110,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   const assignment = assign(loaded.graph, settings.calibration.assign);
   options.onEstimate?.(estimate(loaded, samples, settings.method, settings.calibration));
   clock.lap("estimate");
-  const stages = stagesOf(settings.method, settings.calibration, assignment, samples.names.length);
+  const stages = stagesOf(loaded.graph, settings.method, settings.calibration, assignment, samples.names.length);
   const steps = new Steps([...stages, ...comparing(loaded, settings.gate, samples)], clock.watching(options));
   const calibration = await calibrate(loaded, samples, settings.method, settings.calibration, steps);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));

@@ -1,5 +1,5 @@
 import { type Graph, type GraphInput, type Layer, runNode } from "../graph/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { itemBytes, sizeOf, Tensor } from "../tensor/index.ts";
 import { emplace } from "./emplace.ts";
 import { biasOf, type Plan, tapOf } from "./plan.ts";
 import { volumesOf } from "./volumes.ts";
@@ -39,6 +39,22 @@ export class ChannelMeans {
     const counts = this.#counts.get(layer);
     return sums && counts && sums[0].map((s, c) => (s + sums[1][c]) / (counts[0] + counts[1]));
   }
+}
+
+/** Bytes of tensors that are alive together in one forward, at most. */
+export function liveBytes(graph: Graph): number {
+  const bytesOf = (name: string): number => {
+    const meta = graph.metas.get(name);
+    return meta && !graph.parameters.has(name) ? itemBytes(meta.dtype) * sizeOf(meta.shape) : 0;
+  };
+  let alive = graph.inputs.reduce((sum, { name }) => sum + bytesOf(name), 0);
+  let most = alive;
+  graph.nodes.forEach(({ outputs }, i) => {
+    for (const name of outputs) alive += bytesOf(name);
+    most = Math.max(most, alive);
+    for (const name of graph.dyingAfter(i)) alive -= bytesOf(name);
+  });
+  return most;
 }
 
 /** What correction did to one layer. Errors are mean squared mean-shifts over channels, on the samples held out. */

@@ -1,11 +1,11 @@
 import type { Prediction } from "../detect/index.ts";
 import type { Separation } from "../em/index.ts";
 import { ArgumentError } from "../errors.ts";
-import type { Layer } from "../graph/index.ts";
+import type { Graph, Layer } from "../graph/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type Assignment, type AssignOptions, assign } from "./assign.ts";
 import { quantizeBias } from "./bias.ts";
-import { type BiasCorrection, correctBiases } from "./biasCorrection.ts";
+import { type BiasCorrection, correctBiases, liveBytes } from "./biasCorrection.ts";
 import { floatRuns, type GraphModel } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
 import type { Method } from "./method.ts";
@@ -24,7 +24,7 @@ export interface CalibrateOptions {
   readonly seed: number;
   /** Sequential empirical bias correction. Default: on below 8-bit weights. */
   readonly biasCorrection?: boolean | undefined;
-  /** Samples it sees, spread evenly; their activations at one layer are held at once. Default all. */
+  /** Samples it sees, spread evenly; their activations at one layer are held at once. Default as many as 600 MB take, at least 8. */
   readonly biasSamples?: number;
   /** Samples the error of the final activation grids is measured on. Default 16. */
   readonly measureSamples?: number;
@@ -57,19 +57,25 @@ export interface Calibration {
 }
 
 /** The work a calibration will do, for progress: one unit is one float forward. */
-export function stagesOf(method: Method, options: CalibrateOptions, assignment: Assignment, samples: number): Stage[] {
+export function stagesOf(graph: Graph, method: Method, options: CalibrateOptions, assignment: Assignment, samples: number): Stage[] {
   const pass = method.selection ? 3.5 : 1;
   return [
     { name: "observe", steps: samples, work: pass },
     { name: "separate", steps: method.selection ? 2 * assignment.sites.size : 0, work: 0.3 },
     { name: "select", steps: method.selection ? samples : 0, work: pass },
     { name: "refine", steps: method.refinement ? assignment.sites.size : 0, work: 2 },
-    { name: "correct biases", steps: correctsBiases(options) ? biasSampleCount(options, samples) : 0, work: 1.2 },
+    { name: "correct biases", steps: correctsBiases(options) ? biasSampleCount(graph, options, samples) : 0, work: 1.2 },
     { name: "measure", steps: measureCount(options, samples), work: 1.2 },
   ];
 }
 
-const biasSampleCount = (o: CalibrateOptions, samples: number): number => Math.min(o.biasSamples ?? samples, samples);
+/** Bytes that the activations of all samples of the bias correction may take together, where nobody says how many those are. */
+const BIAS_BYTES = 600e6;
+const LEAST_BIAS_SAMPLES = 8;
+
+/** Samples that the correction of biases sees. */
+export const biasSampleCount = (graph: Graph, { biasSamples }: CalibrateOptions, samples: number): number =>
+  Math.min(biasSamples ?? Math.max(LEAST_BIAS_SAMPLES, Math.floor(BIAS_BYTES / liveBytes(graph))), samples);
 const measureCount = (o: CalibrateOptions, samples: number): number => Math.min(o.measureSamples ?? 16, samples);
 const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean => biasCorrection ?? a.weightBits < 8;
 
@@ -91,7 +97,9 @@ export async function calibrate(
   const assignment = assign(model.graph, options.assign);
   const flags = new Map<string, string[]>();
   const weights = planWeights(model, assignment, method, flags);
-  const meanSamples = correctsBiases(options) ? spread(samples.names.length, biasSampleCount(options, samples.names.length)) : [];
+  const meanSamples = correctsBiases(options)
+    ? spread(samples.names.length, biasSampleCount(model.graph, options, samples.names.length))
+    : [];
   const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
   const refined = await refineSites(model, assignment, method, weights, selected, steps);
   const activations = planActivations(assignment, selected.ranges, refined, flags);

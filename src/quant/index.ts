@@ -2,7 +2,7 @@
 
 export { type ActivationSite, type Assignment, type AssignOptions, assign, type LayerPolicy, policies } from "./assign.ts";
 export { type BiasCodes, quantizeBias } from "./bias.ts";
-export type { BiasCorrection } from "./biasCorrection.ts";
+export { type BiasCorrection, liveBytes } from "./biasCorrection.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
 export {
   COMPARISON_VERSION,
