@@ -90,7 +90,7 @@ function wanted(nodes: ReadonlyMap<string, TfNode>, names: readonly string[], fi
       fail(file, `every output must be a tensor of the file, got "${name}" (${didYouMean(name, nodes.keys())})`);
   }
   const outputs = [...new Set(names.map(tensorKey))];
-  const missing = outputs.flatMap((output) => unsupported(nodes, output, file));
+  const missing = outputs.flatMap((output) => unsupported(nodes, output));
   if (missing.length > 0) fail(file, `every operator must be supported, got ${listed(missing)}`);
   return outputs;
 }
@@ -103,7 +103,7 @@ function outputsOf(model: ModelJson, nodes: ReadonlyMap<string, TfNode>, file: s
   const signed = (model.signature?.outputs ?? []).map(([key, port]) => tensorKey(port.name ?? key));
   const all = signed.filter((name) => nodes.has(writerOf(name)));
   const outputs = all.length > 0 ? all : unread(nodes);
-  const missing = outputs.map((output) => ({ output, nodes: unsupported(nodes, output, file) }));
+  const missing = outputs.map((output) => ({ output, nodes: unsupported(nodes, output) }));
   const kept = missing.filter((m) => m.nodes.length === 0).map((m) => m.output);
   if (endAt && !endAt.every((name) => kept.includes(tensorKey(name)))) return wanted(nodes, endAt, file);
   if (kept.length > 0) return [...new Set(kept)];
@@ -120,14 +120,29 @@ function unread(nodes: ReadonlyMap<string, TfNode>): string[] {
   return [...nodes.values()].filter((n) => !read.has(n.name) && n.op !== "Const" && n.op !== "NoOp").map((n) => n.name);
 }
 
-const unsupported = (nodes: ReadonlyMap<string, TfNode>, output: string, file: string): TfNode[] =>
-  inOrder(nodes, [output], file).filter((node) => !operators.has(node.op));
+/**
+ * Unknown operators that a tensor depends on, those behind other unknown ones included, in the file's order. Loops are let
+ * through here: unknown operators may form them.
+ */
+function unsupported(nodes: ReadonlyMap<string, TfNode>, output: string): TfNode[] {
+  const reached = new Set<string>();
+  const open = [writerOf(output)];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const node = nodes.get(name);
+    if (!node || reached.has(name)) continue;
+    reached.add(name);
+    open.push(...needs(node));
+  }
+  return [...nodes.values()].filter((node) => reached.has(node.name) && !operators.has(node.op));
+}
 
 /** "TopKV2 (node "a"), Where (3 nodes, first "b")". */
 function listed(nodes: readonly TfNode[]): string {
   const byOp = new Map<string, Set<string>>();
   for (const { op, name } of nodes) byOp.set(op, (byOp.get(op) ?? new Set()).add(name));
-  return [...byOp].map(([op, names]) => `${op} (${names.size === 1 ? "" : `${names.size} nodes, first `}"${[...names][0]}")`).join(", ");
+  return [...byOp]
+    .map(([op, names]) => `${op} (${names.size === 1 ? "node " : `${names.size} nodes, first `}"${[...names][0]}")`)
+    .join(", ");
 }
 
 /** The nodes that the outputs depend on, each after what it reads. Errors: ArgumentError for a missing node and for a cycle. */
@@ -156,9 +171,8 @@ function inOrder(nodes: ReadonlyMap<string, TfNode>, outputs: readonly string[],
 }
 
 function needs(node: TfNode): string[] {
-  const row = operators.get(node.op);
-  if (!row) return [];
-  return (row.reads ? row.reads(node).map(tensorKey) : dataInputs(node)).map(writerOf);
+  const reads = operators.get(node.op)?.reads;
+  return (reads ? reads(node).map(tensorKey) : dataInputs(node)).map(writerOf);
 }
 
 function readersOf(order: readonly TfNode[], outputs: readonly string[]): Map<string, number> {

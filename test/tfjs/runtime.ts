@@ -32,8 +32,8 @@ export async function loadTfjs(json: Uint8Array, shards: readonly Uint8Array[]):
     }),
   );
   return {
-    run(input, { data, shape }, outputs) {
-      const given = tf.tensor(data as Float32Array, [...shape]);
+    run(input, { data, dtype, shape }, outputs) {
+      const given = tf.tensor(data as Float32Array | Int32Array, [...shape], dtype === "i32" ? "int32" : "float32");
       const results = [model.execute({ [input]: given }, [...outputs])].flat();
       const values = results.map((result) => result.dataSync() as Float32Array);
       tf.dispose([given, ...results]);
