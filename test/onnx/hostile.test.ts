@@ -4,6 +4,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { InlierqError } from "../../src/errors.ts";
 import { importOnnx } from "../../src/onnx/index.ts";
+import { DataType } from "../../src/onnx/protobuf.ts";
+import { tensor } from "../../src/tensor/index.ts";
+import { file, floats, node } from "./build.ts";
 
 const folder = join(import.meta.dirname, "../golden/e2e");
 
@@ -35,3 +38,15 @@ for (const name of ["model.onnx", "model_qdq.onnx"]) {
     );
   });
 }
+
+/** ONNX writes "" for an input or output that is not there; nothing that is there may bear that name. */
+const UNNAMED: readonly (readonly [string, Parameters<typeof file>[0]])[] = [
+  ["a graph output", { input: [1, 2], nodes: [node("Relu", ["x"], [""])], outputs: [""] }],
+  ["a graph input", { input: [1, 2], others: [{ name: "", shape: [1, 2], type: DataType.FLOAT }], nodes: [node("Add", ["x", ""], ["y"])] }],
+  ["an initializer", { input: [1, 2], nodes: [node("Add", ["x", ""], ["y"])], initializers: [floats("", tensor([1, 2], [1, 2]))] }],
+  ["a tensor that is read", { input: [1, 2], nodes: [node("Relu", ["x"], [""]), node("Neg", [""], ["y"])] }],
+];
+
+test.each(UNNAMED)("the empty name of %s is refused in one line", (_, parts) => {
+  expect(() => importOnnx(file(parts), { name: "hostile.onnx" })).toThrow(/^hostile\.onnx: [^\n]*$/u);
+});

@@ -73,6 +73,7 @@ export function requireOrder(graph: Ending, builder: GraphBuilder): void {
     for (const name of node.output) written.add(name);
   }
   for (const name of graph.outputs) {
+    if (name === "") throw new ArgumentError(file, "every graph output must have a name, got an empty one");
     if (!written.has(name) && !builder.find(name))
       throw new ArgumentError(file, `graph output "${name}" must be written by a node, got none`);
   }
