@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { loadTfjs, startTfjs } from "../../scripts/tfjs.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { Rng, tensor, uniform } from "../../src/tensor/index.ts";
 import { importTfjs, type TfjsImportOptions, tfjsWeightPaths } from "../../src/tfjs/index.ts";
 import { attr, graphModel, type PartialNode, type Weight, whole } from "./build.ts";
 import { node, random } from "./caseParts.ts";
-import { loadTfjs, startTfjs } from "./runtime.ts";
 
 const bytesOf = (json: object): Uint8Array => new TextEncoder().encode(JSON.stringify(json));
 const placeholder = (...shape: number[]): PartialNode => ({

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { loadTfjs, startTfjs } from "../../scripts/tfjs.ts";
 import { decodePicture, preprocess } from "../../src/data/index.ts";
 import { matchPreset } from "../../src/detect/index.ts";
 import { describeGraph, type Graph } from "../../src/graph/index.ts";
@@ -10,7 +11,6 @@ import { Rng, Tensor, tensor, uniform } from "../../src/tensor/index.ts";
 import { importTfjs, tfjsWeightPaths } from "../../src/tfjs/index.ts";
 import { minmaxPlan } from "../onnx/network.ts";
 import { runInRuntime, gap as tensorGap } from "../onnx/runtime.ts";
-import { loadTfjs, startTfjs } from "./runtime.ts";
 
 const folder = join(import.meta.dirname, "../../node_modules/@vladmandic/human/models");
 const photoFolder = join(process.env.INLIERQ_DATA ?? "", "coco-calib64");

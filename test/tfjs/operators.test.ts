@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { loadTfjs, startTfjs } from "../../scripts/tfjs.ts";
 import { Rng, sizeOf, uniform } from "../../src/tensor/index.ts";
 import { importTfjs } from "../../src/tfjs/index.ts";
 import { operators } from "../../src/tfjs/operators/index.ts";
 import { attr, graphModel } from "./build.ts";
 import { LAYER_CASES } from "./layerCases.ts";
-import { loadTfjs, startTfjs } from "./runtime.ts";
 import { SHAPE_CASES } from "./shapeCases.ts";
 
 beforeAll(startTfjs);

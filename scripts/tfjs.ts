@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import * as wasm from "@tensorflow/tfjs-backend-wasm";
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "../../src/tensor/index.ts";
+import type { Tensor } from "../src/tensor/index.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -16,12 +16,14 @@ export async function startTfjs(): Promise<void> {
 /** A loaded graph model of tfjs; `run` gives the named tensors for one input. */
 export interface TfjsModel {
   run(input: string, x: Tensor, outputs: readonly string[]): Float32Array[];
+  /** Frees its weights. */
+  close(): void;
 }
 
 /** Loads a model from its parts, as `importTfjs` takes them. */
 export async function loadTfjs(json: Uint8Array, shards: readonly Uint8Array[]): Promise<TfjsModel> {
   const { modelTopology, weightsManifest, signature, format } = JSON.parse(new TextDecoder().decode(json));
-  const weightData = Uint8Array.from(shards.flatMap((shard) => [...shard])).buffer;
+  const weightData = await new Blob(shards.map((shard) => Uint8Array.from(shard))).arrayBuffer();
   const model = await loadGraphModel(
     tf.io.fromMemory({
       modelTopology,
@@ -39,5 +41,6 @@ export async function loadTfjs(json: Uint8Array, shards: readonly Uint8Array[]):
       tf.dispose([given, ...results]);
       return values;
     },
+    close: () => model.dispose(),
   };
 }
