@@ -44,6 +44,7 @@ function planOf(spec: Spec, inputs: Inputs): Plan {
     activations: new Map(names.map((i) => [`x${i}`, activation(i)])),
     weights: new Map(names.map((i) => [`w${i}`, weight(i)])),
     biases: new Map(),
+    tuned: new Map(),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type RangeRecord,
   type SiteRecord,
   sqnr,
+  weightOf,
 } from "../quant/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 
@@ -50,7 +51,7 @@ export function layerRecords({ graph }: GraphModel, c: Calibration): LayerRecord
     const weight = c.plan.layers.has(layer.name) ? c.plan.weights.get(layer.weight) : undefined;
     const values = graph.parameters.get(layer.weight) as Tensor;
     const correction = c.corrections.find((k) => k.layer === layer.name);
-    const error = weight ? sqnr(values, applySite(values, weight)) : null;
+    const error = weight ? sqnr(values, applySite(weightOf(graph, c.plan, layer), weight)) : null;
     return {
       name: layer.name,
       kind: layer.kind,

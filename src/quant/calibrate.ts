@@ -103,7 +103,7 @@ export async function calibrate(
   const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
   const refined = await refineSites(model, assignment, method, weights, selected, steps);
   const activations = planActivations(assignment, selected.ranges, refined, flags);
-  const rough: Plan = { layers: new Set(assignment.layers.map((l) => l.name)), activations, weights, biases: new Map() };
+  const rough: Plan = { layers: new Set(assignment.layers.map((l) => l.name)), activations, weights, biases: new Map(), tuned: new Map() };
   const { plan, corrections } = await correct(model, rough, observed, samples, meanSamples, steps);
   flagBiases(model, plan, assignment.layers, flags);
   const errors = await measure(model, plan, samples, options, steps);

@@ -57,7 +57,7 @@ export { movingAverage } from "./observer/movingAverage.ts";
 export { mse as mseObserver } from "./observer/mse.ts";
 export type { Fold, Observer } from "./observer/observer.ts";
 export { percentile as percentileObserver } from "./observer/percentile.ts";
-export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf } from "./plan.ts";
+export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf } from "./plan.ts";
 export type { Quantizer } from "./quantizer/quantizer.ts";
 export { uniformAffine } from "./quantizer/uniformAffine.ts";
 export { type CalibrationRecord, type LayerRecord, type RangeRecord, RECORD_VERSION, type SiteRecord } from "./record.ts";

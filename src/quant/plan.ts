@@ -27,10 +27,15 @@ export interface Plan {
   readonly weights: ReadonlyMap<string, SitePlan>;
   /** Float biases that replace the model's, by layer name (bias correction). */
   readonly biases: ReadonlyMap<string, Tensor>;
+  /**
+   * Weights that replace the model's, by name of the weight (learned rounding). They lie on their grids, so that rounding
+   * them to nearest gives the learned codes.
+   */
+  readonly tuned: ReadonlyMap<string, Tensor>;
 }
 
 /** The plan that leaves every layer in float. */
-export const emptyPlan: Plan = { layers: new Set(), activations: new Map(), weights: new Map(), biases: new Map() };
+export const emptyPlan: Plan = { layers: new Set(), activations: new Map(), weights: new Map(), biases: new Map(), tuned: new Map() };
 
 /** Fake-quantizes a tensor with its site's parameters. Shape: any that the scale fits, kept. */
 export function applySite(x: Tensor, { params, scheme }: SitePlan): Tensor {
@@ -40,6 +45,11 @@ export function applySite(x: Tensor, { params, scheme }: SitePlan): Tensor {
 /** The float bias of a layer under a plan: the corrected one where there is one. Shape: [Co]. */
 export function biasOf(graph: Graph, plan: Plan, layer: Layer): Tensor | undefined {
   return plan.biases.get(layer.name) ?? (layer.bias === undefined ? undefined : graph.parameters.get(layer.bias));
+}
+
+/** The weight of a layer under a plan, before rounding: the learned one where there is one. Shape: the parameter's. */
+export function weightOf(graph: Graph, plan: Plan, { weight }: Layer): Tensor {
+  return plan.tuned.get(weight) ?? (graph.parameters.get(weight) as Tensor);
 }
 
 type LayerTap = (slot: Slot, x: Tensor) => Tensor;
@@ -66,7 +76,7 @@ export function tapOf(graph: Graph, plan: Plan): Tap {
 function layerTap(graph: Graph, plan: Plan, layer: Layer, shared: Map<string, WeakMap<Tensor, Tensor>>): LayerTap {
   const activation = plan.activations.get(layer.input);
   const weight = plan.weights.get(layer.weight);
-  const weightOnGrid = weight && applySite(graph.parameters.get(layer.weight)!, weight);
+  const weightOnGrid = weight && applySite(weightOf(graph, plan, layer), weight);
   const bias = biasOf(graph, plan, layer);
   const gridBias = bias && activation && weight ? biasOnGrid(bias, layer, activation, weight) : bias;
   const quantized = emplace(shared, layer.input, () => new WeakMap<Tensor, Tensor>());

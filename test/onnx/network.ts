@@ -103,5 +103,5 @@ export function minmaxPlan(graph: Graph, x: Tensor, weightBits: number, activati
     const w = graph.parameters.get(name) as Tensor;
     return [name, { scheme, params: chooseQParams(rangeOf(w, scheme.axis), scheme).params }] as const;
   });
-  return { layers: new Set(layers.map((l) => l.name)), activations, weights: new Map(weightPlans), biases: new Map() };
+  return { layers: new Set(layers.map((l) => l.name)), activations, weights: new Map(weightPlans), biases: new Map(), tuned: new Map() };
 }

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../errors.ts";
 import type { Graph, Layer } from "../../graph/index.ts";
-import { biasOf, type Plan, quantizeBias, type SitePlan } from "../../quant/index.ts";
+import { biasOf, type Plan, quantizeBias, type SitePlan, weightOf } from "../../quant/index.ts";
 import {
   type AnyOp,
   clamp,
@@ -204,7 +204,7 @@ export class QuantizedInputs {
   }
 
   #weight(layer: Layer, site: SitePlan | undefined): string {
-    const value = this.#graph.parameters.get(layer.weight) as Tensor;
+    const value = weightOf(this.#graph, this.#plan, layer);
     if (!site) return this.#writer.tensor(layer.weight, value);
     return this.#once(layer.weight, () => {
       const output = this.#ownName(layer.weight);

@@ -132,6 +132,7 @@ export function planFromGraph(graph: Graph, weightGrids: ReadonlyMap<string, Wei
       [...layers.values()].map(({ weight }) => [weight, weightSite(graph.parameters.get(weight)!, weightGrids.get(weight)!)]),
     ),
     biases: new Map(),
+    tuned: new Map(),
   };
   return { graph: live, plan };
 }

@@ -2,7 +2,7 @@ import { ArgumentError } from "../../errors.ts";
 import type { Graph, Layer } from "../../graph/index.ts";
 import { type Conv2dAttrs, roundHalfEven, type Tensor } from "../../tensor/index.ts";
 import { quantizeBias } from "../bias.ts";
-import { biasOf, type Plan, type SitePlan } from "../plan.ts";
+import { biasOf, type Plan, type SitePlan, weightOf } from "../plan.ts";
 import type { ChannelBias } from "./finishRecord.ts";
 import { entryOf, type Grid, gridOf, isPerChannel } from "./grid.ts";
 
@@ -46,7 +46,7 @@ export function integerLayer(graph: Graph, plan: Plan, layer: Layer): IntegerLay
   const byChannel = weight.scheme.axis === null || weight.scheme.axis === layer.channelAxis;
   const single = graph.metas.get(layer.input)?.shape[0] === 1;
   if (!input || !byChannel || !single || (isPerChannel(input) && !layer.depthwise)) return undefined;
-  const value = graph.parameters.get(layer.weight)!;
+  const value = weightOf(graph, plan, layer);
   const weightZero = weight.params.zeroPoint.data;
   if (Array.from(weightZero).some((z) => Math.abs(z) > 2 ** 14)) return undefined;
   const codes = centredCodes(value, weight);

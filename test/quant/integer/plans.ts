@@ -49,7 +49,7 @@ export function planOf(graph: Graph, x: Tensor, options: PlanOptions = {}, quant
     const scheme = makeScheme({ bits: weightBits, mapping: weightMapping, signed: true, axis: layer.channelAxis });
     weights.set(layer.weight, siteOf(graph.parameters.get(layer.weight)!, scheme));
   }
-  return { layers: new Set(layers.map((l) => l.name)), activations, weights, biases: new Map() };
+  return { layers: new Set(layers.map((l) => l.name)), activations, weights, biases: new Map(), tuned: new Map() };
 }
 
 /** Sizes of a stack of 3x3 convolutions with a ReLU behind each. */

@@ -42,7 +42,7 @@ export function readIntegerFile(bytes: Uint8Array, name = "file"): ReadModel {
     const biases = new Map(
       header.plan.biases.map(([layer, { shape, data }]) => [layer, reader.tensor(shape, "f32", data, `bias of "${layer}"`)]),
     );
-    const plan: Plan = { layers: new Set(header.plan.layers), activations, weights, biases };
+    const plan: Plan = { layers: new Set(header.plan.layers), activations, weights, biases, tuned: new Map() };
     requireFit(graph, plan);
     return { graph, plan, card: header.card, metadata: header.metadata };
   } catch (cause) {

@@ -36,7 +36,7 @@ export function writeIntegerFile({ graph, plan, card = null, metadata = {} }: Qu
     const site = coded.has(name) ? plan.weights.get(name) : undefined;
     const { shape, dtype, data } = biases.get(name) ?? value;
     if (!site) return { name, shape: [...shape], dtype, data: blobs.add(data) };
-    return { name, shape: [...shape], codes: blobs.add(packWeight(value, site)) };
+    return { name, shape: [...shape], codes: blobs.add(packWeight(plan.tuned.get(name) ?? value, site)) };
   });
   const sites = (list: ReadonlyMap<string, SitePlan>): [string, StoredSite][] =>
     [...list].map(([name, site]) => [name, storedSite(site, blobs)]);
