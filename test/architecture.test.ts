@@ -62,6 +62,7 @@ const ALSO: readonly (readonly [prefix: string, folder: string])[] = [
   ["autograd/program.ts", "wasm"],
   ["node/threads.ts", "wasm"],
   ["nn/minimize.ts", "autograd"],
+  ["nn/descent.ts", "autograd"],
 ];
 
 /** Folders allowed to import types only. */

@@ -59,6 +59,14 @@ export class Iteration {
     } else this.#replay?.advance(this.#state);
   }
 
+  /** Hands the memories of its replays on to others; the state stays, and the next step records anew. */
+  release(): void {
+    this.state();
+    this.#replay = undefined;
+    for (const replay of this.#known.values()) if (replay !== "refused") replay.release();
+    this.#known.clear();
+  }
+
   /** The present state, copied where it is resident. Shapes are those of the start. */
   state(): Tensor[] {
     for (let i = 0; i < this.#state.length; i++) this.#state[i] ??= this.#replay?.read(i);
@@ -103,6 +111,10 @@ class Replay {
     this.#size = size;
     this.#inputs = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
     this.#changed = changed;
+  }
+
+  release(): void {
+    this.#program.release();
   }
 
   fits(inputs: readonly Tensor[]): boolean {

@@ -6,7 +6,6 @@ import {
   div,
   elu,
   erf,
-  gelu,
   hardsigmoid,
   hardswish,
   leakyRelu,

@@ -1,15 +1,19 @@
-import { flatten, Iteration, rebuild, record, type Tensors } from "../autograd/index.ts";
-import { AbortError, ArgumentError, StateError } from "../errors.ts";
-import { clipNorm, item, sameShape, type Tensor } from "../tensor/index.ts";
-import { clipGradNorm, emptyMemory, initialState, type Optimizer, optimizerStep, type Parameters } from "./optim.ts";
+import type { Tensors } from "../autograd/index.ts";
+import { AbortError, ArgumentError } from "../errors.ts";
+import { item, type Tensor } from "../tensor/index.ts";
+import { Descent, lossOf, ResidentDescent, ratesOf } from "./descent.ts";
+import type { Optimizer, Parameters } from "./optim.ts";
 import type { Schedule } from "./schedule.ts";
+
+/** A learning rate of each step, or of all of them. */
+export type Rate = number | Schedule;
 
 /** How to descend. */
 export interface MinimizeOptions {
   /** The rule of a step. */
   readonly optimizer: Optimizer;
-  /** Learning rate of each step, or of all of them. */
-  readonly lr: number | Schedule;
+  /** Learning rate of each step, or of all of them; of all parameters, or by name. */
+  readonly lr: Rate | ReadonlyMap<string, Rate>;
   /** How many steps are taken. */
   readonly steps: number;
   /** Gradients longer than this, all parameters together, are shortened to it. */
@@ -30,7 +34,7 @@ export interface MinimizeOptions {
 export interface MinimizeStep {
   readonly step: number;
   readonly loss: number;
-  /** The learning rate of this step. */
+  /** The learning rate of this step: of the first parameter where they differ. */
   readonly lr: number;
   readonly params: Parameters;
 }
@@ -81,26 +85,30 @@ export function* descend(
 ): Generator<MinimizeStep, Minimum> {
   const { steps, keepBest = false, signal, batch } = options;
   if (!Number.isInteger(steps) || steps < 0) throw new ArgumentError("minimize", `steps must be a whole number >= 0, got ${steps}`);
-  const rate = typeof options.lr === "number" ? () => options.lr as number : options.lr;
+  const rates = ratesOf(options.lr, start);
   const descent = batch
-    ? new ResidentDescent(loss as BatchLoss<Tensors>, batch, start, options)
+    ? new ResidentDescent(loss as BatchLoss<Tensors>, batch, start, rates, options)
     : new Descent(loss as Loss, start, options);
-  let best: { params: Parameters; loss: number } = { params: start, loss: Number.POSITIVE_INFINITY };
-  const losses: number[] = [];
-  for (let step = 0; step < steps; step++) {
-    if (signal?.aborted) throw new AbortError("minimize", `the descent must not be aborted, got an abort before step ${step} of ${steps}`);
-    const lr = rate(step);
-    const current = descent.compute(step, lr);
-    losses.push(current);
-    if (!Number.isFinite(current)) break;
-    if (keepBest && current < best.loss) best = { params: descent.params(), loss: current };
-    descent.advance();
-    yield descent.seen(step, current, lr);
+  try {
+    let best: { params: Parameters; loss: number } = { params: start, loss: Number.POSITIVE_INFINITY };
+    const losses: number[] = [];
+    for (let step = 0; step < steps; step++) {
+      if (signal?.aborted)
+        throw new AbortError("minimize", `the descent must not be aborted, got an abort before step ${step} of ${steps}`);
+      const current = descent.compute(step, rates);
+      losses.push(current);
+      if (!Number.isFinite(current)) break;
+      if (keepBest && current < best.loss) best = { params: descent.params(), loss: current };
+      descent.advance();
+      yield descent.seen(step, current, rates.of(rates.first, step));
+    }
+    const params = descent.params();
+    if (!keepBest) return { params, loss: losses.at(-1) ?? Number.NaN, losses };
+    const last = item(lossOf(batch ? loss(params, batch(steps) as never) : (loss as Loss)(params, steps)));
+    return last < best.loss ? { params, loss: last, losses } : { ...best, losses };
+  } finally {
+    descent.release();
   }
-  const params = descent.params();
-  if (!keepBest) return { params, loss: losses.at(-1) ?? Number.NaN, losses };
-  const last = item(lossOf(batch ? loss(params, batch(steps) as never) : (loss as Loss)(params, steps)));
-  return last < best.loss ? { params, loss: last, losses } : { ...best, losses };
 }
 
 /**
@@ -120,163 +128,5 @@ export function minimize(loss: Loss, start: Parameters, options: MinimizeOptions
     const next = steps.next();
     if (next.done) return next.value;
     onStep?.(next.value);
-  }
-}
-
-const lossOf = (value: LossValue): Tensor => ("loss" in value ? value.loss : value);
-const NONE: Parameters = new Map();
-
-interface Slope {
-  readonly loss: Tensor;
-  /** By name, of the parameters that the loss depends on. */
-  readonly grads: ReadonlyMap<string, Tensor>;
-  readonly statistics: Parameters;
-}
-
-/** The loss and its gradient with respect to every parameter it used. */
-function slopeOf(f: () => LossValue, params: Parameters): Slope {
-  const { value, tape } = record(f);
-  const [loss, statistics] = "loss" in value ? [value.loss, value.statistics] : [value, NONE];
-  for (const [name, x] of statistics) {
-    const p = params.get(name);
-    if (p?.dtype === x.dtype && sameShape(p.shape, x.shape)) continue;
-    throw new ArgumentError("minimize", `every statistic must have the name, shape and dtype of a parameter, got "${name}" ${x}`);
-  }
-  const used = new Set(tape.entries.flatMap((entry) => entry.inputs));
-  const wrt = [...params].filter(([name, p]) => used.has(p) && !statistics.has(name));
-  const found = tape.vjp(
-    loss,
-    wrt.map(([, p]) => p),
-  );
-  const grads = new Map(wrt.flatMap(([name], i) => (found[i] ? [[name, found[i]] as const] : [])));
-  return { loss, grads, statistics };
-}
-
-/** A descent whose every step runs by itself. */
-class Descent {
-  readonly #loss: Loss;
-  readonly #options: MinimizeOptions;
-  #params: Parameters;
-  #state = initialState();
-  #slope: Slope | undefined;
-  #lr = 0;
-
-  constructor(loss: Loss, start: Parameters, options: MinimizeOptions) {
-    this.#loss = loss;
-    this.#params = start;
-    this.#options = options;
-  }
-
-  compute(step: number, lr: number): number {
-    this.#slope = slopeOf(() => this.#loss(this.#params, step), this.#params);
-    this.#lr = lr;
-    return item(this.#slope.loss);
-  }
-
-  advance(): void {
-    const { optimizer, clipNorm: limit } = this.#options;
-    const { grads, statistics } = this.#slope as Slope;
-    const clipped = limit === undefined ? grads : clipGradNorm(grads, limit).grads;
-    const { params, state } = optimizerStep(optimizer, this.#params, clipped, this.#state, this.#lr);
-    this.#params = statistics.size === 0 ? params : new Map([...params, ...statistics]);
-    this.#state = state;
-  }
-
-  params(): Parameters {
-    return this.#params;
-  }
-
-  seen(step: number, loss: number, lr: number): MinimizeStep {
-    return { step, loss, lr, params: this.#params };
-  }
-}
-
-/** A descent whose steps are replayed; the state of the iteration is parameters, then memories, in the order of the names. */
-class ResidentDescent {
-  readonly #batch: (step: number) => Tensors;
-  readonly #optimizer: Optimizer;
-  readonly #names: readonly string[];
-  readonly #iteration: Iteration;
-  #structure: Tensors | undefined;
-  #learned: readonly string[] | undefined;
-  /** The parameters as they are, once they were asked for. */
-  #params: Parameters | undefined;
-  /** Steps taken. */
-  #taken = 0;
-
-  constructor(
-    loss: BatchLoss<Tensors>,
-    batch: (step: number) => Tensors,
-    start: Parameters,
-    { optimizer, clipNorm: limit }: MinimizeOptions,
-  ) {
-    this.#batch = batch;
-    this.#optimizer = optimizer;
-    this.#names = [...start.keys()];
-    this.#params = start;
-    const memories = [...start.values()].map((p) => emptyMemory(optimizer, p));
-    this.#iteration = new Iteration(
-      (state, inputs, rates) => {
-        const params = this.#named(state);
-        const { loss: value, grads, statistics } = slopeOf(() => loss(params, rebuild(this.#structure as Tensors, inputs)), params);
-        this.#requireSame([...grads.keys()]);
-        const given = [...grads.values()];
-        const clipped = limit === undefined ? given : clipNorm(given, { maxNorm: limit, eps: 1e-6 });
-        const next = [...state];
-        [...grads.keys()].forEach((name, k) => {
-          const at = this.#names.indexOf(name);
-          const held = at + this.#names.length;
-          [next[at], next[held]] = optimizer.update(state[at], clipped[k], state[held], rates);
-        });
-        for (const [name, x] of statistics) next[this.#names.indexOf(name)] = x;
-        return { value, next };
-      },
-      [...start.values(), ...memories],
-    );
-  }
-
-  compute(step: number, lr: number): number {
-    this.#structure = this.#batch(step);
-    return this.#iteration.run(flatten("minimize", "a batch must hold", this.#structure), this.#optimizer.rates(step + 1, lr));
-  }
-
-  advance(): void {
-    this.#iteration.advance();
-    this.#params = undefined;
-    this.#taken++;
-  }
-
-  params(): Parameters {
-    this.#params ??= this.#named(this.#iteration.state());
-    return this.#params;
-  }
-
-  #named(state: readonly Tensor[]): Parameters {
-    return new Map(this.#names.map((name, i) => [name, state[i]]));
-  }
-
-  /** All parameters that are learned are so from the first step on: they share the rates of the step. */
-  #requireSame(learned: readonly string[]): void {
-    this.#learned ??= learned;
-    if (learned.join() === this.#learned.join()) return;
-    throw new StateError(
-      "minimize",
-      `every batch must teach the same parameters, got ${learned.join(", ")} after ${this.#learned.join(", ")}`,
-    );
-  }
-
-  seen(step: number, loss: number, lr: number): MinimizeStep {
-    const read = () => {
-      if (this.#taken !== step + 1) throw new StateError("minimize", `the parameters after step ${step} must be read before the next step`);
-      return this.params();
-    };
-    let params: Parameters | undefined;
-    return {
-      ...{ step, loss, lr },
-      get params() {
-        params ??= read();
-        return params;
-      },
-    };
   }
 }

@@ -35,7 +35,7 @@ export interface OptimizerState {
 export const initialState = (): OptimizerState => ({ steps: 0, updates: new Map(), memory: new Map() });
 
 /**
- * One step: (parameters, gradients, state) → (parameters, state). Arithmetic is in double, results take the
+ * One step: (parameters, gradients, state) → (parameters, state), at one learning rate or one by name. Arithmetic is in double, results take the
  * parameter's dtype.
  *
  * Errors: ArgumentError when a gradient's name or shape fits no parameter, or the state is another optimizer's.
@@ -47,7 +47,7 @@ export function optimizerStep(
   params: Parameters,
   grads: Gradients,
   state: OptimizerState,
-  lr: number,
+  lr: number | ((name: string) => number),
 ): { params: Map<string, Tensor>; state: OptimizerState } {
   const next = new Map<string, Tensor>(params);
   const updates = new Map(state.updates);
@@ -63,7 +63,7 @@ export function optimizerStep(
       );
     }
     const t = (state.updates.get(name) ?? 0) + 1;
-    const rates = optimizer.rates(t, lr);
+    const rates = optimizer.rates(t, typeof lr === "number" ? lr : lr(name));
     const [value, held] = optimizer.update(p, g, remembered(optimizer, name, p, state), tensor(rates, [rates.length], "f64"));
     next.set(name, value);
     updates.set(name, t);
