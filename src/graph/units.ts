@@ -9,7 +9,6 @@ import {
   hardsigmoid,
   hardswish,
   leakyRelu,
-  mish,
   mul,
   prelu,
   relu,
@@ -201,8 +200,7 @@ const ACTIVATIONS: ReadonlySet<AnyOp> = new Set(
     prelu,
     silu,
     elu,
-    gelu,
-    mish,
+
     softplus,
     erf,
     mul,

@@ -239,6 +239,7 @@ function recordOf(
     macs: macsOf(model, calibration.plan.layers),
     bytes: bytesOf(model, calibration),
     sites: siteRecords(calibration),
+    units: calibration.units,
     layers: layerRecords(model, calibration),
     detections: judged.detections,
     gate: { rule, value, limit, passed },

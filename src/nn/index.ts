@@ -45,6 +45,7 @@ export {
   type MinimizeStep,
   type Minimum,
   minimize,
+  type Rate,
 } from "./minimize.ts";
 export { identityTap, type Module, parameters, type Site, type Slot, submodules, type Tap, tapFrom, withParameters } from "./module.ts";
 export {

@@ -10,6 +10,16 @@ import { floatRuns, type GraphModel } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
 import type { Method } from "./method.ts";
 import { applySite, biasOf, type Plan, type SitePlan } from "./plan.ts";
+import {
+  type Journal,
+  learningUnits,
+  memoryShelf,
+  type ReconstructContext,
+  reconstruct,
+  type Shelf,
+  UNIT_STEPS,
+  type UnitRecord,
+} from "./reconstruct/index.ts";
 import type { Refined, RefineReader } from "./refine.ts";
 import type { LayerRows } from "./rows.ts";
 import { chooseQParams, type Range, type Scheme } from "./scheme.ts";
@@ -28,6 +38,12 @@ export interface CalibrateOptions {
   readonly biasSamples?: number;
   /** Samples the error of the final activation grids is measured on. Default 16. */
   readonly measureSamples?: number;
+  /** Milliseconds for learning; absent: the steps of the method. Results then depend on the clock. */
+  readonly budget?: number | undefined;
+  /** Where activations wait while units learn. Default: memory. */
+  readonly shelf?: Shelf | undefined;
+  /** Units an interrupted run finished, and where this one writes its own. */
+  readonly journal?: Journal | undefined;
 }
 
 /** Everything that was found on the way, for the record. */
@@ -46,6 +62,8 @@ export interface Calibration {
   readonly refined: ReadonlyMap<string, Refined>;
   /** Rows behind each refined site. */
   readonly rowCounts: ReadonlyMap<string, number>;
+  /** What learning did, unit by unit and stage by stage. */
+  readonly units: readonly UnitRecord[];
   /** What bias correction did, layer by layer. */
   readonly corrections: readonly BiasCorrection[];
   /** Error of the final grids, by tensor. */
@@ -64,9 +82,20 @@ export function stagesOf(graph: Graph, method: Method, options: CalibrateOptions
     { name: "separate", steps: method.selection ? 2 * assignment.sites.size : 0, work: 0.3 },
     { name: "select", steps: method.selection ? samples : 0, work: pass },
     { name: "refine", steps: method.refinement ? assignment.sites.size : 0, work: 2 },
+    { name: "reconstruct", steps: learningSteps(graph, method, assignment), work: learningWork(graph, method, assignment, samples) },
     { name: "correct biases", steps: correctsBiases(options) ? biasSampleCount(graph, options, samples) : 0, work: 1.2 },
     { name: "measure", steps: measureCount(options, samples), work: 1.2 },
   ];
+}
+
+const learningSteps = (graph: Graph, { reconstruction: r }: Method, { layers }: Assignment): number =>
+  r ? r.stages.length * UNIT_STEPS * learningUnits(graph, r, new Set(layers.map((l) => l.name))).length : 0;
+
+/** Work of one such step: forwards and backwards of the descents, and both walks of all samples. */
+function learningWork(graph: Graph, method: Method, assignment: Assignment, samples: number): number {
+  const { reconstruction: r } = method;
+  const steps = learningSteps(graph, method, assignment);
+  return r && steps > 0 ? (r.stages.length * (3.5 * r.descent.steps * r.descent.batch + 2 * samples)) / steps : 0;
 }
 
 /** Bytes that the activations of all samples of the bias correction may take together, where nobody says how many those are. */
@@ -81,7 +110,7 @@ const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolea
 
 /**
  * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges →
- * refine → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
+ * refine → reconstruct → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
  * without a selection or refinement skip those stages.
  *
  * Errors: ArgumentError where a weight or activation is not finite, naming it.
@@ -104,7 +133,8 @@ export async function calibrate(
   const refined = await refineSites(model, assignment, method, weights, selected, steps);
   const activations = planActivations(assignment, selected.ranges, refined, flags);
   const rough: Plan = { layers: new Set(assignment.layers.map((l) => l.name)), activations, weights, biases: new Map(), tuned: new Map() };
-  const { plan, corrections } = await correct(model, rough, observed, samples, meanSamples, steps);
+  const { plan: learned, units } = await learn({ model, samples, seed: options.seed, steps }, rough, method, options);
+  const { plan, corrections } = await correct(model, learned, observed, samples, meanSamples, steps);
   flagBiases(model, plan, assignment.layers, flags);
   const errors = await measure(model, plan, samples, options, steps);
   const rowCounts = new Map([...selected.rows].map(([name, rows]) => [name, rows.reduce((n, r) => n + r.rows, 0)]));
@@ -116,6 +146,7 @@ export async function calibrate(
     ranges: selected.ranges,
     refined,
     rowCounts,
+    units,
     corrections,
     errors,
     flags,
@@ -211,6 +242,15 @@ function planActivations(
     plans.set(tensor, { params: better?.params ?? params, scheme });
   }
   return plans;
+}
+
+async function learn(
+  context: Pick<ReconstructContext, "model" | "samples" | "seed" | "steps">,
+  plan: Plan,
+  { reconstruction }: Method,
+  { budget, journal, shelf = memoryShelf }: CalibrateOptions,
+): Promise<{ plan: Plan; units: UnitRecord[] }> {
+  return reconstruction ? reconstruct({ ...context, budget, journal, shelf }, plan, reconstruction) : { plan, units: [] };
 }
 
 async function correct(

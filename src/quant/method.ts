@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Separator } from "../em/index.ts";
 import type { SaliencyLoss } from "./evidence.ts";
 import type { Observer } from "./observer/observer.ts";
+import type { Reconstruction } from "./reconstruct/reconstruction.ts";
 import type { Refiner, RowWeights } from "./refine.ts";
 import type { Scheme } from "./scheme.ts";
 
@@ -47,6 +48,8 @@ export interface Method {
   readonly selection?: Selection;
   /** How ranges are refined; none: they stay. */
   readonly refinement?: Refinement;
+  /** How weights and grids are learned; none: weights are rounded to nearest. */
+  readonly reconstruction?: Reconstruction;
 }
 
 /** A method's maker: `make`, with the schema that reads the same options from JSON. Options left out take their defaults. */

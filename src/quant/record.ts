@@ -1,4 +1,5 @@
 import type { Separation } from "../em/index.ts";
+import type { UnitRecord } from "./reconstruct/reconstruction.ts";
 
 /** Version of the record's layout; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -102,6 +103,8 @@ export interface CalibrationRecord {
   readonly bytes: { readonly before: number; readonly after: number };
   /** One entry for each quantized activation tensor. */
   readonly sites: readonly SiteRecord[];
+  /** What learning did, unit by unit and stage by stage; empty for methods that learn nothing. */
+  readonly units: readonly UnitRecord[];
   /** One entry for each layer, quantized or not. */
   readonly layers: readonly LayerRecord[];
   /** Detections on the calibration samples; null until evaluated, and where the network has no detector card. */

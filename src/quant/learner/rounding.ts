@@ -1,0 +1,29 @@
+import { abs, clamp, exp, log, mul, sub, sum } from "../../tensor/index.ts";
+import { adaround, initialRounding, softRounding } from "../quantizer/adaround.ts";
+import type { WeightLearner } from "./learner.ts";
+
+/** |2h - 1| is kept off 0, where its logarithm has no gradient. */
+const LEAST = 1e-6;
+
+/**
+ * Learned rounding: each weight goes to the code below or above it.
+ *
+ * Departure: the pull is a mean over the weights of a unit where AdaRound sums, and reconstruction is relative to its start,
+ * so that one weight of the term serves layers of all sizes.
+ *
+ * Source: AdaRound eq. 21-24.
+ */
+export const rounding = (rate: number): WeightLearner => ({
+  name: "rounding",
+  start: (w, { params, scheme }) => ({ rounding: initialRounding(w, params, scheme.axis) }),
+  rates: () => ({ rounding: rate }),
+  soft: (w, { params, scheme }, { rounding: v }) => adaround.fakeQuant(w, { ...params, rounding: v }, scheme),
+  pull({ rounding: v }, sharpness) {
+    const off = clamp(abs(sub(mul(softRounding(v), 2), 1)), { min: LEAST });
+    return sum(sub(1, exp(mul(log(off), sharpness))));
+  },
+  harden(w, site, { rounding: v }) {
+    const params = { ...site.params, rounding: v };
+    return { tuned: adaround.dequantize(adaround.quantize(w, params, site.scheme), params, site.scheme), site };
+  },
+});

@@ -1,0 +1,20 @@
+import { exp as exponential, log as logarithm } from "../../elementary.ts";
+import { exp, fakeQuant, type Tensor, tensor } from "../../tensor/index.ts";
+import type { SitePlan } from "../plan.ts";
+import type { ActivationLearner } from "./learner.ts";
+
+/** Learned step size of an activation, as its logarithm so that it stays positive; the zero point stays. Source: LSQ, QDrop section 4. */
+export const stepSize = (rate: number): ActivationLearner => ({
+  name: "stepSize",
+  start: ({ params }) => ({ logScale: mapped(params.scale, logarithm) }),
+  rates: () => ({ logScale: rate }),
+  soft: (x, { params, scheme }, { logScale }) =>
+    fakeQuant(x, exp(logScale), params.zeroPoint, {
+      qmin: scheme.qmin,
+      qmax: scheme.qmax,
+      axis: params.scale.size === 1 ? null : scheme.axis,
+    }),
+  harden: (site: SitePlan, { logScale }) => ({ ...site, params: { ...site.params, scale: mapped(logScale, exponential) } }),
+});
+
+const mapped = ({ data, shape }: Tensor, f: (v: number) => number): Tensor => tensor(Array.from(data as Float32Array, f), shape, "f32");

@@ -1,0 +1,40 @@
+import type { Tensor } from "../../tensor/index.ts";
+import type { Plan, SitePlan } from "../plan.ts";
+import type { UnitRecord } from "./reconstruction.ts";
+
+/** What learning one unit changed in the plan, and its account. */
+export interface UnitEntry {
+  readonly record: UnitRecord;
+  /** Learned weights and the grids that differ from before, by name. */
+  readonly tuned: ReadonlyMap<string, Tensor>;
+  readonly weights: ReadonlyMap<string, SitePlan>;
+  readonly activations: ReadonlyMap<string, SitePlan>;
+}
+
+/** Units that are finished: what an interrupted run wrote down and a later one takes over. */
+export interface Journal {
+  /** The entry of a unit, if it was finished. */
+  find(stage: string, unit: string): UnitEntry | undefined;
+  /** Writes down a finished unit. */
+  add(entry: UnitEntry): void;
+}
+
+/** What of `after` is not in `before`. */
+export function entryOf(record: UnitRecord, before: Plan, after: Plan): UnitEntry {
+  const changed = <V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>): Map<string, V> =>
+    new Map([...b].filter(([name, value]) => a.get(name) !== value));
+  return {
+    record,
+    tuned: changed(before.tuned, after.tuned),
+    weights: changed(before.weights, after.weights),
+    activations: changed(before.activations, after.activations),
+  };
+}
+
+/** The plan with an entry's changes. */
+export const withEntry = (plan: Plan, { tuned, weights, activations }: UnitEntry): Plan => ({
+  ...plan,
+  tuned: new Map([...plan.tuned, ...tuned]),
+  weights: new Map([...plan.weights, ...weights]),
+  activations: new Map([...plan.activations, ...activations]),
+});

@@ -1,0 +1,234 @@
+import { adam, cosine, descend, type Parameters, type Rate } from "../../nn/index.ts";
+import { add, div, item, mul, type Rng, Tensor, tensor } from "../../tensor/index.ts";
+import { type Plan, weightOf } from "../plan.ts";
+import { betaAt } from "../quantizer/adaround.ts";
+import type { Budget } from "./budget.ts";
+import type { MaskPool } from "./masks.ts";
+import type { DescentOptions, UnitRecord } from "./reconstruction.ts";
+import { hardened, runUnit, sitesOf, startOf, type UnitTask, type UnitValues } from "./unitTask.ts";
+
+/** What one sample gives a unit. Names are of tensors. */
+export type UnitSample = {
+  /** What the unit reads. */
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  /** What it should give, in the order of its outputs. */
+  readonly targets: readonly Tensor[];
+  /** Weights of errors, in the order of its outputs; empty where the objective takes none. */
+  readonly weights: readonly Tensor[];
+};
+
+/** The samples of a unit: those it learns on, and those its result is judged on. */
+export interface UnitSamples {
+  readonly train: readonly number[];
+  readonly held: readonly number[];
+  /** What the network quantized so far gives, or the float one, as the stage says. */
+  at(sample: number): UnitSample;
+  /** The same with float inputs, where elements are dropped. */
+  float(sample: number): UnitSample["inputs"];
+}
+
+export interface UnitOutcome {
+  readonly plan: Plan;
+  readonly record: UnitRecord;
+}
+
+/** What a descent is told beside its unit. */
+export interface UnitDescent {
+  readonly options: DescentOptions;
+  readonly budget: Budget;
+  /** Costs of this unit and those after it. */
+  readonly costs: readonly number[];
+  readonly rng: Rng;
+  /** Where masks come from, for stages that drop elements. */
+  readonly masks: MaskPool | undefined;
+  /** Awaited now and then, with the share of the unit's steps that is done. */
+  readonly rest: (share: number) => Promise<void>;
+}
+
+/** Samples that the error at the start is measured on. */
+const START_SAMPLES = 8;
+/** Steps between two rests. */
+const REST = 10;
+
+/**
+ * Learns one unit by descent, puts the result on its grids, and keeps it where that lowers the objective on the samples
+ * held out. Shapes: tensors of a sample are batches of one.
+ */
+export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: UnitDescent): Promise<UnitOutcome> {
+  const start = startOf(task);
+  const before = {
+    train: errorOf(task, NOTHING, samples, samples.train.slice(0, START_SAMPLES)),
+    held: errorOf(task, NOTHING, samples, samples.held),
+  };
+  const record = { unit: task.unit.name, stage: task.stage.name, layers: task.layers.map((l) => l.name), start: before.held };
+  if (flatten(start).size === 0 || !(before.train > 0)) {
+    return { plan: task.plan, record: { ...record, steps: 0, soft: 1, hard: 1, kept: false } };
+  }
+  const { values, steps } = await descendUnit(task, start, before.train, samples, descent);
+  const relative = (error: number): number => (before.held > 0 ? error / before.held : 1);
+  const plan = hardened(task, values);
+  const soft = relative(errorOf(task, values, samples, samples.held));
+  const hard = relative(errorOf({ ...task, plan }, NOTHING, samples, samples.held));
+  const kept = hard < 1;
+  return { plan: kept ? plan : task.plan, record: { ...record, steps, soft, hard, kept } };
+}
+
+const NOTHING: UnitValues = { weights: new Map(), activations: new Map() };
+
+/** The objective of the unit as `values` has it, mean over samples, nothing dropped. */
+function errorOf(task: UnitTask, values: UnitValues, samples: UnitSamples, chosen: readonly number[]): number {
+  let sum = 0;
+  for (const i of chosen) sum += item(errorOn(task, values, samples.at(i), {}));
+  return sum / chosen.length;
+}
+
+/** The objective on one sample, summed over the outputs of the unit. */
+function errorOn(task: UnitTask, values: UnitValues, sample: UnitSample, masks: Readonly<Record<string, Tensor>>): Tensor {
+  const env = runUnit(task, values, sample.inputs, masks);
+  return task.unit.outputs
+    .map((name, k) => task.stage.objective.loss(sample.targets[k], env.get(name) as Tensor, sample.weights[k]))
+    .reduce((a, b) => add(a, b));
+}
+
+/** One step's data: structures of tensors only, so that the step can be replayed. */
+type Batch = {
+  readonly samples: readonly (UnitSample & { readonly masks: Readonly<Record<string, Tensor>> })[];
+  readonly sharpness: Tensor;
+  readonly pull: Tensor;
+};
+
+async function descendUnit(
+  task: UnitTask,
+  start: UnitValues,
+  scale: number,
+  samples: UnitSamples,
+  { options, budget, costs, rng, masks, rest }: UnitDescent,
+): Promise<{ values: UnitValues; steps: number }> {
+  let total = budget.probe > 0 ? Number.MAX_SAFE_INTEGER : budget.steps(0, costs);
+  const draw = drawing(task, samples, options, rng, masks);
+  const falling = ([name, rate]: [string, number]): [string, Rate] => [name, (step) => cosine(rate, total)(step)];
+  const run = descend((params, b: Batch) => lossOf(task, unflatten(start, params), b, scale), flatten(start), {
+    optimizer: adam(),
+    lr: new Map([...ratesOf(task, start)].map(falling)),
+    steps: Number.MAX_SAFE_INTEGER,
+    batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total, options) }),
+  });
+  const began = performance.now();
+  let params: Parameters = flatten(start);
+  let steps = 0;
+  while (steps < total) {
+    const next = run.next();
+    if (next.done) break;
+    steps++;
+    if (steps === budget.probe) total = Math.max(steps, budget.steps((performance.now() - began) / steps, costs));
+    if (steps >= total) params = next.value.params;
+    else if (steps % REST === 0) await rest(steps / total);
+  }
+  run.return({ params, loss: Number.NaN, losses: [] });
+  return { values: unflatten(start, params), steps };
+}
+
+/** Learned values as parameters of a descent; a name is of a weight or an activation, and of a value of it. */
+function flatten({ weights, activations }: UnitValues): Map<string, Tensor> {
+  const under = (kind: string, values: UnitValues["weights"]): [string, Tensor][] =>
+    [...values].flatMap(([name, learned]) => Object.entries(learned).map(([key, x]): [string, Tensor] => [`${kind}/${key}/${name}`, x]));
+  return new Map([...under("w", weights), ...under("a", activations)]);
+}
+
+/** The values of the structure of `like` that `params` holds. */
+function unflatten(like: UnitValues, params: Parameters): UnitValues {
+  const taken = (kind: string, values: UnitValues["weights"]) =>
+    new Map(
+      [...values].map(([name, learned]) => [
+        name,
+        Object.fromEntries(Object.keys(learned).map((key) => [key, params.get(`${kind}/${key}/${name}`) as Tensor])),
+      ]),
+    );
+  return { weights: taken("w", like.weights), activations: taken("a", like.activations) };
+}
+
+/** Learning rates by parameter of the descent, at the first step. */
+function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activations }: UnitValues): Map<string, number> {
+  const rates = new Map<string, number>();
+  for (const layer of layers) {
+    const site = plan.weights.get(layer.weight);
+    if (!weights.has(layer.weight) || !site || !stage.weights) continue;
+    const found = stage.weights.rates(weightOf(graph, plan, layer), site);
+    for (const [key, rate] of Object.entries(found)) rates.set(`w/${key}/${layer.weight}`, rate);
+  }
+  for (const name of activations.keys()) {
+    const site = plan.activations.get(name);
+    if (!site || !stage.activations) continue;
+    for (const [key, rate] of Object.entries(stage.activations.rates(site))) rates.set(`a/${key}/${name}`, rate);
+  }
+  return rates;
+}
+
+/** The loss of a batch: error relative to the start, and the pull towards codes relative to the number of weights. */
+function lossOf(task: UnitTask, values: UnitValues, batch: Batch, scale: number): Tensor {
+  const errors = batch.samples.map((s) => errorOn(task, values, s, s.masks)).reduce((a, b) => add(a, b));
+  const relative = div(errors, batch.samples.length * scale);
+  const learner = task.stage.weights;
+  if (!learner?.pull) return relative;
+  const pulls = [...values.weights.values()].map((learned) => (learner.pull as NonNullable<typeof learner.pull>)(learned, batch.sharpness));
+  if (pulls.length === 0) return relative;
+  const count = [...values.weights.values()].reduce((n, learned) => n + Object.values(learned)[0].size, 0);
+  return add(
+    relative,
+    mul(
+      batch.pull,
+      div(
+        pulls.reduce((a, b) => add(a, b)),
+        count,
+      ),
+    ),
+  );
+}
+
+/** Strength and sharpness of the pull at a step: none during the warm-up. */
+function pullAt(step: number, total: number, { pull, sharpness }: DescentOptions): Pick<Batch, "pull" | "sharpness"> {
+  const { warmup = 0.2 } = sharpness;
+  const begun = step >= warmup * total;
+  return { pull: tensor(begun ? pull : 0), sharpness: tensor(betaAt(step, { ...sharpness, total })) };
+}
+
+/** Batches without end: every sample once, in an order drawn anew each time round. */
+function drawing(
+  task: UnitTask,
+  { train, at, float }: UnitSamples,
+  { batch }: DescentOptions,
+  rng: Rng,
+  masks: MaskPool | undefined,
+): () => Batch["samples"] {
+  const sites = masks ? sitesOf(task) : [];
+  let queue: number[] = [];
+  const next = (): number => {
+    if (queue.length === 0) queue = shuffled(train, rng);
+    return queue.pop() as number;
+  };
+  const drawn = (i: number): Batch["samples"][number] => {
+    const sample = at(i);
+    if (!masks) return { ...sample, masks: {} };
+    const other = float(i);
+    const inputs = Object.entries(sample.inputs).map(([name, x]) => [name, mixed(other[name], x, masks.draw(x.shape, rng))]);
+    const drops = sites.map((name) => [name, masks.draw(task.graph.metas.get(name)?.shape ?? [], rng)]);
+    return { ...sample, inputs: Object.fromEntries(inputs), masks: Object.fromEntries(drops) };
+  };
+  return () => Array.from({ length: Math.min(batch, train.length) }, () => drawn(next()));
+}
+
+function shuffled(values: readonly number[], rng: Rng): number[] {
+  const order = [...values];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = rng.int(0, i);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
+/** Quantized where the mask is 1, float where it is 0. */
+function mixed(float: Tensor, quantized: Tensor, mask: Tensor): Tensor {
+  const data = new Float32Array(float.size);
+  for (let i = 0; i < data.length; i++) data[i] = mask.data[i] === 1 ? quantized.data[i] : float.data[i];
+  return new Tensor(float.shape, "f32", data);
+}

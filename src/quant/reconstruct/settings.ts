@@ -1,0 +1,35 @@
+import { z } from "zod";
+import type { DescentOptions } from "./reconstruction.ts";
+
+/** What every learning method lets a user set about its descents. */
+export interface DescentSettings {
+  /** Steps of each unit, where no budget decides. */
+  readonly steps?: number;
+  /** Samples a step. */
+  readonly batch?: number;
+  /** Weight of the pull towards codes, relative to the error at the start. */
+  readonly pull?: number;
+  /** Share of the steps before the pull begins. */
+  readonly warmup?: number;
+  /** Sharpness of the pull when it begins and at the end; how it falls. */
+  readonly betaStart?: number;
+  readonly betaEnd?: number;
+  readonly betaShape?: "linear" | "cosine";
+}
+
+/** Schema of the settings. */
+export const DESCENT_SHAPE = {
+  steps: z.int().min(0),
+  batch: z.int().min(1),
+  pull: z.number().min(0),
+  warmup: z.number().min(0).max(1),
+  betaStart: z.number().min(1),
+  betaEnd: z.number().min(1),
+  betaShape: z.enum(["linear", "cosine"]),
+};
+
+/** The settings with their defaults. */
+export function descentOf(s: DescentSettings): DescentOptions {
+  const { steps = 300, batch = 2, pull = 1, warmup = 0.2, betaStart = 20, betaEnd = 2, betaShape = "linear" } = s;
+  return { steps, batch, pull, sharpness: { warmup, start: betaStart, end: betaEnd, shape: betaShape } };
+}

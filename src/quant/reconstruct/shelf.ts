@@ -1,0 +1,33 @@
+import type { Tensor } from "../../tensor/index.ts";
+
+/** A tensor put away: `get` gives it back, `drop` frees its place. */
+export interface Kept {
+  get(): Tensor;
+  drop(): void;
+}
+
+/** Where activations wait until their unit learns. Values come back as they were put. */
+export interface Shelf {
+  put(x: Tensor): Kept;
+}
+
+/** Keeps everything in memory. */
+export const memoryShelf: Shelf = { put: (x) => ({ get: () => x, drop() {} }) };
+
+/** Keeps up to `bytes` in memory and hands the rest to `beyond`. */
+export function boundedShelf(bytes: number, beyond: Shelf): Shelf {
+  let used = 0;
+  return {
+    put(x) {
+      const size = x.data.byteLength;
+      if (used + size > bytes) return beyond.put(x);
+      used += size;
+      return {
+        get: () => x,
+        drop() {
+          used -= size;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import type { Graph, Layer, Unit } from "../../graph/index.ts";
+import { runNode } from "../../graph/index.ts";
+import type { Slot, Tap } from "../../nn/index.ts";
+import { add, mul, sub, type Tensor } from "../../tensor/index.ts";
+import type { Learned } from "../learner/learner.ts";
+import { applySite, biasOf, type Plan, weightOf } from "../plan.ts";
+import type { LearningStage } from "./reconstruction.ts";
+
+/** What a unit learns: values by weight and by activation tensor. */
+export interface UnitValues {
+  readonly weights: ReadonlyMap<string, Learned>;
+  readonly activations: ReadonlyMap<string, Learned>;
+}
+
+/** A unit as a function of what it learns. */
+export interface UnitTask {
+  readonly graph: Graph;
+  readonly unit: Unit;
+  readonly stage: LearningStage;
+  /** Grids at the start. */
+  readonly plan: Plan;
+  /** Its layers that are quantized. */
+  readonly layers: readonly Layer[];
+}
+
+/** Names of the activation tensors that the unit quantizes. */
+export const sitesOf = ({ layers, plan }: UnitTask): string[] => [
+  ...new Set(layers.map((l) => l.input).filter((name) => plan.activations.has(name))),
+];
+
+/** Where learning starts. */
+export function startOf(task: UnitTask): UnitValues {
+  const { graph, plan, stage, layers } = task;
+  const { weights, activations } = stage;
+  const learnsOf = <L>(names: readonly string[], f: (name: string) => L): Map<string, L> => new Map(names.map((name) => [name, f(name)]));
+  return {
+    weights: weights
+      ? new Map(
+          layers.flatMap((l) => (plan.weights.has(l.weight) ? [[l.weight, weights.start(weightOf(graph, plan, l), siteOf(plan, l))]] : [])),
+        )
+      : new Map(),
+    activations: activations ? learnsOf(sitesOf(task), (name) => activations.start(plan.activations.get(name)!)) : new Map(),
+  };
+}
+
+const siteOf = (plan: Plan, layer: Layer) => plan.weights.get(layer.weight)!;
+
+/**
+ * The output tensors of the unit on one sample, with weights and grids as `values` has them. `masks` are 1 where an
+ * element is quantized and 0 where it stays float, by activation tensor; absent: all are quantized.
+ *
+ * Shape: inputs and outputs [1,...] as the graph has them.
+ */
+export function runUnit(
+  task: UnitTask,
+  values: UnitValues,
+  inputs: Readonly<Record<string, Tensor>>,
+  masks: Readonly<Record<string, Tensor>>,
+): Map<string, Tensor> {
+  const env = new Map(Object.entries(inputs));
+  const tap = softTap(task, values, masks);
+  for (const node of task.unit.nodes) runNode(task.graph, node, env, tap);
+  return env;
+}
+
+/** The tap under which a unit computes what its plan would, softened where it learns. */
+export function softTap(task: UnitTask, values: UnitValues, masks: Readonly<Record<string, Tensor>>): Tap {
+  const shared = new Map<string, Tensor>();
+  const none: Tap = Object.assign((_: Slot, x: Tensor) => x, { at: () => none });
+  const taps = new Map(
+    task.layers.map((layer) => {
+      const at = (slot: Slot, x: Tensor): Tensor => {
+        if (slot === "weight") return softWeight(task, layer, values);
+        if (slot === "bias") return biasOf(task.graph, task.plan, layer) ?? x;
+        if (slot !== "input" || !task.stage.quantizesActivations) return x;
+        const known = shared.get(layer.input) ?? softActivation(task, layer.input, x, values, masks);
+        shared.set(layer.input, known);
+        return known;
+      };
+      return [layer.name, Object.assign(at, { at: () => none })] as const;
+    }),
+  );
+  return Object.assign((_: Slot, x: Tensor) => x, { at: (child: string) => taps.get(child) ?? none });
+}
+
+function softWeight({ graph, plan, stage }: UnitTask, layer: Layer, { weights }: UnitValues): Tensor {
+  const learned = weights.get(layer.weight);
+  const w = weightOf(graph, plan, layer);
+  const site = plan.weights.get(layer.weight);
+  if (!site) return w;
+  return learned && stage.weights ? stage.weights.soft(w, site, learned) : applySite(w, site);
+}
+
+function softActivation(
+  { plan, stage }: UnitTask,
+  name: string,
+  x: Tensor,
+  { activations }: UnitValues,
+  masks: Readonly<Record<string, Tensor>>,
+): Tensor {
+  const site = plan.activations.get(name);
+  if (!site) return x;
+  const learned = activations.get(name);
+  const quantized = learned && stage.activations ? stage.activations.soft(x, site, learned) : applySite(x, site);
+  return masks[name] ? add(x, mul(masks[name], sub(quantized, x))) : quantized;
+}
+
+/** The plan with what was learned put on its grids. */
+export function hardened({ graph, plan, stage, layers }: UnitTask, values: UnitValues): Plan {
+  const tuned = new Map(plan.tuned);
+  const weights = new Map(plan.weights);
+  const activations = new Map(plan.activations);
+  for (const layer of layers) {
+    const learned = values.weights.get(layer.weight);
+    if (!learned || !stage.weights) continue;
+    const hard = stage.weights.harden(weightOf(graph, plan, layer), siteOf(plan, layer), learned);
+    tuned.set(layer.weight, hard.tuned);
+    weights.set(layer.weight, hard.site);
+  }
+  for (const [name, learned] of values.activations) {
+    if (stage.activations) activations.set(name, stage.activations.harden(plan.activations.get(name)!, learned));
+  }
+  return { ...plan, tuned, weights, activations };
+}
