@@ -1,0 +1,145 @@
+import { compileViews, record } from "../../autograd/index.ts";
+import type { Detector } from "../../detect/index.ts";
+import type { Separation, Separator } from "../../em/index.ts";
+import { ArgumentError } from "../../errors.ts";
+import type { Graph, GraphInput } from "../../graph/index.ts";
+import { inputTensors } from "../../graph/index.ts";
+import { type Tap, tapFrom, topKNll } from "../../nn/index.ts";
+import { Rng, sub, Tensor } from "../../tensor/index.ts";
+import { floatRuns, type GraphModel, type SaliencyLoss } from "../evidence.ts";
+import { inlierMask } from "../inlier.ts";
+import { predictionDifference } from "../objective/predictionDifference.ts";
+import { globalOf, type Heads } from "./global.ts";
+import { type Plan, tapOf } from "../plan.ts";
+import { saliency } from "../saliency.ts";
+import { ScoreSample } from "../scores.ts";
+import type { SampleSource } from "../statistics.ts";
+import type { Steps } from "../steps.ts";
+import type { Kept, Shelf } from "./shelf.ts";
+
+/** What gradients are of, and of which network. */
+export interface Evidence {
+  /** What the loss needs of the outputs of the float network, which may be views: copies, in shapes that depend on no values. */
+  prepare(model: GraphModel, float: Heads): Readonly<Record<string, Tensor>>;
+  /** The scalar whose gradients at the outputs of units are taken, in ops only. */
+  loss(model: GraphModel, constants: Readonly<Record<string, Tensor>>, heads: Heads): Tensor;
+  /** Whether the network is the one the reconstruction starts from, with weights on their grids, or the float one. */
+  readonly network: "start" | "float";
+  /** How volumes are told apart, where errors of anomalies count differently. */
+  readonly selection?: { readonly separator: Separator; readonly maxScores: number };
+}
+
+/**
+ * The difference of the predictions of the quantized and the float network: of the score maps, or of the outputs where
+ * nobody knows what they mean.
+ *
+ * Departure: BRECQ takes the gradient at each unit from the network quantized up to there; here one pass over the network
+ * with all weights rounded gives those of all units.
+ */
+export const divergence: Evidence = {
+  network: "start",
+  prepare: (model, float) => globalOf(model, predictionDifference()).prepare(float),
+  loss: (model, constants, heads) => globalOf(model, predictionDifference()).loss(constants, heads),
+};
+
+/** The saliency loss of the float network (InlierQ eq. 7), and the inliers of every output (eq. 11). */
+export const salient = (loss: (detector: Detector) => SaliencyLoss, selection: Evidence["selection"]): Evidence => ({
+  network: "float",
+  prepare: () => ({}),
+  loss({ detector }, _, heads) {
+    if (!detector) throw new ArgumentError("saliency", "the model must be a detector, got a network without a card");
+    return topKNll(detector.logScores(heads), loss(detector));
+  },
+  ...(selection && { selection }),
+});
+
+/** Weights of errors of one output of one sample, from its gradient and its inliers. */
+export type Weigh = (gradient: Tensor, inlier: Uint8Array | undefined) => Tensor;
+
+/** Weights of errors by output tensor and sample. */
+export type ErrorWeights = ReadonlyMap<string, readonly Kept[]>;
+
+/** One pass over all samples for the weights of errors at the named tensors; zeros where the loss does not depend on one. */
+export async function gatherWeights(
+  evidence: Evidence,
+  weigh: Weigh,
+  names: readonly string[],
+  { model, plan, samples, seed, shelf, steps }: { model: GraphModel; plan: Plan; samples: SampleSource; seed: number; shelf: Shelf; steps: Steps },
+): Promise<ErrorWeights> {
+  const run = gradientsAt(evidence, model, plan, names);
+  const gradients = new Map(names.map((name) => [name, [] as Kept[]]));
+  const scores = new Map(names.map((name) => [name, new ScoreSample(new Rng(seed).split(`weigh/${name}`), evidence.selection?.maxScores ?? 1, samples.names.length)]));
+  for (let i = 0; i < samples.names.length; i++) {
+    const found = run(samples.input(i));
+    for (const name of names) {
+      const g = copy(found[name]);
+      requireFinite(g, name, samples.names[i]);
+      gradients.get(name)?.push(shelf.put(g));
+      if (evidence.selection) scores.get(name)?.add(saliency(g));
+    }
+    await steps.after("weigh", i + 1);
+  }
+  run.release();
+  const weights = new Map<string, Kept[]>();
+  for (const [name, list] of gradients) {
+    const separation = evidence.selection?.separator.fit(scores.get(name)?.values() ?? new Float64Array());
+    weights.set(name, list.map((kept) => weighed(kept, separation, weigh, shelf)));
+  }
+  return weights;
+}
+
+function weighed(kept: Kept, separation: Separation | undefined, weigh: Weigh, shelf: Shelf): Kept {
+  const g = kept.get();
+  const weights = weigh(g, separation && (inlierMask(saliency(g), separation).data as Uint8Array));
+  kept.drop();
+  return shelf.put(weights);
+}
+
+const copy = (x: Tensor): Tensor => new Tensor(x.shape, x.dtype, x.data.slice());
+
+function requireFinite(g: Tensor, name: string, sample: string): void {
+  const bad = g.data.findIndex((v: number) => !Number.isFinite(v));
+  if (bad >= 0) throw new ArgumentError("weigh", `gradients must be finite, got ${g.data[bad]} at tensor "${name}" (sample "${sample}")`);
+}
+
+/** The gradients at the named tensors for one network input after the other, true until the next. */
+function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: readonly string[]) {
+  const { graph } = model;
+  const float = floatRuns(model, new Set());
+  let constants: readonly string[] = [];
+  const quantized = evidence.network === "start" ? tapOf(graph, { ...plan, activations: new Map() }) : undefined;
+  const count = graph.inputs.length;
+  const program = compileViews((...tensors: Tensor[]) => {
+    const x = named(graph.inputs.map((p) => p.name), tensors.slice(0, count));
+    const prepared = named(constants, tensors.slice(count));
+    return slopes(graph, x, new Set(names), quantized, (heads) => evidence.loss(model, prepared, heads));
+  });
+  const at = (x: GraphInput): Heads => {
+    const prepared = evidence.prepare(model, float(x).heads);
+    constants = Object.keys(prepared);
+    return program(...inputTensors(graph, x), ...Object.values(prepared));
+  };
+  return Object.assign(at, { release: () => [float, program].map((p) => p.release()) });
+}
+
+const named = (names: readonly string[], tensors: readonly Tensor[]): Heads => Object.fromEntries(names.map((name, i) => [name, tensors[i]]));
+
+/** Gradients of a loss of the outputs at the named tensors; zeros where it does not depend on one. */
+function slopes(graph: Graph, x: Heads, names: ReadonlySet<string>, quantized: Tap | undefined, loss: (heads: Heads) => Tensor): Heads {
+  const seen = new Map<string, Tensor>();
+  const watch = tapFrom((path, slot, t) => {
+    if (slot === "output" && names.has(path)) seen.set(path, t);
+    return t;
+  });
+  const { value, tape } = record(() => loss(graph.forward(x, quantized ? both(quantized, watch) : watch)));
+  const list = [...seen];
+  const found = tape.vjp(
+    value,
+    list.map(([, t]) => t),
+  );
+  return Object.fromEntries(list.map(([name, t], i) => [name, found[i] ?? sub(t, t)]));
+}
+
+/** What the first changes is seen by the second. */
+const both = (first: Tap, second: Tap): Tap =>
+  Object.assign(((slot, x) => second(slot, first(slot, x))) as Tap, { at: (child: string) => both(first.at(child), second.at(child)) });
