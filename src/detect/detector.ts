@@ -68,6 +68,11 @@ export interface Detector extends Module<Heads> {
    * Working in logs keeps eq. 7 exact where the heatmap underflows.
    */
   logScores(heads: Heads): Tensor;
+  /**
+   * The box of every position, differentiable and in ops only: [N, 4, P] as x1, y1, x2, y2 divided by the width and
+   * height of the input, positions in the order of `logScores`. Absent where boxes are not regressed.
+   */
+  boxes?(heads: Heads): Tensor;
   /** Detections per image of the batch, best first, after non-maximum suppression. */
   decode(heads: Heads): Prediction[][];
 }

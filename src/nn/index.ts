@@ -29,6 +29,8 @@ export {
   centernetFocalLoss,
   centernetRegL1Loss,
   type FocalOptions,
+  type FocalWeights,
+  focalLogLikelihood,
   sigmoidFocalLoss,
 } from "./loss/focal.ts";
 export { type BoxLossOptions, ciouLoss, diouLoss, giouLoss } from "./loss/giou.ts";

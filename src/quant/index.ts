@@ -44,9 +44,13 @@ export {
   type PercentileMethodOptions,
   percentile,
 } from "./methods/index.ts";
-export { fisherDiag, fisherFull } from "./objective/fisherDiag.ts";
+export { type FilteredGlobalOptions, filteredGlobal } from "./objective/filteredGlobal.ts";
+export { type FisherDampingOptions, fisherDiag, fisherFull } from "./objective/fisherDiag.ts";
+export type { GlobalConstants, GlobalObjective, Predictions } from "./objective/global.ts";
 export { type FisherForm, type FisherOptions, importanceOf } from "./objective/importance.ts";
 export { inlierFisher } from "./objective/inlierFisher.ts";
+export { type PredictionDifferenceOptions, predictionDifference } from "./objective/predictionDifference.ts";
+export { type PseudoLabelOptions, pseudoLabels } from "./objective/pseudoLabels.ts";
 export { averaged } from "./observer/averaged.ts";
 export { entropy as entropyObserver, klDivergence } from "./observer/entropy.ts";
 export { histogram } from "./observer/histogram.ts";

@@ -1,12 +1,28 @@
 import { z } from "zod";
 import { exp } from "../../elementary.ts";
-import { clamp, log, logSigmoid, permute, reshape, type Tensor } from "../../tensor/index.ts";
+import {
+  add,
+  clamp,
+  concat,
+  log,
+  logSigmoid,
+  maximum,
+  minimum,
+  mul,
+  permute,
+  relu,
+  reshape,
+  sub,
+  type Tensor,
+} from "../../tensor/index.ts";
 import { classNames } from "../classNames.ts";
-import type { Heads, Prediction } from "../detector.ts";
-import { decodeCenters, heatPeaks, type Peak } from "../heatmap.ts";
+import type { Heads } from "../detector.ts";
+import { heatPeaks } from "../heatmap.ts";
 import { headLayers, type NetworkView, type Port, pictureInput, throughSigmoid } from "../network.ts";
+import { boxAt, boxesAround, numbersLike, pairs } from "./boxes.ts";
 import { cardKeys, name } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
+import { gridOf } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const schema = z.strictObject({
@@ -43,7 +59,7 @@ interface Maps {
  * A peak in cell (x, y) lies at (x + offset) * stride, (x + 0.5) * stride without offsets, x * stride with distances.
  */
 function decoder(card: CenternetCard): Decoder {
-  const { outputs, input, maxDetections } = card;
+  const { outputs, maxDetections } = card;
   const mapOf = (heads: Heads, output: string, [n, c, h, w]: readonly number[]): Tensor =>
     card.outputLayout === "NCHW"
       ? readHead(heads, output, [n, c, h, w])
@@ -57,25 +73,22 @@ function decoder(card: CenternetCard): Decoder {
     return { heat, size: found(outputs.size, 2), offset: found(outputs.offset, 2), distances: found(outputs.distances, 4) };
   };
   return {
+    boxes: (heads) => boxesOf(mapsOf(heads), card),
     logScores(heads) {
       const heat = heatOf(heads);
       const [n, c, h, w] = heat.shape;
       return reshape(card.heatmap === "logit" ? logSigmoid(heat) : log(clamp(heat, { min: LEAST_SCORE })), { shape: [n, c, h * w] });
     },
     candidates(heads) {
-      const { heat, size, offset, distances } = mapsOf(heads);
-      const [images, classes, height, width] = heat.shape;
-      const cells = width * height;
-      const image = (x: Tensor, n: number): ArrayLike<number> => x.data.subarray(n * x.shape[1] * cells, (n + 1) * x.shape[1] * cells);
-      const scale = { x: input.width / width, y: input.height / height };
+      const maps = mapsOf(heads);
+      const [images, classes, height, width] = maps.heat.shape;
+      const boxes = boxesOf(maps, card);
+      const volume = classes * height * width;
       return Array.from({ length: images }, (_, n) => {
-        const maps = { width, height, classes, heat: image(heat, n) };
-        const found = distances
-          ? heatPeaks(maps, maxDetections).map((peak) => fromDistances(peak, width, image(distances, n), card, scale))
-          : decodeCenters({ ...maps, size: image(size as Tensor, n), offset: offset && image(offset, n) }, maxDetections).map((p) =>
-              toPixels(p, card, scale),
-            );
-        return found.map((p) => ({ ...p, score: scoreOf(card, p.score) })).filter((p) => p.score >= card.scoreThreshold);
+        const heat = maps.heat.data.subarray(n * volume, (n + 1) * volume);
+        return heatPeaks({ width, height, classes, heat }, maxDetections)
+          .map((peak) => ({ box: boxAt(boxes, n, peak.cell), score: scoreOf(card, peak.heat), label: peak.label }))
+          .filter((p) => p.score >= card.scoreThreshold);
       });
     },
   };
@@ -83,32 +96,21 @@ function decoder(card: CenternetCard): Decoder {
 
 const scoreOf = (card: CenternetCard, heat: number): number => (card.heatmap === "logit" ? 1 / (1 + exp(-heat)) : heat);
 
-interface Scale {
-  readonly x: number;
-  readonly y: number;
-}
-
-/** From heatmap cells to input pixels. */
-function toPixels({ box, ...rest }: Prediction, card: CenternetCard, scale: Scale): Prediction {
-  const cx = ((box[0] + box[2]) / 2) * scale.x;
-  const cy = ((box[1] + box[3]) / 2) * scale.y;
-  const unit = card.sizeUnit === "cell" ? scale : { x: 1, y: 1 };
-  const w = (box[2] - box[0]) * unit.x;
-  const h = (box[3] - box[1]) * unit.y;
-  return { ...rest, box: [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2] };
-}
-
-/** The box around a peak; edges that distances of opposite sign turn inside out change places. */
-function fromDistances(peak: Peak, width: number, distances: ArrayLike<number>, card: CenternetCard, scale: Scale): Prediction {
-  const { cell, label, heat } = peak;
-  const unit = card.sizeUnit === "cell" ? scale : { x: 1, y: 1 };
-  const cells = distances.length / 4;
-  const at = (side: number): number => distances[side * cells + cell];
-  const x = (cell % width) * scale.x;
-  const y = Math.floor(cell / width) * scale.y;
-  const [left, right] = [x - at(0) * unit.x, x + at(2) * unit.x];
-  const [top, bottom] = [y - at(1) * unit.y, y + at(3) * unit.y];
-  return { box: [Math.min(left, right), Math.min(top, bottom), Math.max(left, right), Math.max(top, bottom)], score: heat, label };
+/** Boxes [N, 4, cells] in input pixels. A negative size counts as 0; edges that distances of opposite sign turn inside out change places. */
+function boxesOf({ heat, size, offset, distances }: Maps, card: CenternetCard): Tensor {
+  const [n, , h, w] = heat.shape;
+  const flat = (map: Tensor): Tensor => reshape(map, { shape: [n, map.shape[1], h * w] });
+  const stride = numbersLike(heat, [card.input.width / w, card.input.height / h], [2, 1]);
+  const cells = numbersLike(heat, gridOf({ width: w, height: h }, [1]).cells, [2, h * w]);
+  const inPixels = (lengths: Tensor): Tensor => (card.sizeUnit === "cell" ? mul(lengths, stride) : lengths);
+  if (distances) {
+    const [before, behind] = pairs(flat(distances)).map(inPixels);
+    const corner = mul(cells, stride);
+    const [a, b] = [sub(corner, before), add(corner, behind)];
+    return concat([minimum(a, b), maximum(a, b)], { dim: 1 });
+  }
+  const centre = mul(add(cells, offset ? flat(offset) : 0.5), stride);
+  return boxesAround(centre, inPixels(relu(flat(size as Tensor))));
 }
 
 /** How files name their heatmaps. */

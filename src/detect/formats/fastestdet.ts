@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { exp, tanh } from "../../elementary.ts";
-import { add, clamp, log, mul, reshape, slice, type Tensor } from "../../tensor/index.ts";
-import { fromCxcywh } from "../box.ts";
+import { add, clamp, log, mul, reshape, sigmoid, slice, type Tensor, tanh } from "../../tensor/index.ts";
 import { classNames } from "../classNames.ts";
 import type { Heads, Prediction } from "../detector.ts";
 import { headLayers, type NetworkView, pictureInput } from "../network.ts";
+import { boxAt, boxesAround, numbersLike, pairs } from "./boxes.ts";
 import { cardKeys, name } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
+import { gridOf } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const schema = z.strictObject({
@@ -21,7 +21,14 @@ export type FastestdetCard = z.infer<typeof schema>;
 const OBJECTNESS_POWER = 0.6;
 const CLASS_POWER = 0.4;
 
-const sigmoid = (v: number): number => 1 / (1 + exp(-v));
+/** Boxes [N, 4, cells] in input pixels of the output [N, 5 + classes, h, w]. */
+function boxesOf(out: Tensor, { width, height }: FastestdetCard["input"]): Tensor {
+  const [n, , h, w] = out.shape;
+  const [shift, size] = pairs(reshape(slice(out, { dim: 1, start: 1, end: 5 }), { shape: [n, 4, h * w] }));
+  const cells = numbersLike(out, gridOf({ width: w, height: h }, [1]).cells, [2, h * w]);
+  const centre = mul(add(tanh(shift), cells), numbersLike(out, [width / w, height / h], [2, 1]));
+  return boxesAround(centre, mul(sigmoid(size), numbersLike(out, [width, height], [2, 1])));
+}
 
 /**
  * FastestDet: one output [N, 5 + classes, h, w] with sigmoid objectness, raw x, y, w, h and softmax classes.
@@ -32,6 +39,7 @@ function decoder(card: FastestdetCard): Decoder {
   const depth = 5 + card.classes.length;
   const read = (heads: Heads): Tensor => readHead(heads, card.outputs.predictions, [-1, depth, -1, -1]);
   return {
+    boxes: (heads) => boxesOf(read(heads), card.input),
     logScores(heads) {
       const out = read(heads);
       const [n, , h, w] = out.shape;
@@ -44,7 +52,7 @@ function decoder(card: FastestdetCard): Decoder {
       const out = read(heads);
       const [images, , h, w] = out.shape;
       const cells = h * w;
-      const { width, height } = card.input;
+      const boxes = boxesOf(out, card.input);
       return Array.from({ length: images }, (_, n) => {
         const found: Prediction[] = [];
         for (let cell = 0; cell < cells; cell++) {
@@ -53,9 +61,7 @@ function decoder(card: FastestdetCard): Decoder {
           for (let c = 1; c < card.classes.length; c++) if (at(5 + c) > at(5 + label)) label = c;
           const score = at(0) ** OBJECTNESS_POWER * at(5 + label) ** CLASS_POWER;
           if (!(score >= card.scoreThreshold)) continue;
-          const cx = (tanh(at(1)) + (cell % w)) / w;
-          const cy = (tanh(at(2)) + Math.floor(cell / w)) / h;
-          found.push({ box: fromCxcywh([cx * width, cy * height, sigmoid(at(3)) * width, sigmoid(at(4)) * height]), score, label });
+          found.push({ box: boxAt(boxes, n, cell), score, label });
         }
         return found;
       });

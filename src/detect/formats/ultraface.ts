@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { exp } from "../../elementary.ts";
 import { ShapeError } from "../../errors.ts";
-import { clamp, log, permute, slice, type Tensor } from "../../tensor/index.ts";
-import { fromCxcywh } from "../box.ts";
+import { add, clamp, log, mul, permute, slice, type Tensor } from "../../tensor/index.ts";
 import type { Heads, Prediction } from "../detector.ts";
 import { headBranches, type NetworkView, pictureInput } from "../network.ts";
+import { boxAt, boxesAround, numbersLike, pairs, sizesOf } from "./boxes.ts";
 import { cardKeys, name, side } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
@@ -64,14 +63,26 @@ function decoder(card: UltrafaceCard): Decoder {
     if (out.shape[1] === count) return out;
     throw new ShapeError("detector", `output "${output}" must have one row an anchor = ${count}, got ${out.shape[1]}`);
   };
+  const column = (i: number): Float64Array => anchors.filter((_, k) => k % 4 === i);
+  const [centres, sizes] = [
+    [column(0), column(1)],
+    [column(2), column(3)],
+  ].map(([x, y]) => Float64Array.of(...x, ...y));
+  const boxesOf = (heads: Heads): Tensor => {
+    const [shift, growth] = pairs(permute(read(heads, card.outputs.boxes, 4), { perm: [0, 2, 1] }));
+    const size = numbersLike(shift, sizes, [2, count]);
+    const centre = add(numbersLike(shift, centres, [2, count]), mul(mul(shift, CENTRE_VARIANCE), size));
+    return boxesAround(centre, mul(sizesOf(mul(growth, SIZE_VARIANCE)), size));
+  };
   return {
+    boxes: boxesOf,
     logScores(heads) {
       const classes = slice(read(heads, card.outputs.scores, depth), { dim: 2, start: 1, end: depth });
       return permute(log(clamp(classes, { min: LEAST_SCORE })), { perm: [0, 2, 1] });
     },
     candidates(heads) {
       const scores = read(heads, card.outputs.scores, depth);
-      const boxes = read(heads, card.outputs.boxes, 4);
+      const boxes = boxesOf(heads);
       return Array.from({ length: scores.shape[0] }, (_, n) => {
         const found: Prediction[] = [];
         for (let a = 0; a < count; a++) {
@@ -80,11 +91,7 @@ function decoder(card: UltrafaceCard): Decoder {
           for (let c = 2; c < depth; c++) if (scores.data[row * depth + c] > scores.data[row * depth + best]) best = c;
           const score = scores.data[row * depth + best];
           if (!(score >= card.scoreThreshold)) continue;
-          const [x, y, w, h] = anchors.subarray(4 * a, 4 * a + 4);
-          const at = (i: number): number => boxes.data[4 * row + i];
-          const centre = [x + at(0) * CENTRE_VARIANCE * w, y + at(1) * CENTRE_VARIANCE * h] as const;
-          const size = [w * exp(at(2) * SIZE_VARIANCE), h * exp(at(3) * SIZE_VARIANCE)] as const;
-          found.push({ box: fromCxcywh([...centre, ...size]), score, label: best - 1 });
+          found.push({ box: boxAt(boxes, n, a), score, label: best - 1 });
         }
         return found;
       });

@@ -1,14 +1,13 @@
 import { z } from "zod";
-import { exp } from "../../elementary.ts";
 import { ShapeError } from "../../errors.ts";
 import { add, clamp, log, permute, slice, type Tensor } from "../../tensor/index.ts";
-import { fromCxcywh } from "../box.ts";
 import { classNames } from "../classNames.ts";
 import type { Heads, Prediction } from "../detector.ts";
 import { headLayers, type NetworkView, pictureInput } from "../network.ts";
+import { boxAt } from "./boxes.ts";
 import { cardKeys, name, side } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
-import { cellCounts, gridOf } from "./grid.ts";
+import { cellCounts, gridBoxes, gridOf } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const STRIDES = [8, 16, 32];
@@ -29,19 +28,22 @@ export type YoloxCard = z.infer<typeof schema>;
  * log H = log objectness + log class.
  */
 function decoder(card: YoloxCard): Decoder {
-  const { x, y, stride } = gridOf(card.input, card.strides);
+  const grid = gridOf(card.input, card.strides);
+  const count = grid.stride.length;
   const depth = 5 + card.classes.length;
   const read = (heads: Heads): Tensor => {
     const out = readHead(heads, card.outputs.predictions, [-1, -1, depth]);
-    if (out.shape[1] !== x.length) {
+    if (out.shape[1] !== count) {
       throw new ShapeError(
         "detector",
-        `output "${card.outputs.predictions}" must have one row an anchor = ${x.length}, got ${out.shape[1]} (strides ${card.strides.join(", ")})`,
+        `output "${card.outputs.predictions}" must have one row an anchor = ${count}, got ${out.shape[1]} (strides ${card.strides.join(", ")})`,
       );
     }
     return out;
   };
+  const boxesOf = (out: Tensor): Tensor => gridBoxes(slice(out, { dim: 2, start: 0, end: 4 }), grid);
   return {
+    boxes: (heads) => boxesOf(read(heads)),
     logScores(heads) {
       const out = read(heads);
       const objectness = log(clamp(slice(out, { dim: 2, start: 4, end: 5 }), { min: LEAST_SCORE }));
@@ -50,21 +52,16 @@ function decoder(card: YoloxCard): Decoder {
     },
     candidates(heads) {
       const out = read(heads);
+      const boxes = boxesOf(out);
       return Array.from({ length: out.shape[0] }, (_, n) => {
         const found: Prediction[] = [];
-        for (let a = 0; a < x.length; a++) {
-          const base = (n * x.length + a) * depth;
+        for (let a = 0; a < count; a++) {
+          const base = (n * count + a) * depth;
           let label = 0;
           for (let c = 1; c < card.classes.length; c++) if (out.data[base + 5 + c] > out.data[base + 5 + label]) label = c;
           const score = out.data[base + 4] * out.data[base + 5 + label];
           if (!(score >= card.scoreThreshold)) continue;
-          const box = fromCxcywh([
-            (out.data[base] + x[a]) * stride[a],
-            (out.data[base + 1] + y[a]) * stride[a],
-            exp(out.data[base + 2]) * stride[a],
-            exp(out.data[base + 3]) * stride[a],
-          ]);
-          found.push({ box, score, label });
+          found.push({ box: boxAt(boxes, n, a), score, label });
         }
         return found;
       });

@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { exp } from "../../elementary.ts";
 import { add, clamp, concat, log, mul, permute, type Tensor } from "../../tensor/index.ts";
-import { fromCxcywh } from "../box.ts";
 import type { Heads, Prediction } from "../detector.ts";
 import { headBranches, type NetworkView, pictureInput } from "../network.ts";
+import { boxAt } from "./boxes.ts";
 import { cardKeys, name } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
-import { cellCounts, gridOf } from "./grid.ts";
+import { cellCounts, gridBoxes, gridOf } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const STRIDES = [8, 16, 32] as const;
@@ -33,31 +32,32 @@ export type YunetCard = z.infer<typeof schema>;
  */
 function decoder(card: YunetCard): Decoder {
   const counts = cellCounts(card.input, STRIDES);
-  const { x, y, stride } = gridOf(card.input, STRIDES);
+  const grid = gridOf(card.input, STRIDES);
+  const count = grid.stride.length;
   const depth = card.classes.length;
   const read = (heads: Heads, role: (typeof ROLES)[number], channels: number): Tensor =>
     concat(
       STRIDES.map((s, level) => readHead(heads, card.outputs[`${role}${s}`], [-1, counts[level], channels])),
       { dim: 1 },
     );
+  const boxesOf = (heads: Heads): Tensor => gridBoxes(read(heads, "box", 4), grid);
   return {
+    boxes: boxesOf,
     logScores(heads) {
       const [cls, obj] = [read(heads, "cls", depth), read(heads, "obj", 1)].map((p) => log(clamp(p, { min: LEAST_SCORE })));
       return permute(mul(add(cls, obj), 0.5), { perm: [0, 2, 1] });
     },
     candidates(heads) {
-      const [cls, obj, boxes] = [read(heads, "cls", depth), read(heads, "obj", 1), read(heads, "box", 4)];
+      const [cls, obj, boxes] = [read(heads, "cls", depth), read(heads, "obj", 1), boxesOf(heads)];
       return Array.from({ length: cls.shape[0] }, (_, n) => {
         const found: Prediction[] = [];
-        for (let a = 0; a < x.length; a++) {
-          const cell = n * x.length + a;
+        for (let a = 0; a < count; a++) {
+          const cell = n * count + a;
           let label = 0;
           for (let c = 1; c < depth; c++) if (cls.data[cell * depth + c] > cls.data[cell * depth + label]) label = c;
           const score = Math.sqrt(cls.data[cell * depth + label] * obj.data[cell]);
           if (!(score >= card.scoreThreshold)) continue;
-          const at = (i: number): number => boxes.data[4 * cell + i];
-          const centre = [(at(0) + x[a]) * stride[a], (at(1) + y[a]) * stride[a]] as const;
-          found.push({ box: fromCxcywh([...centre, exp(at(2)) * stride[a], exp(at(3)) * stride[a]]), score, label });
+          found.push({ box: boxAt(boxes, n, a), score, label });
         }
         return found;
       });

@@ -62,10 +62,25 @@ export function centernetFocalLoss(x: Tensor, t: Tensor, options: CenternetFocal
   const { alpha = 2, beta = 4, clampEps = 1e-4 } = options;
   const { center, elsewhere, count } = heatmapWeights(t, beta);
   const p = clamp(sigmoid(x), { min: clampEps, max: 1 - clampEps });
+  return div(neg(sum(focalLogLikelihood(p, { center, elsewhere }, alpha))), maximum(count, 1));
+}
+
+/** What every entry of a heatmap weighs, as an object and as none. */
+export interface FocalWeights {
+  /** 1 at centres, 0 elsewhere. */
+  readonly center: Tensor;
+  /** 0 at centres, the reduced penalty elsewhere. */
+  readonly elsewhere: Tensor;
+}
+
+/**
+ * The entries that `centernetFocalLoss` sums up, before its minus: center (1-p)^alpha log p + elsewhere p^alpha
+ * log(1-p) of probabilities p in (0, 1). Shape: p and both weights of the same shape, any, kept. Source: CornerNet eq. 1.
+ */
+export function focalLogLikelihood(p: Tensor, { center, elsewhere }: FocalWeights, alpha = 2): Tensor {
   const q = sub(1, p);
   const atCenters = mul(center, mul(power(q, alpha), log(p)));
-  const between = mul(elsewhere, mul(power(p, alpha), log(q)));
-  return div(neg(sum(add(atCenters, between))), maximum(count, 1));
+  return add(atCenters, mul(elsewhere, mul(power(p, alpha), log(q))));
 }
 
 /** The usual exponent is 2, for which a square is cheaper and just as exact. */
