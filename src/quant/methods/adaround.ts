@@ -1,9 +1,8 @@
-import { z } from "zod";
 import { rounding } from "../learner/rounding.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
-import { mse as mseObserver } from "../observer/mse.ts";
-import { DESCENT_SHAPE, type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { LEARNING_SHAPE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
 export interface AdaroundOptions extends DescentSettings {
@@ -13,18 +12,15 @@ export interface AdaroundOptions extends DescentSettings {
   readonly rate?: number;
 }
 
-const SHAPE = { ...DESCENT_SHAPE, unit: z.enum(["layer", "block", "network"]), rate: z.number().positive() };
-
 /**
  * Learned rounding of weights, layer by layer, from inputs of the network quantized so far to outputs of the float one;
  * activations are quantized after it, by ranges of least error. Source: Nagel et al. 2020 (AdaRound), eq. 21-25.
  */
-export const adaround = defineMethod(SHAPE, ({ unit = "layer", rate = 0.02, ...descent }: AdaroundOptions) => ({
+export const adaround = defineMethod(LEARNING_SHAPE, ({ unit = "layer", rate = 0.02, ...descent }: AdaroundOptions) => ({
   name: "adaround",
   cite: "AdaRound, ICML 2020",
   options: { unit, rate, ...descentOf(descent) },
-  weightObserver: (scheme) => mseObserver({ scheme, p: 2.4, seed: 0 }),
-  activationObserver: (scheme, seed) => mseObserver({ scheme, p: 2.4, seed }),
+  ...searchedRanges,
   reconstruction: {
     unit,
     stages: [{ name: "weights", weights: rounding(rate), quantizesActivations: false, input: "quantized", objective: outputError() }],

@@ -3,13 +3,12 @@ import { rounding } from "../learner/rounding.ts";
 import { stepSize } from "../learner/stepSize.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
-import { mse as mseObserver } from "../observer/mse.ts";
-import { DESCENT_SHAPE, type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import type { LearningStage } from "../reconstruct/reconstruction.ts";
+import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { LEARNING_SHAPE, searchedRanges } from "./learning.ts";
 
-/** Options of the method. */
-export interface QdropOptions extends DescentSettings {
-  /** What learns at a time. Default "block". */
-  readonly unit?: "layer" | "block" | "network";
+/** What is dropped and how fast things are learned. */
+export interface DroppingOptions {
   /** Share of the elements that are quantized in a step. Default 0.5. */
   readonly kept?: number;
   /** Learning rate of the rounding variables. Default 0.02. */
@@ -18,37 +17,48 @@ export interface QdropOptions extends DescentSettings {
   readonly scaleRate?: number;
 }
 
-const SHAPE = {
-  ...DESCENT_SHAPE,
-  unit: z.enum(["layer", "block", "network"]),
-  kept: z.number().min(0).max(1),
-  rate: z.number().positive(),
-  scaleRate: z.number().positive(),
-};
+/** Options of the method. */
+export interface QdropOptions extends DescentSettings, DroppingOptions {
+  /** What learns at a time. Default "block". */
+  readonly unit?: "layer" | "block" | "network";
+}
+
+/** Schemas of the options above. */
+export const DROPPING_SHAPE = { ...LEARNING_SHAPE, kept: z.number().min(0).max(1), scaleRate: z.number().min(0) };
+
+/** Rounding and scales learned together from outputs of the float network, with quantization dropped at random. */
+export const dropping = ({ kept, rate, scaleRate }: Required<DroppingOptions>): LearningStage => ({
+  name: "weights and scales",
+  weights: rounding(rate),
+  activations: stepSize(scaleRate),
+  quantizesActivations: true,
+  input: "quantized",
+  kept,
+  objective: outputError(),
+});
+
+/** The options above with their defaults. */
+export const dropped = ({ kept = 0.5, rate = 0.02, scaleRate = 0.005 }: DroppingOptions): Required<DroppingOptions> => ({
+  kept,
+  rate,
+  scaleRate,
+});
 
 /**
  * Rounding and activation scales learned together, with the quantization of random elements dropped. Source: Wei et al.
- * 2022 (QDrop), section 4; p is the share that stays quantized, as in its code.
+ * 2022 (QDrop), section 4; `kept` is the probability that its code calls drop_prob.
  */
-export const qdrop = defineMethod(SHAPE, ({ unit = "block", kept = 0.5, rate = 0.02, scaleRate = 0.005, ...descent }: QdropOptions) => ({
-  name: "qdrop",
-  cite: "QDrop, ICLR 2022",
-  options: { unit, kept, rate, scaleRate, ...descentOf(descent) },
-  weightObserver: (scheme) => mseObserver({ scheme, p: 2.4, seed: 0 }),
-  activationObserver: (scheme, seed) => mseObserver({ scheme, p: 2.4, seed }),
-  reconstruction: {
-    unit,
-    stages: [
-      {
-        name: "weights and scales",
-        weights: rounding(rate),
-        activations: stepSize(scaleRate),
-        quantizesActivations: true,
-        input: "quantized",
-        kept,
-        objective: outputError(),
-      },
-    ],
-    descent: descentOf(descent),
-  },
-}));
+export const qdrop = defineMethod(DROPPING_SHAPE, ({ unit = "block", kept, rate, scaleRate, ...descent }: QdropOptions) => {
+  const options = dropped({
+    ...(kept !== undefined && { kept }),
+    ...(rate !== undefined && { rate }),
+    ...(scaleRate !== undefined && { scaleRate }),
+  });
+  return {
+    name: "qdrop",
+    cite: "QDrop, ICLR 2022",
+    options: { unit, ...options, ...descentOf(descent) },
+    ...searchedRanges,
+    reconstruction: { unit, stages: [dropping(options)], descent: descentOf(descent) },
+  };
+});

@@ -9,12 +9,12 @@ import { Rng, sub, Tensor } from "../../tensor/index.ts";
 import { floatRuns, type GraphModel, type SaliencyLoss } from "../evidence.ts";
 import { inlierMask } from "../inlier.ts";
 import { predictionDifference } from "../objective/predictionDifference.ts";
-import { globalOf, type Heads } from "./global.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import { saliency } from "../saliency.ts";
 import { ScoreSample } from "../scores.ts";
 import type { SampleSource } from "../statistics.ts";
 import type { Steps } from "../steps.ts";
+import { globalOf, type Heads } from "./global.ts";
 import type { Kept, Shelf } from "./shelf.ts";
 
 /** What gradients are of, and of which network. */
@@ -64,11 +64,23 @@ export async function gatherWeights(
   evidence: Evidence,
   weigh: Weigh,
   names: readonly string[],
-  { model, plan, samples, seed, shelf, steps }: { model: GraphModel; plan: Plan; samples: SampleSource; seed: number; shelf: Shelf; steps: Steps },
+  {
+    model,
+    plan,
+    samples,
+    seed,
+    shelf,
+    steps,
+  }: { model: GraphModel; plan: Plan; samples: SampleSource; seed: number; shelf: Shelf; steps: Steps },
 ): Promise<ErrorWeights> {
   const run = gradientsAt(evidence, model, plan, names);
   const gradients = new Map(names.map((name) => [name, [] as Kept[]]));
-  const scores = new Map(names.map((name) => [name, new ScoreSample(new Rng(seed).split(`weigh/${name}`), evidence.selection?.maxScores ?? 1, samples.names.length)]));
+  const scores = new Map(
+    names.map((name) => [
+      name,
+      new ScoreSample(new Rng(seed).split(`weigh/${name}`), evidence.selection?.maxScores ?? 1, samples.names.length),
+    ]),
+  );
   for (let i = 0; i < samples.names.length; i++) {
     const found = run(samples.input(i));
     for (const name of names) {
@@ -83,7 +95,10 @@ export async function gatherWeights(
   const weights = new Map<string, Kept[]>();
   for (const [name, list] of gradients) {
     const separation = evidence.selection?.separator.fit(scores.get(name)?.values() ?? new Float64Array());
-    weights.set(name, list.map((kept) => weighed(kept, separation, weigh, shelf)));
+    weights.set(
+      name,
+      list.map((kept) => weighed(kept, separation, weigh, shelf)),
+    );
   }
   return weights;
 }
@@ -110,7 +125,10 @@ function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: r
   const quantized = evidence.network === "start" ? tapOf(graph, { ...plan, activations: new Map() }) : undefined;
   const count = graph.inputs.length;
   const program = compileViews((...tensors: Tensor[]) => {
-    const x = named(graph.inputs.map((p) => p.name), tensors.slice(0, count));
+    const x = named(
+      graph.inputs.map((p) => p.name),
+      tensors.slice(0, count),
+    );
     const prepared = named(constants, tensors.slice(count));
     return slopes(graph, x, new Set(names), quantized, (heads) => evidence.loss(model, prepared, heads));
   });
@@ -122,7 +140,8 @@ function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: r
   return Object.assign(at, { release: () => [float, program].map((p) => p.release()) });
 }
 
-const named = (names: readonly string[], tensors: readonly Tensor[]): Heads => Object.fromEntries(names.map((name, i) => [name, tensors[i]]));
+const named = (names: readonly string[], tensors: readonly Tensor[]): Heads =>
+  Object.fromEntries(names.map((name, i) => [name, tensors[i]]));
 
 /** Gradients of a loss of the outputs at the named tensors; zeros where it does not depend on one. */
 function slopes(graph: Graph, x: Heads, names: ReadonlySet<string>, quantized: Tap | undefined, loss: (heads: Heads) => Tensor): Heads {

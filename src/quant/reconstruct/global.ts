@@ -33,5 +33,6 @@ const outputDifference: OutputLoss = {
 
 /** Errors: ArgumentError where an objective over predictions has a network that makes none. */
 export function requireDetector(where: string, { detector }: GraphModel): void {
-  if (!detector) throw new ArgumentError(where, "the model must be a detector, got a network without a card (give one, or take another method)");
+  if (!detector)
+    throw new ArgumentError(where, "the model must be a detector, got a network without a card (give one, or take another method)");
 }

@@ -9,6 +9,7 @@ export interface UnitEntry {
   readonly tuned: ReadonlyMap<string, Tensor>;
   readonly weights: ReadonlyMap<string, SitePlan>;
   readonly activations: ReadonlyMap<string, SitePlan>;
+  readonly biases: ReadonlyMap<string, Tensor>;
 }
 
 /** Units that are finished: what an interrupted run wrote down and a later one takes over. */
@@ -28,13 +29,15 @@ export function entryOf(record: UnitRecord, before: Plan, after: Plan): UnitEntr
     tuned: changed(before.tuned, after.tuned),
     weights: changed(before.weights, after.weights),
     activations: changed(before.activations, after.activations),
+    biases: changed(before.biases, after.biases),
   };
 }
 
 /** The plan with an entry's changes. */
-export const withEntry = (plan: Plan, { tuned, weights, activations }: UnitEntry): Plan => ({
+export const withEntry = (plan: Plan, { tuned, weights, activations, biases }: UnitEntry): Plan => ({
   ...plan,
   tuned: new Map([...plan.tuned, ...tuned]),
   weights: new Map([...plan.weights, ...weights]),
   activations: new Map([...plan.activations, ...activations]),
+  biases: new Map([...plan.biases, ...biases]),
 });

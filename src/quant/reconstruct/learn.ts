@@ -1,3 +1,4 @@
+import { runNode } from "../../graph/index.ts";
 import { adam, cosine, descend, type Parameters, type Rate } from "../../nn/index.ts";
 import { add, div, item, mul, type Rng, Tensor, tensor } from "../../tensor/index.ts";
 import { type Plan, weightOf } from "../plan.ts";
@@ -15,6 +16,9 @@ export type UnitSample = {
   readonly targets: readonly Tensor[];
   /** Weights of errors, in the order of its outputs; empty where the objective takes none. */
   readonly weights: readonly Tensor[];
+  /** What else the part of the network behind the unit reads, and what its loss keeps of the float network. */
+  readonly beside: Readonly<Record<string, Tensor>>;
+  readonly constants: Readonly<Record<string, Tensor>>;
 };
 
 /** The samples of a unit: those it learns on, and those its result is judged on. */
@@ -56,38 +60,50 @@ const REST = 10;
  */
 export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: UnitDescent): Promise<UnitOutcome> {
   const start = startOf(task);
-  const before = {
-    train: errorOf(task, NOTHING, samples, samples.train.slice(0, START_SAMPLES)),
-    held: errorOf(task, NOTHING, samples, samples.held),
-  };
-  const record = { unit: task.unit.name, stage: task.stage.name, layers: task.layers.map((l) => l.name), start: before.held };
-  if (flatten(start).size === 0 || !(before.train > 0)) {
+  const train = errorsOf(task, NOTHING, samples, samples.train.slice(0, START_SAMPLES));
+  const held = errorsOf(task, NOTHING, samples, samples.held);
+  const record = { unit: task.unit.name, stage: task.stage.name, layers: task.layers.map((l) => l.name), start: held[0] };
+  if (flatten(start).size === 0 || !(train[0] > 0)) {
     return { plan: task.plan, record: { ...record, steps: 0, soft: 1, hard: 1, kept: false } };
   }
-  const { values, steps } = await descendUnit(task, start, before.train, samples, descent);
-  const relative = (error: number): number => (before.held > 0 ? error / before.held : 1);
+  const { values, steps } = await descendUnit(task, start, train, samples, descent);
   const plan = hardened(task, values);
-  const soft = relative(errorOf(task, values, samples, samples.held));
-  const hard = relative(errorOf({ ...task, plan }, NOTHING, samples, samples.held));
+  const soft = relative(errorsOf(task, values, samples, samples.held), held);
+  const hard = relative(errorsOf({ ...task, plan }, NOTHING, samples, samples.held), held);
   const kept = hard < 1;
   return { plan: kept ? plan : task.plan, record: { ...record, steps, soft, hard, kept } };
 }
 
-const NOTHING: UnitValues = { weights: new Map(), activations: new Map() };
+const NOTHING: UnitValues = { weights: new Map(), activations: new Map(), biases: new Map() };
 
-/** The objective of the unit as `values` has it, mean over samples, nothing dropped. */
-function errorOf(task: UnitTask, values: UnitValues, samples: UnitSamples, chosen: readonly number[]): number {
-  let sum = 0;
-  for (const i of chosen) sum += item(errorOn(task, values, samples.at(i), {}));
-  return sum / chosen.length;
+/** The terms of the objective of the unit as `values` has it, means over samples, nothing dropped. */
+function errorsOf(task: UnitTask, values: UnitValues, samples: UnitSamples, chosen: readonly number[]): number[] {
+  const sums: number[] = [];
+  for (const i of chosen) {
+    termsOn(task, values, samples.at(i), {}).forEach((term, k) => {
+      sums[k] = (sums[k] ?? 0) + item(term);
+    });
+  }
+  return sums.map((sum) => sum / chosen.length);
 }
 
-/** The objective on one sample, summed over the outputs of the unit. */
-function errorOn(task: UnitTask, values: UnitValues, sample: UnitSample, masks: Readonly<Record<string, Tensor>>): Tensor {
+/** The mean of the terms, each relative to its start; those that are 0 at the start are left out. */
+function relative(terms: readonly number[], start: readonly number[]): number {
+  const shares = terms.flatMap((term, k) => (start[k] > 0 ? [term / start[k]] : []));
+  return shares.reduce((a, b) => a + b, 0) / Math.max(1, shares.length);
+}
+
+/** The error of the outputs of the unit on one sample, and behind it the global loss where the stage has one. */
+function termsOn(task: UnitTask, values: UnitValues, sample: UnitSample, masks: Readonly<Record<string, Tensor>>): Tensor[] {
+  const { unit, stage, graph, rest } = task;
   const env = runUnit(task, values, sample.inputs, masks);
-  return task.unit.outputs
-    .map((name, k) => task.stage.objective.loss(sample.targets[k], env.get(name) as Tensor, sample.weights[k]))
+  const local = unit.outputs
+    .map((name, k) => stage.objective.loss(sample.targets[k], env.get(name) as Tensor, sample.weights[k]))
     .reduce((a, b) => add(a, b));
+  if (!rest) return [local];
+  for (const [name, x] of Object.entries(sample.beside)) env.set(name, x);
+  for (const node of rest.nodes) runNode(graph, node, env);
+  return [local, rest.loss.loss(sample.constants, graph.finish(env))];
 }
 
 /** One step's data: structures of tensors only, so that the step can be replayed. */
@@ -100,14 +116,14 @@ type Batch = {
 async function descendUnit(
   task: UnitTask,
   start: UnitValues,
-  scale: number,
+  before: readonly number[],
   samples: UnitSamples,
   { options, budget, costs, rng, masks, rest }: UnitDescent,
 ): Promise<{ values: UnitValues; steps: number }> {
   let total = budget.probe > 0 ? Number.MAX_SAFE_INTEGER : budget.steps(0, costs);
   const draw = drawing(task, samples, options, rng, masks);
   const falling = ([name, rate]: [string, number]): [string, Rate] => [name, (step) => cosine(rate, total)(step)];
-  const run = descend((params, b: Batch) => lossOf(task, unflatten(start, params), b, scale), flatten(start), {
+  const run = descend((params, b: Batch) => lossOf(task, unflatten(start, params), b, before), flatten(start), {
     optimizer: adam(),
     lr: new Map([...ratesOf(task, start)].map(falling)),
     steps: Number.MAX_SAFE_INTEGER,
@@ -129,10 +145,10 @@ async function descendUnit(
 }
 
 /** Learned values as parameters of a descent; a name is of a weight or an activation, and of a value of it. */
-function flatten({ weights, activations }: UnitValues): Map<string, Tensor> {
+function flatten({ weights, activations, biases }: UnitValues): Map<string, Tensor> {
   const under = (kind: string, values: UnitValues["weights"]): [string, Tensor][] =>
     [...values].flatMap(([name, learned]) => Object.entries(learned).map(([key, x]): [string, Tensor] => [`${kind}/${key}/${name}`, x]));
-  return new Map([...under("w", weights), ...under("a", activations)]);
+  return new Map([...under("w", weights), ...under("a", activations), ...under("b", biases)]);
 }
 
 /** The values of the structure of `like` that `params` holds. */
@@ -144,11 +160,11 @@ function unflatten(like: UnitValues, params: Parameters): UnitValues {
         Object.fromEntries(Object.keys(learned).map((key) => [key, params.get(`${kind}/${key}/${name}`) as Tensor])),
       ]),
     );
-  return { weights: taken("w", like.weights), activations: taken("a", like.activations) };
+  return { weights: taken("w", like.weights), activations: taken("a", like.activations), biases: taken("b", like.biases) };
 }
 
 /** Learning rates by parameter of the descent, at the first step. */
-function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activations }: UnitValues): Map<string, number> {
+function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activations, biases }: UnitValues): Map<string, number> {
   const rates = new Map<string, number>();
   for (const layer of layers) {
     const site = plan.weights.get(layer.weight);
@@ -161,13 +177,16 @@ function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activation
     if (!site || !stage.activations) continue;
     for (const [key, rate] of Object.entries(stage.activations.rates(site))) rates.set(`a/${key}/${name}`, rate);
   }
+  for (const name of biases.keys()) rates.set(`b/offset/${name}`, stage.biasRate ?? 0);
   return rates;
 }
 
-/** The loss of a batch: error relative to the start, and the pull towards codes relative to the number of weights. */
-function lossOf(task: UnitTask, values: UnitValues, batch: Batch, scale: number): Tensor {
-  const errors = batch.samples.map((s) => errorOn(task, values, s, s.masks)).reduce((a, b) => add(a, b));
-  const relative = div(errors, batch.samples.length * scale);
+/** The loss of a batch: errors relative to the start, and the pull towards codes relative to the number of weights. */
+function lossOf(task: UnitTask, values: UnitValues, batch: Batch, start: readonly number[]): Tensor {
+  const terms = batch.samples.flatMap((s) =>
+    termsOn(task, values, s, s.masks).flatMap((term, k) => (start[k] > 0 ? [div(term, start[k] * batch.samples.length)] : [])),
+  );
+  const relative = terms.reduce((a, b) => add(a, b));
   const learner = task.stage.weights;
   if (!learner?.pull) return relative;
   const pulls = [...values.weights.values()].map((learned) => (learner.pull as NonNullable<typeof learner.pull>)(learned, batch.sharpness));

@@ -1,16 +1,16 @@
 import type { Grain } from "../../graph/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { ActivationLearner, WeightLearner } from "../learner/learner.ts";
+import type { GlobalObjective } from "../objective/global.ts";
 import type { BetaOptions } from "../quantizer/adaround.ts";
+import type { Evidence, Weigh } from "./evidence.ts";
 
 /** How far apart the float and the quantized output of a unit are; weights of errors may come from gradients. */
 export interface UnitObjective {
   /** As the record writes it. */
   readonly name: string;
-  /** What it weighs errors with: nothing, gradients of the divergence of the outputs, or of the saliency loss. */
-  readonly evidence: "none" | "divergence" | "saliency";
-  /** Weights of a sample's errors from the gradient at the output; 1 where a volume is an inlier. Shape: as `loss` takes it. */
-  weigh?(gradient: Tensor, inlier: Uint8Array | undefined): Tensor;
+  /** What errors are weighed with; absent: they count alike. */
+  readonly weighing?: { readonly evidence: Evidence; readonly weigh: Weigh };
   /** A scalar, in ops. Shape: target and output [1,...]; weights as `weigh` gives them. */
   loss(target: Tensor, output: Tensor, weights: Tensor | undefined): Tensor;
 }
@@ -23,6 +23,8 @@ export interface LearningStage {
   readonly weights?: WeightLearner;
   /** What is learned of activation grids; absent: they stay. */
   readonly activations?: ActivationLearner;
+  /** Learning rate of biases, in units of their layer's output; absent: they stay. */
+  readonly biasRate?: number;
   /** Whether activations are quantized while units learn. */
   readonly quantizesActivations: boolean;
   /** What a unit reads: float activations, or those of the network quantized so far. */
@@ -31,6 +33,8 @@ export interface LearningStage {
   readonly kept?: number;
   /** What the descent lowers. */
   readonly objective: UnitObjective;
+  /** What it lowers besides: a loss of the outputs of the network, whose part behind the unit is in float. */
+  readonly global?: GlobalObjective;
 }
 
 /** How the descents run. */

@@ -1,13 +1,15 @@
-import type { Graph, Layer, Unit } from "../../graph/index.ts";
+import type { Graph, Layer, Node, Unit } from "../../graph/index.ts";
 import { runNode } from "../../graph/index.ts";
 import type { Slot, Tap } from "../../nn/index.ts";
-import { add, mul, sub, type Tensor } from "../../tensor/index.ts";
+import { add, mul, sub, type Tensor, zeros } from "../../tensor/index.ts";
 import type { Learned } from "../learner/learner.ts";
 import { applySite, biasOf, type Plan, weightOf } from "../plan.ts";
+import type { OutputLoss } from "./global.ts";
 import type { LearningStage } from "./reconstruction.ts";
 
-/** What a unit learns: values by weight and by activation tensor. */
+/** What a unit learns: values by weight, by activation tensor and by layer with a bias. */
 export interface UnitValues {
+  readonly biases: ReadonlyMap<string, Learned>;
   readonly weights: ReadonlyMap<string, Learned>;
   readonly activations: ReadonlyMap<string, Learned>;
 }
@@ -21,6 +23,8 @@ export interface UnitTask {
   readonly plan: Plan;
   /** Its layers that are quantized. */
   readonly layers: readonly Layer[];
+  /** What is behind it, for stages with a global objective. */
+  readonly rest?: { readonly nodes: readonly Node[]; readonly loss: OutputLoss } | undefined;
 }
 
 /** Names of the activation tensors that the unit quantizes. */
@@ -28,19 +32,24 @@ export const sitesOf = ({ layers, plan }: UnitTask): string[] => [
   ...new Set(layers.map((l) => l.input).filter((name) => plan.activations.has(name))),
 ];
 
-/** Where learning starts. */
+/** Where learning starts. A weight that learned with an earlier unit stays as it is. */
 export function startOf(task: UnitTask): UnitValues {
   const { graph, plan, stage, layers } = task;
-  const { weights, activations } = stage;
-  const learnsOf = <L>(names: readonly string[], f: (name: string) => L): Map<string, L> => new Map(names.map((name) => [name, f(name)]));
-  return {
-    weights: weights
-      ? new Map(
-          layers.flatMap((l) => (plan.weights.has(l.weight) ? [[l.weight, weights.start(weightOf(graph, plan, l), siteOf(plan, l))]] : [])),
-        )
-      : new Map(),
-    activations: activations ? learnsOf(sitesOf(task), (name) => activations.start(plan.activations.get(name)!)) : new Map(),
-  };
+  const weights = new Map<string, Learned>();
+  const activations = new Map<string, Learned>();
+  const biases = new Map<string, Learned>();
+  for (const layer of layers) {
+    const site = plan.weights.get(layer.weight);
+    if (stage.weights && site && !plan.tuned.has(layer.weight))
+      weights.set(layer.weight, stage.weights.start(weightOf(graph, plan, layer), site));
+    const bias = biasOf(graph, plan, layer);
+    if (stage.biasRate !== undefined && bias) biases.set(layer.name, { offset: zeros(bias.shape) });
+  }
+  for (const name of sitesOf(task)) {
+    const site = plan.activations.get(name);
+    if (stage.activations && site) activations.set(name, stage.activations.start(site));
+  }
+  return { weights, activations, biases };
 }
 
 const siteOf = (plan: Plan, layer: Layer) => plan.weights.get(layer.weight)!;
@@ -71,7 +80,7 @@ export function softTap(task: UnitTask, values: UnitValues, masks: Readonly<Reco
     task.layers.map((layer) => {
       const at = (slot: Slot, x: Tensor): Tensor => {
         if (slot === "weight") return softWeight(task, layer, values);
-        if (slot === "bias") return biasOf(task.graph, task.plan, layer) ?? x;
+        if (slot === "bias") return softBias(task, layer, x, values);
         if (slot !== "input" || !task.stage.quantizesActivations) return x;
         const known = shared.get(layer.input) ?? softActivation(task, layer.input, x, values, masks);
         shared.set(layer.input, known);
@@ -89,6 +98,12 @@ function softWeight({ graph, plan, stage }: UnitTask, layer: Layer, { weights }:
   const site = plan.weights.get(layer.weight);
   if (!site) return w;
   return learned && stage.weights ? stage.weights.soft(w, site, learned) : applySite(w, site);
+}
+
+function softBias({ graph, plan }: UnitTask, layer: Layer, x: Tensor, { biases }: UnitValues): Tensor {
+  const bias = biasOf(graph, plan, layer) ?? x;
+  const learned = biases.get(layer.name);
+  return learned ? add(bias, learned.offset) : bias;
 }
 
 function softActivation(
@@ -120,5 +135,11 @@ export function hardened({ graph, plan, stage, layers }: UnitTask, values: UnitV
   for (const [name, learned] of values.activations) {
     if (stage.activations) activations.set(name, stage.activations.harden(plan.activations.get(name)!, learned));
   }
-  return { ...plan, tuned, weights, activations };
+  const biases = new Map(plan.biases);
+  for (const layer of layers) {
+    const learned = values.biases.get(layer.name);
+    const bias = biasOf(graph, plan, layer);
+    if (learned && bias) biases.set(layer.name, add(bias, learned.offset));
+  }
+  return { ...plan, tuned, weights, activations, biases };
 }

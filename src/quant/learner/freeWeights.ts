@@ -1,0 +1,49 @@
+import { exp as exponential, log as logarithm } from "../../elementary.ts";
+import { add, exp, fakeQuant, Tensor, zeros } from "../../tensor/index.ts";
+import type { SitePlan } from "../plan.ts";
+import { uniformAffine } from "../quantizer/uniformAffine.ts";
+import { settledZeroPoint } from "./gridParameters.ts";
+import type { Learned, WeightLearner } from "./learner.ts";
+
+/** Learning rates, relative to what they move: steps of the grid, logarithms of scales, codes. */
+export interface FreeWeightRates {
+  readonly weight: number;
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/**
+ * Weights and their grid learned together, straight through the rounding: a weight may move by more than one code.
+ *
+ * Departure: rates are relative to the step of each weight and to the scale, where AdaQuant's are absolute and tuned for 8
+ * bits. Source: AdaQuant eq. 6.
+ */
+export const freeWeights = (rates: FreeWeightRates): WeightLearner => ({
+  name: "freeWeights",
+  start: (w, { params }) => ({
+    offset: zeros(w.shape),
+    logScale: new Tensor(params.scale.shape, "f32", Float32Array.from(params.scale.data as Float32Array, logarithm)),
+    zeroPoint: params.zeroPoint,
+  }),
+  rates(_, { params, scheme }) {
+    const steps = params.scale.data as Float32Array;
+    const typical = steps.reduce((a, b) => a + b, 0) / steps.length;
+    return { offset: rates.weight * typical, logScale: rates.scale, zeroPoint: scheme.mapping === "affine" ? rates.zeroPoint : 0 };
+  },
+  soft(w, { scheme }, { offset, logScale, zeroPoint }) {
+    return fakeQuant(add(w, offset), exp(logScale), zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: scheme.axis });
+  },
+  harden(w, site, learned) {
+    const moved = add(w, learned.offset);
+    const grid = gridOf(site, learned);
+    return {
+      tuned: uniformAffine.dequantize(uniformAffine.quantize(moved, grid.params, grid.scheme), grid.params, grid.scheme),
+      site: grid,
+    };
+  },
+});
+
+function gridOf(site: SitePlan, { logScale, zeroPoint }: Learned): SitePlan {
+  const scale = new Tensor(logScale.shape, "f32", Float32Array.from(logScale.data as Float32Array, exponential));
+  return { ...site, params: { scale, zeroPoint: settledZeroPoint(zeroPoint, site.scheme) } };
+}

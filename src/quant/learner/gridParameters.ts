@@ -1,0 +1,28 @@
+import { exp as exponential, log as logarithm } from "../../elementary.ts";
+import { exp, fakeQuant, roundHalfEven, Tensor } from "../../tensor/index.ts";
+import type { Scheme } from "../scheme.ts";
+import type { ActivationLearner } from "./learner.ts";
+
+/** A learned zero point as a code. Shape: kept. */
+export const settledZeroPoint = (zeroPoint: Tensor, { qmin, qmax }: Scheme): Tensor =>
+  new Tensor(
+    zeroPoint.shape,
+    "f32",
+    Float32Array.from(zeroPoint.data as Float32Array, (z) => Math.min(qmax, Math.max(qmin, roundHalfEven(z)))),
+  );
+
+/** Learned scale and zero point of an activation. Source: LSQ+ eq. 3-5, AdaQuant. */
+export const gridParameters = (rates: { readonly scale: number; readonly zeroPoint: number }): ActivationLearner => ({
+  name: "gridParameters",
+  start: ({ params }) => ({
+    logScale: new Tensor(params.scale.shape, "f32", Float32Array.from(params.scale.data as Float32Array, logarithm)),
+    zeroPoint: params.zeroPoint,
+  }),
+  rates: () => ({ logScale: rates.scale, zeroPoint: rates.zeroPoint }),
+  soft: (x, { params, scheme }, { logScale, zeroPoint }) =>
+    fakeQuant(x, exp(logScale), zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: params.scale.size === 1 ? null : scheme.axis }),
+  harden(site, { logScale, zeroPoint }) {
+    const scale = new Tensor(logScale.shape, "f32", Float32Array.from(logScale.data as Float32Array, exponential));
+    return { ...site, params: { scale, zeroPoint: settledZeroPoint(zeroPoint, site.scheme) } };
+  },
+});

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { rounding } from "../learner/rounding.ts";
+import { stepSize } from "../learner/stepSize.ts";
+import { defineMethod } from "../method.ts";
+import { fisherError, fullFisherError, outputError } from "../objective/reconstruction.ts";
+import { divergence } from "../reconstruct/evidence.ts";
+import type { UnitObjective } from "../reconstruct/reconstruction.ts";
+import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { LEARNING_SHAPE, RANGE_POWER, searchedRanges } from "./learning.ts";
+
+/** Options of the method. */
+export interface BrecqOptions extends DescentSettings {
+  /** What learns at a time. Default "block". */
+  readonly unit?: "layer" | "block" | "network";
+  /** How errors are weighed. Default "fisherDiag", as the paper; the published script has "mse". */
+  readonly objective?: "mse" | "fisherDiag" | "fisherFull";
+  /** Added to |g|: 1 in the published code, 0 in the paper. Default 0. */
+  readonly damping?: number;
+  /** Learning rate of the rounding variables. Default 0.02. */
+  readonly rate?: number;
+  /** Learning rate of the logarithms of activation scales. Default 0.005. */
+  readonly scaleRate?: number;
+}
+
+const SHAPE = {
+  ...LEARNING_SHAPE,
+  objective: z.enum(["mse", "fisherDiag", "fisherFull"]),
+  damping: z.number().min(0),
+  scaleRate: z.number().min(0),
+};
+
+const OBJECTIVES: Readonly<Record<NonNullable<BrecqOptions["objective"]>, (damping: number) => UnitObjective>> = {
+  mse: () => outputError(),
+  fisherDiag: (damping) => fisherError(divergence, { added: damping }),
+  fisherFull: (damping) => fullFisherError(divergence, damping),
+};
+
+/**
+ * Learned rounding, block by block, with errors weighed by squared gradients of the difference of the predictions; then
+ * activation scales, with weights on their grids and float inputs. Source: Li et al. 2021 (BRECQ), eq. 10 and section 3.4.
+ */
+export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
+  const { unit = "block", objective = "fisherDiag", damping = 0, rate = 0.02, scaleRate = 0.005, ...descent } = options;
+  return {
+    name: "brecq",
+    cite: "BRECQ, ICLR 2021",
+    options: { unit, objective, damping, rate, scaleRate, ...descentOf(descent) },
+    ...searchedRanges,
+    reconstruction: {
+      unit,
+      stages: [
+        {
+          name: "weights",
+          weights: rounding(rate),
+          quantizesActivations: false,
+          input: "quantized",
+          objective: OBJECTIVES[objective](damping),
+        },
+        {
+          name: "scales",
+          activations: stepSize(scaleRate),
+          quantizesActivations: true,
+          input: "float",
+          objective: outputError(RANGE_POWER),
+        },
+      ],
+      descent: descentOf(descent),
+    },
+  };
+});
