@@ -1,16 +1,38 @@
+import { adaquant } from "./adaquant.ts";
 import { adaround } from "./adaround.ts";
+import { brecq } from "./brecq.ts";
 import { entropy } from "./entropy.ts";
 import { inlierq } from "./inlierq.ts";
+import { lidarptq } from "./lidarptq.ts";
 import { minmax } from "./minmax.ts";
 import { mse } from "./mse.ts";
+import { pdquant } from "./pdquant.ts";
 import { percentile } from "./percentile.ts";
 import { qdrop } from "./qdrop.ts";
 
 /** Every method by name, the default first. Jobs, configuration files and the command line offer what is here. */
-export const methods = { inlierq, minmax, mse, percentile, entropy, adaround, qdrop } as const;
+export const methods = {
+  inlierq,
+  minmax,
+  percentile,
+  mse,
+  entropy,
+  adaround,
+  adaquant,
+  brecq,
+  qdrop,
+  pdquant,
+  lidarptq,
+} as const;
 
+export type { AdaquantOptions } from "./adaquant.ts";
+export type { AdaroundOptions } from "./adaround.ts";
+export type { BrecqOptions } from "./brecq.ts";
 export type { EntropyMethodOptions } from "./entropy.ts";
 export type { InlierqOptions } from "./inlierq.ts";
+export type { LidarptqOptions } from "./lidarptq.ts";
 export type { MseOptions } from "./mse.ts";
+export type { PdquantOptions } from "./pdquant.ts";
 export type { PercentileMethodOptions } from "./percentile.ts";
-export { adaround, entropy, inlierq, minmax, mse, percentile, qdrop };
+export type { QdropOptions } from "./qdrop.ts";
+export { adaquant, adaround, brecq, entropy, inlierq, lidarptq, minmax, mse, pdquant, percentile, qdrop };

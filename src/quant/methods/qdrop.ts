@@ -38,10 +38,10 @@ export const dropping = ({ kept, rate, scaleRate }: Required<DroppingOptions>): 
 });
 
 /** The options above with their defaults. */
-export const dropped = ({ kept = 0.5, rate = 0.02, scaleRate = 0.005 }: DroppingOptions): Required<DroppingOptions> => ({
-  kept,
-  rate,
-  scaleRate,
+export const dropped = (given: { readonly [K in keyof DroppingOptions]: DroppingOptions[K] | undefined }): Required<DroppingOptions> => ({
+  kept: given.kept ?? 0.5,
+  rate: given.rate ?? 0.02,
+  scaleRate: given.scaleRate ?? 0.005,
 });
 
 /**
@@ -49,11 +49,7 @@ export const dropped = ({ kept = 0.5, rate = 0.02, scaleRate = 0.005 }: Dropping
  * 2022 (QDrop), section 4; `kept` is the probability that its code calls drop_prob.
  */
 export const qdrop = defineMethod(DROPPING_SHAPE, ({ unit = "block", kept, rate, scaleRate, ...descent }: QdropOptions) => {
-  const options = dropped({
-    ...(kept !== undefined && { kept }),
-    ...(rate !== undefined && { rate }),
-    ...(scaleRate !== undefined && { scaleRate }),
-  });
+  const options = dropped({ kept, rate, scaleRate });
   return {
     name: "qdrop",
     cite: "QDrop, ICLR 2022",
