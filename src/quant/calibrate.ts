@@ -9,9 +9,10 @@ import { type BiasCorrection, correctBiases, liveBytes } from "./biasCorrection.
 import { floatRuns, type GraphModel } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
 import type { Method } from "./method.ts";
-import { applySite, biasOf, type Plan, type SitePlan } from "./plan.ts";
+import { applySite, biasOf, type Plan, type SitePlan, weightOf } from "./plan.ts";
 import {
   type Journal,
+  type LearningStage,
   learningUnits,
   memoryShelf,
   type ReconstructContext,
@@ -109,8 +110,8 @@ const measureCount = (o: CalibrateOptions, samples: number): number => Math.min(
 const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean => biasCorrection ?? a.weightBits < 8;
 
 /**
- * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges →
- * refine → reconstruct → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
+ * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges → learn weights →
+ * refine → learn with activations on their grids → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
  * without a selection or refinement skip those stages.
  *
  * Errors: ArgumentError where a weight or activation is not finite, naming it.
@@ -130,11 +131,21 @@ export async function calibrate(
     ? spread(samples.names.length, biasSampleCount(model.graph, options, samples.names.length))
     : [];
   const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
-  const refined = await refineSites(model, assignment, method, weights, selected, steps);
+  const layers = new Set(assignment.layers.map((l) => l.name));
+  const nearest: Plan = { layers, activations: new Map(), weights, biases: new Map(), tuned: new Map() };
+  const learning = { model, samples, seed: options.seed, steps };
+  const rounded = await learn({ ...learning, done: 0 }, nearest, method, options, (stage) => !stage.quantizesActivations);
+  const refined = await refineSites(model, assignment, method, rounded.plan, selected, steps);
   const activations = planActivations(assignment, selected.ranges, refined, flags);
-  const rough: Plan = { layers: new Set(assignment.layers.map((l) => l.name)), activations, weights, biases: new Map(), tuned: new Map() };
-  const { plan: learned, units } = await learn({ model, samples, seed: options.seed, steps }, rough, method, options);
-  const { plan, corrections } = await correct(model, learned, observed, samples, meanSamples, steps);
+  const learned = await learn(
+    { ...learning, done: rounded.units.length },
+    { ...rounded.plan, activations },
+    method,
+    options,
+    (stage) => stage.quantizesActivations,
+  );
+  const units = [...rounded.units, ...learned.units];
+  const { plan, corrections } = await correct(model, learned.plan, observed, samples, meanSamples, steps);
   flagBiases(model, plan, assignment.layers, flags);
   const errors = await measure(model, plan, samples, options, steps);
   const rowCounts = new Map([...selected.rows].map(([name, rows]) => [name, rows.reduce((n, r) => n + r.rows, 0)]));
@@ -198,7 +209,7 @@ async function refineSites(
   { graph }: GraphModel,
   { sites }: Assignment,
   { refinement }: Method,
-  weights: ReadonlyMap<string, SitePlan>,
+  plan: Plan,
   { ranges, rows }: Selected,
   steps: Steps,
 ): Promise<Map<string, Refined>> {
@@ -206,9 +217,7 @@ async function refineSites(
   if (!refinement) return refined;
   let done = 0;
   for (const site of sites.values()) {
-    const readers = (rows.get(site.tensor) ?? [])
-      .filter((r) => r.rows > 0)
-      .map((r) => readerOf(r, graph.parameters, weights, refinement.importance(r)));
+    const readers = (rows.get(site.tensor) ?? []).filter((r) => r.rows > 0).map((r) => readerOf(r, graph, plan, refinement.importance(r)));
     const range = ranges.get(site.tensor) as Range;
     if (readers.length > 0) refined.set(site.tensor, refinement.refiner.refine({ scheme: site.scheme, range, readers }));
     await steps.after("refine", ++done);
@@ -216,15 +225,10 @@ async function refineSites(
   return refined;
 }
 
-function readerOf(
-  rows: LayerRows,
-  parameters: ReadonlyMap<string, Tensor>,
-  weights: ReadonlyMap<string, SitePlan>,
-  importance: RefineReader["importance"],
-): RefineReader {
+function readerOf(rows: LayerRows, graph: Graph, plan: Plan, importance: RefineReader["importance"]): RefineReader {
   if (!rows.layer) return { rows, weight: rows.view.matrix(undefined), quantizedWeight: rows.view.matrix(undefined), importance };
-  const weight = parameters.get(rows.layer.weight) as Tensor;
-  const quantized = applySite(weight, weights.get(rows.layer.weight) as SitePlan);
+  const weight = graph.parameters.get(rows.layer.weight) as Tensor;
+  const quantized = applySite(weightOf(graph, plan, rows.layer), plan.weights.get(rows.layer.weight) as SitePlan);
   return { rows, weight: rows.view.matrix(weight), quantizedWeight: rows.view.matrix(quantized), importance };
 }
 
@@ -245,12 +249,16 @@ function planActivations(
 }
 
 async function learn(
-  context: Pick<ReconstructContext, "model" | "samples" | "seed" | "steps">,
+  context: Pick<ReconstructContext, "model" | "samples" | "seed" | "steps" | "done">,
   plan: Plan,
   { reconstruction }: Method,
   { budget, journal, shelf = memoryShelf }: CalibrateOptions,
+  wanted: (stage: LearningStage) => boolean,
 ): Promise<{ plan: Plan; units: UnitRecord[] }> {
-  return reconstruction ? reconstruct({ ...context, budget, journal, shelf }, plan, reconstruction) : { plan, units: [] };
+  const stages = reconstruction?.stages.filter(wanted) ?? [];
+  if (!reconstruction || stages.length === 0) return { plan, units: [] };
+  const share = budget === undefined ? undefined : (budget * stages.length) / reconstruction.stages.length;
+  return reconstruct({ ...context, budget: share, journal, shelf }, plan, { ...reconstruction, stages });
 }
 
 async function correct(

@@ -6,6 +6,12 @@ import { DESCENT_SHAPE } from "../reconstruct/settings.ts";
 /** Options that every learning method has. */
 export const LEARNING_SHAPE = { ...DESCENT_SHAPE, unit: z.enum(["layer", "block", "network"]), rate: z.number().positive() };
 
+/** Learning rate of rounding variables. */
+export const ROUNDING_RATE = 0.02;
+
+/** Learning rate of the logarithms of activation scales. */
+export const SCALE_RATE = 0.005;
+
 /** Exponent of the errors that ranges are found by. Source: BRECQ's and QDrop's code. */
 export const RANGE_POWER = 2.4;
 
