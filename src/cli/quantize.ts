@@ -152,7 +152,7 @@ const estimateText = ({ seconds, bytes }: Estimate): string =>
 
 function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | undefined): object {
   const { fileName, record, gate } = result;
-  const { model, method, scheme, policy, seed, macs, bytes, detections } = record;
+  const { model, method, scheme, policy, seed, macs, bytes, cost, detections } = record;
   return {
     out,
     file: fileName,
@@ -164,6 +164,7 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
     seed,
     macs,
     bytes,
+    cost,
     detections,
     gate,
     check: agreement ?? null,
@@ -172,10 +173,11 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
 
 function summaryText(result: QuantizeResult, out: string, agreement: Agreement | undefined): string {
   const { fileName, record, gate } = result;
-  const { macs, bytes, detections, layers } = record;
+  const { macs, bytes, cost, detections, layers } = record;
   const lines = [
     `wrote ${shownName(`${out}/${fileName}`)} (${short(result.onnx.length)}B), record.json, timing.json, report.md`,
     `${percent(macs.fraction)} of MACs quantized (${layers.filter((l) => l.quantized).length} of ${layers.length} layers, policy ${record.policy}), weights ${short(bytes.before)}B -> ${short(bytes.after)}B`,
+    `${short(cost.bops)} bit operations (${percent(cost.floatBops === 0 ? 0 : cost.bops / cost.floatBops)} of float), ${short(cost.effectiveFlops[cost.convention])} effective MACs by ${cost.convention}`,
   ];
   if (detections)
     lines.push(

@@ -28,7 +28,7 @@ import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
-import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
+import { bytesOf, costRecord, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
 /** What `quantize` takes beside the model: every key of a configuration file, and these. */
@@ -121,12 +121,12 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
       ? verdict(settings, await outputSqnr(loaded, plan, samples, (done) => steps.after("compare", done)))
       : verdict(settings, gateValue(loaded, samples, settings.gate, before, after));
   const detections = loaded.card ? countDetections(loaded.card, before, after) : null;
-  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name);
-  const onnx = exportOnnx(loaded.graph, calibration.plan, {
-    metadata: metadataOf(record),
+  const onnx = exportOnnx(loaded.graph, plan, {
+    metadata: metadataOf(settings),
     producerVersion: VERSION,
     fusible: settings.config.fusible ?? false,
   });
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name, onnx.length);
   clock.lap("export");
   return {
     name,
@@ -221,6 +221,7 @@ function recordOf(
   calibration: Calibration,
   judged: Judged,
   name: string,
+  fileBytes: number,
 ): CalibrationRecord {
   const { rule, value, limit, passed } = judged.gate;
   return {
@@ -238,6 +239,7 @@ function recordOf(
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),
     bytes: bytesOf(model, calibration),
+    cost: costRecord(model, calibration.plan, fileBytes),
     sites: siteRecords(calibration),
     layers: layerRecords(model, calibration),
     detections: judged.detections,
@@ -245,12 +247,12 @@ function recordOf(
   };
 }
 
-const metadataOf = ({ method, scheme, policy, seed, versions }: CalibrationRecord): Record<string, string> => ({
-  method,
-  scheme,
+const metadataOf = ({ method, config, policy, seed }: Settings): Record<string, string> => ({
+  method: method.name,
+  scheme: config.scheme as string,
   policy,
   seed: String(seed),
-  version: versions.inlierq,
+  version: VERSION,
 });
 
 /** Wall time by stage; never part of a result that must be reproducible. */

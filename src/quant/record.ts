@@ -1,4 +1,5 @@
 import type { Separation } from "../em/index.ts";
+import type { Cost } from "./cost/index.ts";
 
 /** Version of the record's layout; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -70,6 +71,20 @@ export interface LayerRecord {
   readonly flags: readonly string[];
 }
 
+/** What the quantized model costs, and the rule that summaries show. */
+export interface CostRecord {
+  /** Bit operations for a batch of one: MACs times weight bits times activation bits, float32 as 32 bits. */
+  readonly bops: number;
+  /** The same of the float model. */
+  readonly floatBops: number;
+  /** Effective float multiply-accumulates for a batch of one, by rule. */
+  readonly effectiveFlops: Cost["effectiveFlops"];
+  /** The rule of `effectiveFlops` that summaries show. */
+  readonly convention: keyof Cost["effectiveFlops"];
+  /** Bytes of weights, grids, biases and constants by what they hold, and of the exported file. */
+  readonly bytes: Cost["bytes"] & { readonly file: number };
+}
+
 /** The account of one calibration. */
 export interface CalibrationRecord {
   /** Of the form of this record. */
@@ -100,6 +115,8 @@ export interface CalibrationRecord {
   readonly macs: { readonly total: number; readonly quantized: number; readonly fraction: number };
   /** Bytes of all weights and biases: float32 before; packed codes, scales and zero points after. */
   readonly bytes: { readonly before: number; readonly after: number };
+  /** What it costs by named conventions. */
+  readonly cost: CostRecord;
   /** One entry for each quantized activation tensor. */
   readonly sites: readonly SiteRecord[];
   /** One entry for each layer, quantized or not. */

@@ -51,8 +51,16 @@ function layerRow({ name, kind, quantized, macs, weightBits, weightMapping, weig
   ];
 }
 
+const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+/** "1.2e9 (12.5 %) by paper128, ...": papers count by different rules, so each number names its own. */
+const effectiveText = ({ effectiveFlops }: CalibrationRecord["cost"], total: number): string =>
+  Object.entries(effectiveFlops)
+    .map(([rule, value]) => `${number(value)} (${percent(share(value, total))}) by ${rule}`)
+    .join(", ");
+
 function summary(record: CalibrationRecord): string {
-  const { macs, bytes, detections, gate } = record;
+  const { macs, bytes, cost, detections, gate } = record;
   const rows: [string, string][] = [
     ["model", plain(record.model)],
     ["detector card", plain(record.detector ?? "none")],
@@ -61,6 +69,9 @@ function summary(record: CalibrationRecord): string {
     ["multiply-accumulates quantized", `${percent(macs.fraction)} (${macs.quantized} of ${macs.total})`],
     ["layers quantized", `${record.layers.filter((l) => l.quantized).length} of ${record.layers.length}`],
     ["weights and biases", `${bytes.before} bytes before, ${bytes.after} bytes after`],
+    ["bit operations", `${number(cost.bops)} of ${number(cost.floatBops)} in float (${percent(share(cost.bops, cost.floatBops))})`],
+    ["effective multiply-accumulates", effectiveText(cost, macs.total)],
+    ["exported file", `${cost.bytes.file} bytes`],
   ];
   if (detections) {
     const { kept, float, keptShare, quantized } = detections;
