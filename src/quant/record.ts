@@ -85,6 +85,14 @@ export interface CostRecord {
   readonly bytes: Cost["bytes"] & { readonly file: number };
 }
 
+/** What was done to the float network before calibration. */
+export interface EqualizeRecord {
+  /** The rewrites in order, with the tensors or layers each changed. */
+  readonly applied: readonly { readonly name: string; readonly changed: readonly string[] }[];
+  /** Lowest SQNR of a float output on the first sample, rewritten against given, in dB; null where none differs. */
+  readonly outputSqnr: number | null;
+}
+
 /** The account of one calibration. */
 export interface CalibrationRecord {
   /** Of the form of this record. */
@@ -107,6 +115,8 @@ export interface CalibrationRecord {
   readonly samples: readonly string[];
   /** Set where the samples were finished network inputs; absent where they were pictures. */
   readonly sampleKind?: "tensors";
+  /** What was done to the float network before; absent where nothing was asked for. */
+  readonly equalize?: EqualizeRecord;
   /** Every option with the value it had. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Version of this library. */

@@ -59,6 +59,12 @@ const effectiveText = ({ effectiveFlops }: CalibrationRecord["cost"], total: num
     .map(([rule, value]) => `${number(value)} (${percent(share(value, total))}) by ${rule}`)
     .join(", ");
 
+/** "cross-layer (12), smooth (3); float outputs kept to 120.4 dB". */
+function equalizeText({ applied, outputSqnr }: NonNullable<CalibrationRecord["equalize"]>): string {
+  const done = applied.map(({ name, changed }) => `${name} (${changed.length} changed)`).join(", ");
+  return `${done}; float outputs ${outputSqnr === null ? "the same" : `kept to ${outputSqnr.toFixed(1)} dB`}`;
+}
+
 function summary(record: CalibrationRecord): string {
   const { macs, bytes, cost, detections, gate } = record;
   const rows: [string, string][] = [
@@ -73,6 +79,7 @@ function summary(record: CalibrationRecord): string {
     ["effective multiply-accumulates", effectiveText(cost, macs.total)],
     ["exported file", `${cost.bytes.file} bytes`],
   ];
+  if (record.equalize) rows.push(["float network before calibration", equalizeText(record.equalize)]);
   if (detections) {
     const { kept, float, keptShare, quantized } = detections;
     rows.push(["float detections kept", `${kept} of ${float} (${percent(keptShare)}); the quantized detector finds ${quantized}`]);
