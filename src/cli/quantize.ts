@@ -1,5 +1,5 @@
 import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
-import { integerFileOf, METHOD_NAMES, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
+import { EQUALIZER_NAMES, integerFileOf, METHOD_NAMES, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
 import { type Agreement, compareWithRuntime, readModel, resultFiles, UsageError, writeOutput } from "../node/index.ts";
 import { parseScheme } from "../quant/index.ts";
 import { shownName } from "../shown.ts";
@@ -38,6 +38,11 @@ export const quantizeCommand: Command = {
       fallback: "inlierq",
     },
     exclude: { type: "string", value: "PATTERN", about: "leave these layers in float (* stands for any text); repeatable", multiple: true },
+    equalize: {
+      type: "string",
+      value: "NAMES",
+      about: `rewrite the float network first, in this order: names out of ${EQUALIZER_NAMES.join(", ")}, with commas between`,
+    },
     config: { type: "string", value: "FILE", about: "JSON file with any option of the library; flags win" },
     gate: {
       type: "string",
@@ -62,6 +67,7 @@ export const quantizeCommand: Command = {
     "inlierq quantize npm:@vladmandic/human/models/centernet.json --calibrate photos --out out",
     "inlierq quantize yolox-nano.onnx --calibrate inputs.npy --method percentile --out out",
     "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
+    "inlierq quantize mobilenet-ssd.onnx --calibrate photos --scheme W4A8 --equalize cross-layer,absorb-bias --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
   ],
   run: runQuantize,
@@ -113,6 +119,9 @@ export function configOf(values: Values): QuantizeConfig {
     gate: textOf(values, "gate"),
     exclude: excluded.length > 0 ? [...excluded] : undefined,
     reduceRange: values["reduce-range"] as boolean | undefined,
+    equalize: textOf(values, "equalize")
+      ?.split(",")
+      .map((name) => known("equalize", name.trim(), EQUALIZER_NAMES)),
     fusible: values.fusible as boolean | undefined,
   };
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
@@ -124,11 +133,15 @@ export function configOf(values: Values): QuantizeConfig {
   });
 }
 
-function oneOf(values: Values, name: string, known: readonly string[]): string | undefined {
+function oneOf(values: Values, name: string, names: readonly string[]): string | undefined {
   const text = textOf(values, name);
-  if (text === undefined || known.includes(text)) return text;
-  const guess = nearest(text, known);
-  throw new UsageError(`--${name}`, `must be one of ${known.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
+  return text === undefined ? undefined : known(name, text, names);
+}
+
+function known(name: string, text: string, names: readonly string[]): string {
+  if (names.includes(text)) return text;
+  const guess = nearest(text, names);
+  throw new UsageError(`--${name}`, `must be one of ${names.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
 }
 
 /** Runs the export in the other runtime; undefined where that is not installed and was not asked for. */
@@ -152,7 +165,7 @@ const estimateText = ({ seconds, bytes }: Estimate): string =>
 
 function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | undefined): object {
   const { fileName, record, gate } = result;
-  const { model, method, scheme, policy, seed, macs, bytes, detections } = record;
+  const { model, method, scheme, policy, seed, macs, bytes, cost, detections } = record;
   return {
     out,
     file: fileName,
@@ -164,6 +177,7 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
     seed,
     macs,
     bytes,
+    cost,
     detections,
     gate,
     check: agreement ?? null,
@@ -172,10 +186,11 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
 
 function summaryText(result: QuantizeResult, out: string, agreement: Agreement | undefined): string {
   const { fileName, record, gate } = result;
-  const { macs, bytes, detections, layers } = record;
+  const { macs, bytes, cost, detections, layers } = record;
   const lines = [
     `wrote ${shownName(`${out}/${fileName}`)} (${short(result.onnx.length)}B), record.json, timing.json, report.md`,
     `${percent(macs.fraction)} of MACs quantized (${layers.filter((l) => l.quantized).length} of ${layers.length} layers, policy ${record.policy}), weights ${short(bytes.before)}B -> ${short(bytes.after)}B`,
+    `${short(cost.bops)} bit operations (${percent(cost.floatBops === 0 ? 0 : cost.bops / cost.floatBops)} of float), ${short(cost.effectiveFlops[cost.convention])} effective MACs by ${cost.convention}`,
   ];
   if (detections)
     lines.push(

@@ -3,6 +3,7 @@ import { ArgumentError } from "../errors.ts";
 import { type Method, methods } from "../quant/index.ts";
 import { shownValue } from "../shown.ts";
 import { nearest } from "../suggest.ts";
+import { EQUALIZER_NAMES } from "./equalize.ts";
 
 const count = z.int().min(1);
 
@@ -31,6 +32,7 @@ export const quantizeConfig = z
     fusible: z.boolean(),
     biasCorrection: z.boolean(),
     biasSamples: count,
+    equalize: z.array(z.enum(EQUALIZER_NAMES)),
     ...methodOptions,
   })
   .partial();

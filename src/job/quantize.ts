@@ -9,6 +9,7 @@ import {
   type Calibration,
   type CalibrationRecord,
   calibrate,
+  type EqualizeRecord,
   formatScheme,
   type GraphModel,
   type Method,
@@ -23,12 +24,13 @@ import {
 } from "../quant/index.ts";
 import { VERSION } from "../version.ts";
 import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
+import { equalizeModel, equalizeStages, requirePlaces } from "./equalize.ts";
 import { type Estimate, estimate } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
-import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
+import { bytesOf, costRecord, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
 /** What `quantize` takes beside the model: every key of a configuration file, and these. */
@@ -89,6 +91,8 @@ interface Settings {
   readonly gate: Gate;
   readonly policy: string;
   readonly seed: number;
+  /** What was done to the float network. */
+  readonly equalize?: EqualizeRecord;
 }
 
 /**
@@ -101,17 +105,24 @@ interface Settings {
  */
 export async function quantize(model: Uint8Array | Graph, options: QuantizeOptions): Promise<QuantizeResult> {
   const name = options.name ?? "model";
-  const loaded = loadNetwork(model, name, options.card);
-  const settings = resolve(options, loaded);
-  const samples = await collect(options.samples, options.sampleCount ?? 64, loaded);
-  requireGate(settings.gate, samples);
-  requireScores(settings.method, loaded);
+  const given = loadNetwork(model, name, options.card);
+  const asked = resolve(options, given);
+  const samples = await collect(options.samples, options.sampleCount ?? 64, given);
+  requireGate(asked.gate, samples);
+  requireScores(asked.method, given);
   const clock = new Clock();
-  const assignment = assign(loaded.graph, settings.calibration.assign);
-  options.onEstimate?.(estimate(loaded, samples, settings.method, settings.calibration));
+  const assignment = assign(given.graph, asked.calibration.assign);
+  requirePlaces(given.graph, asked.config.equalize ?? [], assignment);
+  options.onEstimate?.(estimate(given, samples, asked.method, asked.calibration));
   clock.lap("estimate");
-  const stages = stagesOf(loaded.graph, settings.method, settings.calibration, assignment, samples.names.length);
-  const steps = new Steps([...stages, ...comparing(loaded, settings.gate, samples)], clock.watching(options));
+  const stages = [
+    ...equalizeStages(asked.config.equalize ?? [], samples.names.length),
+    ...stagesOf(given.graph, asked.method, asked.calibration, assignment, samples.names.length),
+    ...comparing(given, asked.gate, samples),
+  ];
+  const steps = new Steps(stages, clock.watching(options));
+  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, steps);
+  const settings = { ...asked, ...prepared };
   const calibration = await calibrate(loaded, samples, settings.method, settings.calibration, steps);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
   const { plan } = calibration;
@@ -121,12 +132,12 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
       ? verdict(settings, await outputSqnr(loaded, plan, samples, (done) => steps.after("compare", done)))
       : verdict(settings, gateValue(loaded, samples, settings.gate, before, after));
   const detections = loaded.card ? countDetections(loaded.card, before, after) : null;
-  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name);
-  const onnx = exportOnnx(loaded.graph, calibration.plan, {
-    metadata: metadataOf(record),
+  const onnx = exportOnnx(loaded.graph, plan, {
+    metadata: metadataOf(settings),
     producerVersion: VERSION,
     fusible: settings.config.fusible ?? false,
   });
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name, onnx.length);
   clock.lap("export");
   return {
     name,
@@ -221,6 +232,7 @@ function recordOf(
   calibration: Calibration,
   judged: Judged,
   name: string,
+  fileBytes: number,
 ): CalibrationRecord {
   const { rule, value, limit, passed } = judged.gate;
   return {
@@ -234,10 +246,12 @@ function recordOf(
     seed: settings.seed,
     samples: samples.names,
     ...(samples.list.some((s) => s.picture) ? {} : { sampleKind: "tensors" as const }),
+    ...(settings.equalize ? { equalize: settings.equalize } : {}),
     config: { ...settings.config, [settings.method.name]: settings.method.options },
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),
     bytes: bytesOf(model, calibration),
+    cost: costRecord(model, calibration.plan, fileBytes),
     sites: siteRecords(calibration),
     units: calibration.units,
     layers: layerRecords(model, calibration),
@@ -246,12 +260,12 @@ function recordOf(
   };
 }
 
-const metadataOf = ({ method, scheme, policy, seed, versions }: CalibrationRecord): Record<string, string> => ({
-  method,
-  scheme,
+const metadataOf = ({ method, config, policy, seed }: Settings): Record<string, string> => ({
+  method: method.name,
+  scheme: config.scheme as string,
   policy,
   seed: String(seed),
-  version: versions.inlierq,
+  version: VERSION,
 });
 
 /** Wall time by stage; never part of a result that must be reproducible. */

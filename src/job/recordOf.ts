@@ -3,8 +3,12 @@ import {
   applySite,
   type Calibration,
   type CalibrationRecord,
+  type CostRecord,
+  costOfGraph,
+  formatsOfPlan,
   type GraphModel,
   type LayerRecord,
+  type Plan,
   type Range,
   type RangeRecord,
   type SiteRecord,
@@ -88,6 +92,12 @@ export function macsOf({ graph }: GraphModel, layers: ReadonlySet<string>): Cali
   let quantized = 0;
   for (const name of layers) quantized += graph.macs(name);
   return { total, quantized, fraction: total === 0 ? 0 : quantized / total };
+}
+
+/** Bit operations, effective operations and bytes of the quantized model; `file` is the size of its exported file. */
+export function costRecord({ graph }: GraphModel, plan: Plan, file: number): CostRecord {
+  const { bops, effectiveFlops, bytes } = costOfGraph(graph, formatsOfPlan(plan));
+  return { bops, floatBops: 1024 * graph.macs(), effectiveFlops, convention: "bops1024", bytes: { ...bytes, file } };
 }
 
 function missing(name: string): never {

@@ -12,6 +12,71 @@ export {
   parseComparison,
   type TensorDifference,
 } from "./comparisonRecord.ts";
+export {
+  type Bits,
+  bitOperations,
+  type Cost,
+  type CostFormats,
+  type CostLayer,
+  costLayers,
+  costOf,
+  costOfGraph,
+  countedTwice,
+  type DetectorLayer,
+  type DetectorPart,
+  type DetectorSize,
+  effectiveMacs,
+  type FlopRule,
+  type FlopRuleName,
+  fasterRcnnR50,
+  flopRules,
+  formatsOfAssignment,
+  formatsOfPlan,
+  quantizeParts,
+  resnet50,
+  retinaNetR50,
+  type StorageBytes,
+  storageBytes,
+  storageWords,
+} from "./cost/index.ts";
+export {
+  type AbsorbOptions,
+  absorbBias,
+  addLowRankBranches,
+  analyticBiasCorrection,
+  type Between,
+  ChannelMeter,
+  type ChannelStatistics,
+  type CrossLayerOptions,
+  channelExponents,
+  clippedMean,
+  crossLayerEqualize,
+  type EqualizeContext,
+  type EqualizedGroup,
+  type Equalizer,
+  equalizableGroups,
+  equalizers,
+  expectedChannels,
+  findSeams,
+  frobeniusNorm,
+  type LargestValues,
+  type LowRankBranch,
+  type LowRankOptions,
+  leadingRows,
+  lowRankBranch,
+  type Matrix,
+  normStatistics,
+  type PreActivations,
+  powerOfTwoScaling,
+  type Rewrite,
+  type RoundResidual,
+  type Seam,
+  type SeamFold,
+  type SmoothOptions,
+  smooth,
+  voteExponent,
+  type Watch,
+} from "./equalize/index.ts";
 export { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
 export {
@@ -64,7 +129,15 @@ export { percentile as percentileObserver } from "./observer/percentile.ts";
 export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf } from "./plan.ts";
 export type { Quantizer } from "./quantizer/quantizer.ts";
 export { uniformAffine } from "./quantizer/uniformAffine.ts";
-export { type CalibrationRecord, type LayerRecord, type RangeRecord, RECORD_VERSION, type SiteRecord } from "./record.ts";
+export {
+  type CalibrationRecord,
+  type CostRecord,
+  type EqualizeRecord,
+  type LayerRecord,
+  type RangeRecord,
+  RECORD_VERSION,
+  type SiteRecord,
+} from "./record.ts";
 export { type GridOptions, gridRefiner, type Refined, type RefineProblem, type Refiner } from "./refine.ts";
 export { type AdamRefinerOptions, adamRefiner } from "./refineAdam.ts";
 export { saliency } from "./saliency.ts";

@@ -51,8 +51,22 @@ function layerRow({ name, kind, quantized, macs, weightBits, weightMapping, weig
   ];
 }
 
+const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+/** "1.2e9 (12.5 %) by paper128, ...": papers count by different rules, so each number names its own. */
+const effectiveText = ({ effectiveFlops }: CalibrationRecord["cost"], total: number): string =>
+  Object.entries(effectiveFlops)
+    .map(([rule, value]) => `${number(value)} (${percent(share(value, total))}) by ${rule}`)
+    .join(", ");
+
+/** "cross-layer (12), smooth (3); float outputs kept to 120.4 dB". */
+function equalizeText({ applied, outputSqnr }: NonNullable<CalibrationRecord["equalize"]>): string {
+  const done = applied.map(({ name, changed }) => `${name} (${changed.length} changed)`).join(", ");
+  return `${done}; float outputs ${outputSqnr === null ? "the same" : `kept to ${outputSqnr.toFixed(1)} dB`}`;
+}
+
 function summary(record: CalibrationRecord): string {
-  const { macs, bytes, detections, gate } = record;
+  const { macs, bytes, cost, detections, gate } = record;
   const rows: [string, string][] = [
     ["model", plain(record.model)],
     ["detector card", plain(record.detector ?? "none")],
@@ -61,7 +75,11 @@ function summary(record: CalibrationRecord): string {
     ["multiply-accumulates quantized", `${percent(macs.fraction)} (${macs.quantized} of ${macs.total})`],
     ["layers quantized", `${record.layers.filter((l) => l.quantized).length} of ${record.layers.length}`],
     ["weights and biases", `${bytes.before} bytes before, ${bytes.after} bytes after`],
+    ["bit operations", `${number(cost.bops)} of ${number(cost.floatBops)} in float (${percent(share(cost.bops, cost.floatBops))})`],
+    ["effective multiply-accumulates", effectiveText(cost, macs.total)],
+    ["exported file", `${cost.bytes.file} bytes`],
   ];
+  if (record.equalize) rows.push(["float network before calibration", equalizeText(record.equalize)]);
   if (detections) {
     const { kept, float, keptShare, quantized } = detections;
     rows.push(["float detections kept", `${kept} of ${float} (${percent(keptShare)}); the quantized detector finds ${quantized}`]);

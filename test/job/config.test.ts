@@ -20,6 +20,7 @@ const EVERYTHING = {
   fusible: true,
   biasCorrection: false,
   biasSamples: 8,
+  equalize: ["cross-layer", "absorb-bias", "smooth", "power-of-two", "low-rank"],
   inlierq: {
     topK: 20,
     topKMode: "joint",
