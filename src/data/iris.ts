@@ -50,7 +50,15 @@ export function iris(): { readonly features: Tensor; readonly labels: Tensor } {
   const count = MILLIMETRES.length / 4;
   const kind = (i: number): number => Math.floor((i * IRIS_CLASSES.length) / count);
   return {
-    features: new Tensor([count, 4], "f32", Float32Array.from(MILLIMETRES, (mm) => mm / 10)),
-    labels: new Tensor([count], "i32", Int32Array.from({ length: count }, (_, i) => kind(i))),
+    features: new Tensor(
+      [count, 4],
+      "f32",
+      Float32Array.from(MILLIMETRES, (mm) => mm / 10),
+    ),
+    labels: new Tensor(
+      [count],
+      "i32",
+      Int32Array.from({ length: count }, (_, i) => kind(i)),
+    ),
   };
 }
