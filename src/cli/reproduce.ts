@@ -27,7 +27,7 @@ const STUDIES: readonly Study[] = [
     writes: ["toy.json", ...TOY_FILES],
     async run(seeds, options) {
       const record = await runToy({ ...TOY_CONFIG, seeds }, options);
-      return { record, files: new Map([["toy.json", jsonText(record)], ...makeToyReport(record)]) };
+      return { record, files: new Map([["toy.json", listsInLine(record)], ...makeToyReport(record)]) };
     },
   },
 ];
@@ -62,7 +62,7 @@ async function runReproduce({ operands: [name], values, io, signal }: Invocation
   const view = progressView(io, json);
   const { record, files } = await study.run(seeds, { signal, onProgress: view.report }).finally(view.end);
   writeOutput(out, files, force);
-  io.out(json ? jsonText(record) : `${verdicts(record)}\nwrote ${out}/toy.json, toy.md and ${files.size - 2} figures\n`);
+  io.out(json ? listsInLine(record) : `${verdicts(record)}\nwrote ${out}/toy.json, toy.md and ${files.size - 2} figures\n`);
   return EXIT.done;
 }
 
@@ -87,6 +87,10 @@ function seedsOf(text: string | undefined): readonly number[] | undefined {
   if (seeds.length > MOST_SEEDS || new Set(seeds).size < seeds.length) throw wrong(`"${text}"`);
   return seeds;
 }
+
+/** JSON with lists of numbers in one line each: a record holds curves. */
+const listsInLine = (record: ToyRecord): string =>
+  jsonText(record).replace(/\[[\s\d.,eE+-]*\]/g, (list) => list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"));
 
 function verdicts({ claims, config }: ToyRecord): string {
   const rows = claims.map((c) => [c.id, c.of, c.verdict, `${c.satisfied}/${c.values.length}`, c.claim]);

@@ -4,6 +4,7 @@ export { CLAIMS, type Claim } from "./toy/claims.ts";
 export { judge, verdictOf } from "./toy/judge.ts";
 export {
   type ClaimRecord,
+  type ClaimSource,
   ESTIMATES,
   type EstimateName,
   NETS,

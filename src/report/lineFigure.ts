@@ -123,7 +123,10 @@ function decades(values: readonly number[]): Scale {
   const step = Math.ceil((high - low) / 6);
   const y = (exponent: number): number => PANEL.bottom - ((exponent - low) / (high - low)) * (PANEL.bottom - PANEL.top);
   const ticks = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, i) => low + i * step);
-  return { y: (value) => y(log10(value)), ticks: ticks.map((t) => ({ at: y(t), label: t >= 0 && t <= 3 ? String(10 ** t) : `1e${t}` })) };
+  return {
+    y: (value) => y(log10(value)),
+    ticks: ticks.map((t) => ({ at: y(t), label: t >= -2 && t <= 3 ? String(Number((10 ** t).toPrecision(1))) : `1e${t}` })),
+  };
 }
 
 function even(values: readonly number[]): Scale {

@@ -43,8 +43,8 @@ const meanOf = (seeds: readonly ToySeed[], of: (seed: ToySeed) => readonly numbe
 };
 
 function perturbation({ seeds, config }: ToyRecord): string {
-  const curves = (of: (seed: ToySeed, net: NetName, kind: NoiseName) => readonly number[]): Curve[] =>
-    NET_LOOKS.filter(([net]) => net !== "regressorL1").flatMap(([net, , color]) =>
+  const curves = (of: (seed: ToySeed, net: "regressor" | "classifier", kind: NoiseName) => readonly number[]): Curve[] =>
+    NET_LOOKS.flatMap(([net, , color]) => (net === "regressorL1" ? [] : [{ net, color }])).flatMap(({ net, color }) =>
       NOISE_LOOKS.map(([kind, name, dash]) => ({
         name: `${net}, ${name}`,
         x: config.sigmas,

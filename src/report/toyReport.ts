@@ -168,8 +168,10 @@ function weightTable({ seeds }: ToyRecord): string {
     "layer 3",
     "layer 4",
     "hidden (2, 3)",
-    "hidden at the start",
-    "hidden entropy, bits",
+    "at the start",
+    "without the 5 largest",
+    "largest / rms",
+    "entropy, bits",
   ];
   return table(head, NETS.map(row));
 }

@@ -29,6 +29,7 @@ function curves(net: Net, { sigmas, draws }: ToyConfig, rng: Rng, draw: (rng: Rn
     const stream = rng.split(d);
     const noise = new Map([...weights].map(([site, w]) => [site, Float64Array.from(w.data, () => draw(stream))]));
     for (const [i, sigma] of sigmas.entries()) {
+      if (sigma === 0) continue;
       const noisy = new Map(
         [...weights].map(([site, w]) => [
           site,

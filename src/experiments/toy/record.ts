@@ -71,8 +71,11 @@ export interface WeightsRecord {
   readonly kurtosis: readonly number[];
   /** Mean excess kurtosis of the hidden layers, which have the same shape in all nets. */
   readonly hiddenKurtosis: number;
-  /** The same before training. */
+  /** The same before training, and without the five largest magnitudes of each layer (2 %). */
   readonly startKurtosis: number;
+  readonly trimmedKurtosis: number;
+  /** The largest magnitude of a hidden layer in root mean squares of the layer, the larger of the two. */
+  readonly largest: number;
   /** Mean entropy of the hidden layers' histograms, in bits: less is more concentrated. */
   readonly hiddenEntropy: number;
   /** Shares of the hidden layers' weights over [-4, 4] of their root mean square, outer ones in the end bins. */
@@ -116,7 +119,7 @@ export interface ToySeed {
   /** y = a x² + b x + c. */
   readonly quadratic: { readonly a: number; readonly b: number; readonly c: number };
   readonly nets: Readonly<Record<NetName, NetRecord>>;
-  readonly perturbation: Readonly<Record<NetName, Readonly<Record<NoiseName, NoiseCurves>>>>;
+  readonly perturbation: Readonly<Record<"regressor" | "classifier", Readonly<Record<NoiseName, NoiseCurves>>>>;
   readonly sweep: Readonly<Record<NetName, SweepRecord>>;
   readonly weights: Readonly<Record<NetName, WeightsRecord>>;
   readonly curvature: Readonly<Record<"regressor" | "classifier", CurvatureRecord>>;
@@ -125,11 +128,13 @@ export interface ToySeed {
 
 export type Verdict = "holds" | "mixed" | "does not hold";
 
+/** The paper; ours, to explain, from the start; ours, added after the first run to explain its numbers. */
+export type ClaimSource = "paper" | "control" | "later control";
+
 /** A claim held against the numbers. */
 export interface ClaimRecord {
   readonly id: string;
-  /** Whether the paper says it, or we added it to explain. */
-  readonly of: "paper" | "control";
+  readonly of: ClaimSource;
   readonly claim: string;
   readonly rule: string;
   /** One number a seed. */

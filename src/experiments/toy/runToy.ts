@@ -18,17 +18,20 @@ export const TOY_CONFIG: ToyConfig = {
   seeds: [0, 1, 2, 3, 4],
   epochs: 2000,
   points: 512,
-  draws: 50,
-  sigmas: [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5],
+  draws: 500,
+  sigmas: [0, 0.1, 0.2, 0.3, 0.4, 0.5],
   candidates: 100,
 };
+
+/** The nets the paper compares. The second derivative of an absolute error would say nothing. */
+const PAIR = ["regressor", "classifier"] as const;
 
 /** Parts of a seed's work, with the relative work of a step. */
 const stages = ({ seeds, epochs, sigmas, draws, candidates }: ToyConfig): Stage[] => [
   { name: "train", steps: seeds.length * NETS.length * Math.floor(epochs / REST), work: REST },
-  { name: "perturb", steps: seeds.length * NETS.length, work: 3 * draws * sigmas.length },
+  { name: "perturb", steps: seeds.length * PAIR.length, work: 2.5 * draws * sigmas.length },
   { name: "sweep", steps: seeds.length * NETS.length, work: 10 * candidates },
-  { name: "curvature", steps: seeds.length * 2, work: 80 * candidates },
+  { name: "curvature", steps: seeds.length * PAIR.length, work: 80 * candidates },
 ];
 
 /**
@@ -49,6 +52,7 @@ export async function runToy(config: ToyConfig = TOY_CONFIG, options: StepOption
     studies,
     (net, rng) => perturb(net, config, rng.split("noise")),
     () => step("perturb"),
+    PAIR,
   );
   const sweep = await each(
     studies,
@@ -59,7 +63,7 @@ export async function runToy(config: ToyConfig = TOY_CONFIG, options: StepOption
     studies,
     (net) => compareCurvature(net, config.candidates),
     () => step("curvature"),
-    CURVED,
+    PAIR,
   );
   const seeds = studies.map(
     ({ seed, quadratic, nets }, i): ToySeed => ({
@@ -97,9 +101,6 @@ function check({ seeds, epochs, points, draws, sigmas, candidates }: ToyConfig):
   if (!(sigmas.at(-1) ?? 0) || !ascends)
     throw new ArgumentError("runToy", `sigmas must ascend from at least 0 to above 0, got [${sigmas.join(", ")}]`);
 }
-
-/** The nets whose derivatives are looked at: the second derivative of an absolute error says nothing. */
-const CURVED = ["regressor", "classifier"] as const;
 
 interface Study {
   readonly seed: number;

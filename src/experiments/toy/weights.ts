@@ -14,6 +14,8 @@ export function describeWeights(net: Net): WeightsRecord {
     kurtosis: [...weights.values()].map((w) => rounded(excessKurtosis(w.data))),
     hiddenKurtosis: rounded(hiddenKurtosis(weights)),
     startKurtosis: rounded(hiddenKurtosis(net.start)),
+    trimmedKurtosis: rounded(mean(MIDDLE.map((site) => excessKurtosis(withoutLargest(dataOf(weights, site)))))),
+    largest: rounded(Math.max(...MIDDLE.flatMap((site) => scaled(dataOf(weights, site)).map(Math.abs)))),
     hiddenEntropy: rounded(mean(histograms.map(entropy))),
     histogram: histograms[0].map((share, b) => rounded((share + histograms[1][b]) / 2)),
   };
@@ -22,6 +24,11 @@ export function describeWeights(net: Net): WeightsRecord {
 const dataOf = (weights: Weights, site: string): number[] => Array.from(weights.get(site)?.data ?? []);
 
 const hiddenKurtosis = (weights: Weights): number => mean(MIDDLE.map((site) => excessKurtosis(dataOf(weights, site))));
+
+/** Weights of a layer that count as its outliers. */
+const OUTLIERS = 5;
+
+const withoutLargest = (values: readonly number[]): number[] => [...values].sort((a, b) => Math.abs(b) - Math.abs(a)).slice(OUTLIERS);
 
 /** In root mean squares. */
 function scaled(values: readonly number[]): number[] {
