@@ -13,6 +13,7 @@ import { inferCommand } from "./infer.ts";
 import { inspectCommand } from "./inspect.ts";
 import { EXIT, type Io, processIo } from "./io.ts";
 import { quantizeCommand } from "./quantize.ts";
+import { reproduceCommand } from "./reproduce.ts";
 import { columns } from "./text.ts";
 import { wholeOf, wordOf } from "./values.ts";
 
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   inferCommand,
   benchCommand,
   demoCommand,
+  reproduceCommand,
 ];
 
 const POLICIES: readonly KernelPolicy[] = ["auto", "relaxed", "reference"];

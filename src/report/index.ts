@@ -8,4 +8,6 @@ export { drawMixture } from "./mixtureFigure.ts";
 export { makeReport } from "./report.ts";
 export { bySqnr, type ReportFigures, rangeText, reportText } from "./reportText.ts";
 export { drawSqnr } from "./sqnrFigure.ts";
+export { TOY_FILES } from "./toyFigures.ts";
+export { makeToyReport } from "./toyReport.ts";
 export { dataUri, escapeXml } from "./xml.ts";
