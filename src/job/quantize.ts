@@ -14,7 +14,6 @@ import {
   type Method,
   type Plan,
   parseScheme,
-  policies,
   RECORD_VERSION,
   type Stage,
   type StepOptions,
@@ -26,8 +25,9 @@ import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } fro
 import { type Estimate, estimate } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
-import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
+import { type BareModel, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
+import { policyOf } from "./policy.ts";
 import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
@@ -171,16 +171,19 @@ function requireScores({ name, selection }: Method, { detector }: GraphModel): v
 function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
   const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
   const config = parseConfig(rest, "quantize");
-  const { scheme = "W8A8", policy = "inlierq", seed = 0, gate } = config;
+  const { scheme = "W8A8", seed = 0, gate } = config;
   const bits = parseScheme(scheme);
-  const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasCorrection, biasSamples } = config;
+  const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasSamples, bits: rules = [] } = config;
+  const { policy, keep } = policyOf(config.policy, model);
+  const biasCorrection = config.biasCorrection ?? (rules.some(({ weightBits = 8 }) => weightBits < 8) ? true : undefined);
   const layers: AssignOptions = {
     ...bits,
-    keep: policies[policy].keep(endLayers(model)),
+    keep,
+    bits: rules,
     ...defined({ exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange }),
   };
   const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples }) };
-  const full = { ...config, scheme: formatScheme(bits), policy, seed, samples: sampleCount ?? 64 };
+  const full = { ...config, scheme: formatScheme(bits), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }
 

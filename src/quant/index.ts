@@ -1,8 +1,9 @@
 /** Schemes, observers, objectives, methods and the driver that calibrates; plans, records, and models in integers. */
 
-export { type ActivationSite, type Assignment, type AssignOptions, assign, type LayerPolicy, policies } from "./assign.ts";
+export { type ActivationSite, type Assignment, type AssignOptions, assign, keeping, type LayerPolicy, policies } from "./assign.ts";
 export { type BiasCodes, quantizeBias } from "./bias.ts";
 export { type BiasCorrection, liveBytes } from "./biasCorrection.ts";
+export { type BitRule, requireLayers } from "./bitRules.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
 export {
   COMPARISON_VERSION,
