@@ -58,7 +58,8 @@ export type QuantizeConfig = z.infer<typeof quantizeConfig>;
 export function parseConfig(value: unknown, where = "config"): QuantizeConfig {
   const parsed = quantizeConfig.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
+  const { issues } = parsed.error;
+  const issue = issues.find((i) => i.code === "unrecognized_keys") ?? issues[0];
   const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0];
