@@ -9,7 +9,7 @@ import { type Command, type Invocation, THREADS, type Values } from "./command.t
 import { EXIT } from "./io.ts";
 import { clock, type ProgressView, progressView } from "./progress.ts";
 import { jsonText, percent, short } from "./text.ts";
-import { asUsage, readJson, textOf, textsOf, wholeOf } from "./values.ts";
+import { asUsage, numberOf, readJson, textOf, textsOf, wholeOf } from "./values.ts";
 
 const POLICIES = ["inlierq", "regptq"];
 
@@ -38,6 +38,11 @@ export const quantizeCommand: Command = {
       fallback: "inlierq",
     },
     exclude: { type: "string", value: "PATTERN", about: "leave these layers in float (* stands for any text); repeatable", multiple: true },
+    promote: {
+      type: "string",
+      value: "SHARE",
+      about: "give 8 bits to the activation tensors that do most damage, up to this share of all activation elements (0.25)",
+    },
     config: { type: "string", value: "FILE", about: "JSON file with any option of the library; flags win" },
     gate: {
       type: "string",
@@ -62,6 +67,7 @@ export const quantizeCommand: Command = {
     "inlierq quantize npm:@vladmandic/human/models/centernet.json --calibrate photos --out out",
     "inlierq quantize yolox-nano.onnx --calibrate inputs.npy --method percentile --out out",
     "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
+    "inlierq quantize fastestdet.onnx --calibrate photos --scheme W4A4 --promote 0.25 --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
   ],
   run: runQuantize,
@@ -111,6 +117,7 @@ export function configOf(values: Values): QuantizeConfig {
     samples: wholeOf(values, "samples", 1),
     seed: wholeOf(values, "seed", Number.MIN_SAFE_INTEGER),
     gate: textOf(values, "gate"),
+    promote: numberOf(values, "promote", Number.MIN_VALUE, 1),
     exclude: excluded.length > 0 ? [...excluded] : undefined,
     reduceRange: values["reduce-range"] as boolean | undefined,
     fusible: values.fusible as boolean | undefined,
@@ -164,6 +171,7 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
     seed,
     macs,
     bytes,
+    promotion: record.promotion ?? null,
     detections,
     gate,
     check: agreement ?? null,
@@ -177,6 +185,7 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
     `wrote ${shownName(`${out}/${fileName}`)} (${short(result.onnx.length)}B), record.json, timing.json, report.md`,
     `${percent(macs.fraction)} of MACs quantized (${layers.filter((l) => l.quantized).length} of ${layers.length} layers, policy ${record.policy}), weights ${short(bytes.before)}B -> ${short(bytes.after)}B`,
   ];
+  if (record.promotion) lines.push(promotionText(record.promotion));
   if (detections)
     lines.push(
       `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} ${record.sampleKind ?? "pictures"}`,
@@ -185,6 +194,9 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
   lines.push(agreement ? agreementText(agreement, record.sampleKind ?? "pictures") : "check: not run");
   return `${lines.join("\n")}\n`;
 }
+
+const promotionText = ({ bits, share, limit, tensors }: NonNullable<QuantizeResult["record"]["promotion"]>): string =>
+  `promoted to ${bits} bits: ${percent(share)} of the activation elements (at most ${percent(limit)}), ${tensors.length} tensors: ${tensors.map(({ tensor }) => shownName(tensor)).join(", ")}`;
 
 function agreementText({ cosine, meanCosine, detections, pictures }: Agreement, kind: string): string {
   const outputs = Object.entries(meanCosine).map(

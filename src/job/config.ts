@@ -37,6 +37,8 @@ export const quantizeConfig = z
     exclude: z.array(z.string()),
     firstLayerBits: bits,
     bits: z.array(bitRule),
+    promote: z.number().positive().max(1),
+    promoteBits: bits,
     weightMapping: z.enum(["affine", "symmetricNarrow", "symmetricHalf"]),
     perChannelDepthwise: z.boolean(),
     reduceRange: z.boolean(),

@@ -3,7 +3,6 @@ import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
 import {
-  type AssignOptions,
   assign,
   type CalibrateOptions,
   type Calibration,
@@ -13,7 +12,6 @@ import {
   type GraphModel,
   type Method,
   type Plan,
-  parseScheme,
   RECORD_VERSION,
   type Stage,
   type StepOptions,
@@ -25,9 +23,10 @@ import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } fro
 import { type Estimate, estimate } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
+import { layersOf } from "./layers.ts";
 import { type BareModel, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
-import { policyOf } from "./policy.ts";
+import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
 import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
@@ -108,11 +107,14 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   requireScores(settings.method, loaded);
   const clock = new Clock();
   const assignment = assign(loaded.graph, settings.calibration.assign);
-  options.onEstimate?.(estimate(loaded, samples, settings.method, settings.calibration));
+  const job = { ...settings, model: loaded, samples };
+  options.onEstimate?.(estimate(loaded, samples, settings.method, settings.calibration, promotionWork(job)));
   clock.lap("estimate");
-  const stages = stagesOf(loaded.graph, settings.method, settings.calibration, assignment, samples.names.length);
-  const steps = new Steps([...stages, ...comparing(loaded, settings.gate, samples)], clock.watching(options));
-  const calibration = await calibrate(loaded, samples, settings.method, settings.calibration, steps);
+  const own = stagesOf(loaded.graph, settings.method, settings.calibration, assignment, samples.names.length);
+  const stages = [...own, ...comparing(loaded, settings.gate, samples)];
+  const promoted = await promoteWorst(job, stages, clock.watching(options));
+  const steps = new Steps(stages, promoted.rest);
+  const calibration = await calibrate(loaded, samples, settings.method, promoted.calibration, steps);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
   const { plan } = calibration;
   const after = loaded.detector ? await detectAll(loaded, plan, samples, (done) => steps.after("detect", done)) : [];
@@ -121,7 +123,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
       ? verdict(settings, await outputSqnr(loaded, plan, samples, (done) => steps.after("compare", done)))
       : verdict(settings, gateValue(loaded, samples, settings.gate, before, after));
   const detections = loaded.card ? countDetections(loaded.card, before, after) : null;
-  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name);
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections, ...promoted }, name);
   const onnx = exportOnnx(loaded.graph, calibration.plan, {
     metadata: metadataOf(record),
     producerVersion: VERSION,
@@ -171,19 +173,10 @@ function requireScores({ name, selection }: Method, { detector }: GraphModel): v
 function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
   const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
   const config = parseConfig(rest, "quantize");
-  const { scheme = "W8A8", seed = 0, gate } = config;
-  const bits = parseScheme(scheme);
-  const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasSamples, bits: rules = [] } = config;
-  const { policy, keep } = policyOf(config.policy, model);
-  const biasCorrection = config.biasCorrection ?? (rules.some(({ weightBits = 8 }) => weightBits < 8) ? true : undefined);
-  const layers: AssignOptions = {
-    ...bits,
-    keep,
-    bits: rules,
-    ...defined({ exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange }),
-  };
+  const { seed = 0, gate, biasSamples } = config;
+  const { policy, assign: layers, biasCorrection } = layersOf(config, model);
   const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples }) };
-  const full = { ...config, scheme: formatScheme(bits), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
+  const full = { ...config, scheme: formatScheme(layers), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }
 
@@ -193,9 +186,10 @@ function gateOf(text: string | undefined, { card }: LoadedModel | BareModel): Ga
   throw new ArgumentError("gate", `${gate.rule} must have detections to compare, got a network without a detector card (use sqnr=<dB>)`);
 }
 
-interface Judged {
+interface Found {
   readonly gate: GateOutcome;
   readonly detections: CalibrationRecord["detections"];
+  readonly promotion: Promoted["promotion"];
 }
 
 /** Visible detections before and after, and the share that was kept. */
@@ -222,10 +216,10 @@ function recordOf(
   samples: Samples,
   settings: Settings,
   calibration: Calibration,
-  judged: Judged,
+  found: Found,
   name: string,
 ): CalibrationRecord {
-  const { rule, value, limit, passed } = judged.gate;
+  const { rule, value, limit, passed } = found.gate;
   return {
     version: RECORD_VERSION,
     kind: "inlierq/record",
@@ -243,7 +237,8 @@ function recordOf(
     bytes: bytesOf(model, calibration),
     sites: siteRecords(calibration),
     layers: layerRecords(model, calibration),
-    detections: judged.detections,
+    ...(found.promotion ? { promotion: found.promotion } : {}),
+    detections: found.detections,
     gate: { rule, value, limit, passed },
   };
 }

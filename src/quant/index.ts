@@ -66,6 +66,34 @@ export { type GridOptions, gridRefiner, type Refined, type RefineProblem, type R
 export { type AdamRefinerOptions, adamRefiner } from "./refineAdam.ts";
 export { saliency } from "./saliency.ts";
 export { chooseQParams, formatScheme, type Mapping, makeScheme, parseScheme, type QParams, type Range, type Scheme } from "./scheme.ts";
+export {
+  type Budget,
+  costText,
+  type Damage,
+  damageOf,
+  type High,
+  type Item,
+  itemsOf,
+  type Mode,
+  modes,
+  type Plans,
+  type Promotion,
+  type Proposal,
+  parseBudget,
+  type Ranked,
+  type Ranking,
+  type RankProblem,
+  rank,
+  rankSteps,
+  rankWork,
+  rulesOf,
+  SENSITIVITY_VERSION,
+  type SensitivityItem,
+  type SensitivityRecord,
+  type Spending,
+  sensitivityItems,
+  spend,
+} from "./sensitivity/index.ts";
 export { sqnr } from "./sqnr.ts";
 export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";

@@ -1,4 +1,5 @@
 import type { Separation } from "../em/index.ts";
+import type { Promotion } from "./sensitivity/record.ts";
 
 /** Version of the record's layout; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -100,6 +101,8 @@ export interface CalibrationRecord {
   readonly macs: { readonly total: number; readonly quantized: number; readonly fraction: number };
   /** Bytes of all weights and biases: float32 before; packed codes, scales and zero points after. */
   readonly bytes: { readonly before: number; readonly after: number };
+  /** Which activation tensors got more bits than asked for; absent where none were to. */
+  readonly promotion?: Promotion;
   /** One entry for each quantized activation tensor. */
   readonly sites: readonly SiteRecord[];
   /** One entry for each layer, quantized or not. */

@@ -62,6 +62,11 @@ function summary(record: CalibrationRecord): string {
     ["layers quantized", `${record.layers.filter((l) => l.quantized).length} of ${record.layers.length}`],
     ["weights and biases", `${bytes.before} bytes before, ${bytes.after} bytes after`],
   ];
+  if (record.promotion) {
+    const { bits, share, limit, tensors } = record.promotion;
+    const names = tensors.map((t) => plain(t.tensor)).join(", ");
+    rows.push([`promoted to ${bits} bits`, `${percent(share)} of the activation elements (at most ${percent(limit)}): ${names || "none"}`]);
+  }
   if (detections) {
     const { kept, float, keptShare, quantized } = detections;
     rows.push(["float detections kept", `${kept} of ${float} (${percent(keptShare)}); the quantized detector finds ${quantized}`]);

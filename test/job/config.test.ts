@@ -18,6 +18,8 @@ const EVERYTHING = {
     { pattern: "neck*", by: "layer", weightBits: 6, activationBits: 8 },
     { pattern: "x", float: true },
   ],
+  promote: 0.25,
+  promoteBits: 7,
   weightMapping: "symmetricHalf",
   perChannelDepthwise: false,
   reduceRange: true,

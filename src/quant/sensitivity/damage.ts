@@ -51,9 +51,9 @@ export class Reference {
     for (const [name, y] of this.#outputs) addOutput(sums.of(name), y, heads[name].data as Float32Array);
     if (this.#model.detector && this.#detections.length > 0) {
       const found = this.#model.detector.decode(heads)[0];
-      let distance = this.#detections.length;
-      for (const [i, j] of partners(this.#detections, found)) distance -= Math.min(1, iou(this.#detections[i].box, found[j].box));
-      sums.boxes.noise += distance;
+      let error = this.#detections.length;
+      for (const [i, j] of partners(this.#detections, found)) error += Math.max(0, 1 - iou(this.#detections[i].box, found[j].box)) ** 2 - 1;
+      sums.boxes.noise += error;
       sums.boxes.signal += this.#detections.length;
     }
   }
@@ -95,11 +95,12 @@ const ratio = ({ signal, noise }: Ratio): number => (noise === 0 ? 0 : noise / M
  * The damage over all samples added:
  *
  *     scores = sum max(H, H') (ln H' - ln H)^2 / sum H (ln H)^2      over classes, positions and samples
- *     boxes  = mean of 1 - IoU(box, box')                            over the float network's visible detections
+ *     boxes  = mean of (1 - IoU(box, box'))^2                        over the float network's visible detections
  *
  * H is the float network's score map, H' the changed one's, both cut at 1e-4 from below: the weight leaves only places
  * where one of the two sees something. box' is the partner of the same class with an IoU of at least 0.5; a lost
- * detection counts 1. Without a detector card: scores = mean over outputs of sum (y' - y)^2 / sum y^2, boxes = 0.
+ * detection counts 1. Both are squared errors, so that what several tensors do by themselves nearly adds up to what they do
+ * together. Without a detector card: scores = mean over outputs of sum (y' - y)^2 / sum y^2, boxes = 0.
  */
 export class DamageSums {
   readonly boxes: Ratio = { signal: 0, noise: 0 };
