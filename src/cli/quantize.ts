@@ -117,7 +117,7 @@ export function configOf(values: Values): QuantizeConfig {
     samples: wholeOf(values, "samples", 1),
     seed: wholeOf(values, "seed", Number.MIN_SAFE_INTEGER),
     gate: textOf(values, "gate"),
-    promote: numberOf(values, "promote", Number.MIN_VALUE, 1),
+    promote: numberOf(values, "promote", 0.001, 1),
     exclude: excluded.length > 0 ? [...excluded] : undefined,
     reduceRange: values["reduce-range"] as boolean | undefined,
     fusible: values.fusible as boolean | undefined,

@@ -104,6 +104,7 @@ function resolve(options: SensitivityOptions, model: LoadedModel | BareModel): S
   const { samples: _, sampleCount: __, card: ___, name: ____, signal: _____, onProgress: ______, ...rest } = options;
   const { mode: modeName = "isolated", high: chosen, budget, ...more } = rest;
   const config = parseConfig(more, "sensitivity");
+  if (config.promote !== undefined) throw new ArgumentError("promote", `must be left to quantize, got ${config.promote} (see budget)`);
   const { policy, assign, biasCorrection } = layersOf(config, model);
   const mode = Object.hasOwn(modes, modeName) ? modes[modeName] : undefined;
   if (!mode) throw new ArgumentError("mode", `must be a known one, got "${modeName}" (${didYouMean(modeName, Object.keys(modes))})`);
