@@ -9,7 +9,7 @@ import { type Command, type Invocation, THREADS, type Values } from "./command.t
 import { EXIT } from "./io.ts";
 import { clock, type ProgressView, progressView } from "./progress.ts";
 import { jsonText, percent, short } from "./text.ts";
-import { asUsage, readJson, textOf, textsOf, wholeOf } from "./values.ts";
+import { asUsage, numberOf, readJson, textOf, textsOf, wholeOf } from "./values.ts";
 
 const POLICIES = ["inlierq", "regptq"];
 
@@ -43,6 +43,11 @@ export const quantizeCommand: Command = {
       value: "NAMES",
       about: `rewrite the float network first, in this order: names out of ${EQUALIZER_NAMES.join(", ")}, with commas between`,
     },
+    promote: {
+      type: "string",
+      value: "SHARE",
+      about: "give 8 bits to the activation tensors that do most damage, up to this share of all activation elements (0.25)",
+    },
     config: { type: "string", value: "FILE", about: "JSON file with any option of the library; flags win" },
     gate: {
       type: "string",
@@ -68,6 +73,7 @@ export const quantizeCommand: Command = {
     "inlierq quantize yolox-nano.onnx --calibrate inputs.npy --method percentile --out out",
     "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
     "inlierq quantize mobilenet-ssd.onnx --calibrate photos --scheme W4A8 --equalize cross-layer,absorb-bias --out out",
+    "inlierq quantize fastestdet.onnx --calibrate photos --scheme W4A4 --promote 0.25 --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
   ],
   run: runQuantize,
@@ -117,6 +123,7 @@ export function configOf(values: Values): QuantizeConfig {
     samples: wholeOf(values, "samples", 1),
     seed: wholeOf(values, "seed", Number.MIN_SAFE_INTEGER),
     gate: textOf(values, "gate"),
+    promote: numberOf(values, "promote", 0.001, 1),
     exclude: excluded.length > 0 ? [...excluded] : undefined,
     reduceRange: values["reduce-range"] as boolean | undefined,
     equalize: textOf(values, "equalize")
@@ -178,6 +185,7 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
     macs,
     bytes,
     cost,
+    promotion: record.promotion ?? null,
     detections,
     gate,
     check: agreement ?? null,
@@ -192,6 +200,7 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
     `${percent(macs.fraction)} of MACs quantized (${layers.filter((l) => l.quantized).length} of ${layers.length} layers, policy ${record.policy}), weights ${short(bytes.before)}B -> ${short(bytes.after)}B`,
     `${short(cost.bops)} bit operations (${percent(cost.floatBops === 0 ? 0 : cost.bops / cost.floatBops)} of float), ${short(cost.effectiveFlops[cost.convention])} effective MACs by ${cost.convention}`,
   ];
+  if (record.promotion) lines.push(promotionText(record.promotion));
   if (detections)
     lines.push(
       `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} ${record.sampleKind ?? "pictures"}`,
@@ -200,6 +209,9 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
   lines.push(agreement ? agreementText(agreement, record.sampleKind ?? "pictures") : "check: not run");
   return `${lines.join("\n")}\n`;
 }
+
+const promotionText = ({ bits, share, limit, tensors }: NonNullable<QuantizeResult["record"]["promotion"]>): string =>
+  `promoted to ${bits} bits: ${percent(share)} of the activation elements (at most ${percent(limit)}), ${tensors.length} tensors: ${tensors.map(({ tensor }) => shownName(tensor)).join(", ")}`;
 
 function agreementText({ cosine, meanCosine, detections, pictures }: Agreement, kind: string): string {
   const outputs = Object.entries(meanCosine).map(

@@ -9,4 +9,5 @@ export { detectInteger, type IntegerDetector, integerFileOf, loadInteger, type Q
 export { type BareModel, type LoadedModel, loadModel, loadNetwork } from "./model.ts";
 export { type QuantizeOptions, type QuantizeResult, quantize, type SampleDetections } from "./quantize.ts";
 export { collect, type PictureSample, type Sample, Samples, type TensorSample, tensorSamples } from "./samples.ts";
+export { type SensitivityOptions, type SensitivityResult, sensitivity } from "./sensitivity.ts";
 export { type ModelFiles, type ModelSource, modelParts, readGraph } from "./source.ts";

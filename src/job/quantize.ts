@@ -3,7 +3,6 @@ import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
 import {
-  type AssignOptions,
   assign,
   type CalibrateOptions,
   type Calibration,
@@ -14,8 +13,6 @@ import {
   type GraphModel,
   type Method,
   type Plan,
-  parseScheme,
-  policies,
   RECORD_VERSION,
   type Stage,
   type StepOptions,
@@ -23,13 +20,17 @@ import {
   stagesOf,
 } from "../quant/index.ts";
 import { VERSION } from "../version.ts";
+import { Clock } from "./clock.ts";
 import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
 import { equalizeModel, equalizeStages, requirePlaces } from "./equalize.ts";
 import { type Estimate, estimate } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
-import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
+import { layersOf } from "./layers.ts";
+import { type BareModel, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
+import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
+import { portion, workOf } from "./ranking.ts";
 import { bytesOf, costRecord, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
@@ -111,19 +112,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   requireGate(asked.gate, samples);
   requireScores(asked.method, given);
   const clock = new Clock();
-  const assignment = assign(given.graph, asked.calibration.assign);
-  requirePlaces(given.graph, asked.config.equalize ?? [], assignment);
-  options.onEstimate?.(estimate(given, samples, asked.method, asked.calibration));
-  clock.lap("estimate");
-  const stages = [
-    ...equalizeStages(asked.config.equalize ?? [], samples.names.length),
-    ...stagesOf(given.graph, asked.method, asked.calibration, assignment, samples.names.length),
-    ...comparing(given, asked.gate, samples),
-  ];
-  const steps = new Steps(stages, clock.watching(options));
-  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, steps);
-  const settings = { ...asked, ...prepared };
-  const calibration = await calibrate(loaded, samples, settings.method, settings.calibration, steps);
+  const { loaded, settings, calibration, promotion, steps } = await calibrated(given, asked, samples, options, clock);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
   const { plan } = calibration;
   const after = loaded.detector ? await detectAll(loaded, plan, samples, (done) => steps.after("detect", done)) : [];
@@ -137,7 +126,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
     producerVersion: VERSION,
     fusible: settings.config.fusible ?? false,
   });
-  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name, onnx.length);
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections, promotion }, name, onnx.length);
   clock.lap("export");
   return {
     name,
@@ -151,6 +140,27 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
     model: loaded,
     plan,
   };
+}
+
+/** The plan of a model, after the rewrites and the promotion that were asked for; `steps` are those left. */
+async function calibrated(given: LoadedModel | BareModel, asked: Settings, samples: Samples, options: QuantizeOptions, clock: Clock) {
+  const assignment = assign(given.graph, asked.calibration.assign);
+  requirePlaces(given.graph, asked.config.equalize ?? [], assignment);
+  const promoting = promotionWork({ ...asked, model: given, samples });
+  options.onEstimate?.(estimate(given, samples, asked.method, asked.calibration, promoting));
+  clock.lap("estimate");
+  const rewriting = equalizeStages(asked.config.equalize ?? [], samples.names.length);
+  const own = stagesOf(given.graph, asked.method, asked.calibration, assignment, samples.names.length);
+  const stages = [...own, ...comparing(given, asked.gate, samples)];
+  const part = workOf(rewriting) / (workOf(rewriting) + promoting + workOf(stages));
+  const watched = clock.watching(options);
+  const equalizing = new Steps(rewriting, portion(watched, 0, part));
+  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, equalizing);
+  const settings = { ...asked, ...prepared };
+  const promoted = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, part, 1));
+  const steps = new Steps(stages, promoted.rest);
+  const calibration = await calibrate(loaded, samples, settings.method, promoted.calibration, steps);
+  return { loaded, settings, calibration, promotion: promoted.promotion, steps };
 }
 
 const named = (samples: Samples, all: Detections): SampleDetections[] =>
@@ -182,16 +192,10 @@ function requireScores({ name, selection }: Method, { detector }: GraphModel): v
 function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
   const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
   const config = parseConfig(rest, "quantize");
-  const { scheme = "W8A8", policy = "inlierq", seed = 0, gate } = config;
-  const bits = parseScheme(scheme);
-  const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasCorrection, biasSamples } = config;
-  const layers: AssignOptions = {
-    ...bits,
-    keep: policies[policy].keep(endLayers(model)),
-    ...defined({ exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange }),
-  };
+  const { seed = 0, gate, biasSamples } = config;
+  const { policy, assign: layers, biasCorrection } = layersOf(config, model);
   const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples }) };
-  const full = { ...config, scheme: formatScheme(bits), policy, seed, samples: sampleCount ?? 64 };
+  const full = { ...config, scheme: formatScheme(layers), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }
 
@@ -201,9 +205,10 @@ function gateOf(text: string | undefined, { card }: LoadedModel | BareModel): Ga
   throw new ArgumentError("gate", `${gate.rule} must have detections to compare, got a network without a detector card (use sqnr=<dB>)`);
 }
 
-interface Judged {
+interface Found {
   readonly gate: GateOutcome;
   readonly detections: CalibrationRecord["detections"];
+  readonly promotion: Promoted["promotion"];
 }
 
 /** Visible detections before and after, and the share that was kept. */
@@ -230,11 +235,11 @@ function recordOf(
   samples: Samples,
   settings: Settings,
   calibration: Calibration,
-  judged: Judged,
+  found: Found,
   name: string,
   fileBytes: number,
 ): CalibrationRecord {
-  const { rule, value, limit, passed } = judged.gate;
+  const { rule, value, limit, passed } = found.gate;
   return {
     version: RECORD_VERSION,
     kind: "inlierq/record",
@@ -255,7 +260,8 @@ function recordOf(
     sites: siteRecords(calibration),
     units: calibration.units,
     layers: layerRecords(model, calibration),
-    detections: judged.detections,
+    ...(found.promotion ? { promotion: found.promotion } : {}),
+    detections: found.detections,
     gate: { rule, value, limit, passed },
   };
 }
@@ -267,26 +273,3 @@ const metadataOf = ({ method, config, policy, seed }: Settings): Record<string, 
   seed: String(seed),
   version: VERSION,
 });
-
-/** Wall time by stage; never part of a result that must be reproducible. */
-class Clock {
-  readonly times: Record<string, number> = {};
-  #last = performance.now();
-
-  lap(stage: string): void {
-    const now = performance.now();
-    this.times[stage] = (this.times[stage] ?? 0) + now - this.#last;
-    this.#last = now;
-  }
-
-  /** The options with a progress callback that also laps. */
-  watching({ signal, onProgress }: StepOptions): StepOptions {
-    return {
-      signal,
-      onProgress: (p) => {
-        this.lap(p.stage);
-        onProgress?.(p);
-      },
-    };
-  }
-}

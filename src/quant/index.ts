@@ -1,8 +1,9 @@
 /** Schemes, observers, objectives, methods and the driver that calibrates; plans, records, and models in integers. */
 
-export { type ActivationSite, type Assignment, type AssignOptions, assign, type LayerPolicy, policies } from "./assign.ts";
+export { type ActivationSite, type Assignment, type AssignOptions, assign, keeping, type LayerPolicy, policies } from "./assign.ts";
 export { type BiasCodes, quantizeBias } from "./bias.ts";
 export { type BiasCorrection, liveBytes } from "./biasCorrection.ts";
+export { type BitRule, requireLayers } from "./bitRules.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
 export {
   COMPARISON_VERSION,
@@ -142,6 +143,34 @@ export { type GridOptions, gridRefiner, type Refined, type RefineProblem, type R
 export { type AdamRefinerOptions, adamRefiner } from "./refineAdam.ts";
 export { saliency } from "./saliency.ts";
 export { chooseQParams, formatScheme, type Mapping, makeScheme, parseScheme, type QParams, type Range, type Scheme } from "./scheme.ts";
+export {
+  type Budget,
+  costText,
+  type Damage,
+  damageOf,
+  type High,
+  type Item,
+  itemsOf,
+  type Mode,
+  modes,
+  type Plans,
+  type Promotion,
+  type Proposal,
+  parseBudget,
+  type Ranked,
+  type Ranking,
+  type RankProblem,
+  rank,
+  rankSteps,
+  rankWork,
+  rulesOf,
+  SENSITIVITY_VERSION,
+  type SensitivityItem,
+  type SensitivityRecord,
+  type Spending,
+  sensitivityItems,
+  spend,
+} from "./sensitivity/index.ts";
 export { sqnr } from "./sqnr.ts";
 export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";

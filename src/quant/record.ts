@@ -1,6 +1,7 @@
 import type { Separation } from "../em/index.ts";
 import type { Cost } from "./cost/index.ts";
 import type { UnitRecord } from "./reconstruct/reconstruction.ts";
+import type { Promotion } from "./sensitivity/record.ts";
 
 /** Version of the record's layout; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -128,6 +129,8 @@ export interface CalibrationRecord {
   readonly bytes: { readonly before: number; readonly after: number };
   /** What it costs by named conventions. */
   readonly cost: CostRecord;
+  /** Which activation tensors got more bits than asked for; absent where none were to. */
+  readonly promotion?: Promotion;
   /** One entry for each quantized activation tensor. */
   readonly sites: readonly SiteRecord[];
   /** What learning did, unit by unit and stage by stage; empty for methods that learn nothing. */

@@ -80,6 +80,11 @@ function summary(record: CalibrationRecord): string {
     ["exported file", `${cost.bytes.file} bytes`],
   ];
   if (record.equalize) rows.push(["float network before calibration", equalizeText(record.equalize)]);
+  if (record.promotion) {
+    const { bits, share, limit, tensors } = record.promotion;
+    const names = tensors.map((t) => plain(t.tensor)).join(", ");
+    rows.push([`promoted to ${bits} bits`, `${percent(share)} of the activation elements (at most ${percent(limit)}): ${names || "none"}`]);
+  }
   if (detections) {
     const { kept, float, keptShare, quantized } = detections;
     rows.push(["float detections kept", `${kept} of ${float} (${percent(keptShare)}); the quantized detector finds ${quantized}`]);
