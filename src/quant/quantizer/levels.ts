@@ -97,8 +97,11 @@ export function encodeLevels(op: string, x: Tensor, params: LevelParams, scheme:
   requireLevels(op, params, scheme);
   const bad = x.data.findIndex(Number.isNaN);
   if (bad >= 0) throw new ArgumentError(op, `values must not be NaN, got NaN (element ${bad} of ${x.dtype}${formatShape(x.shape)})`);
-  return codesAt(nearest(x, like(params, x), scheme).index, scheme);
+  return codesAt(indexOfLevels(x, params, scheme), scheme);
 }
+
+/** Indices of the nearest levels, i32, ties to the lower one. Shape: that of x. */
+export const indexOfLevels = (x: Tensor, params: LevelParams, scheme: Scheme): Tensor => nearest(x, like(params, x), scheme).index;
 
 /** Codes of indices: qmin is that of the lowest level. */
 export function codesAt(index: Tensor, scheme: Scheme): Tensor {
