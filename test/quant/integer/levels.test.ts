@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Graph } from "../../../src/graph/index.ts";
+import { Graph } from "../../../src/graph/index.ts";
 import {
   additivePowerOfTwo,
+  applySite,
   inferInteger,
   type LevelQuantizer,
   logAffine,
@@ -17,6 +18,7 @@ import {
   withLevels,
   writeIntegerFile,
 } from "../../../src/quant/index.ts";
+import { readContainer, writeContainer } from "../../../src/quant/integer/file/container.ts";
 import { BLOCK_COLUMNS, pairBlocks, roundUp, scratchBytes, sumBytes } from "../../../src/quant/integer/gemm.ts";
 import { packShifts, shiftOf } from "../../../src/quant/integer/shift.ts";
 import { Rng, type Tensor, tensor } from "../../../src/tensor/index.ts";
@@ -184,5 +186,86 @@ describe("an integer file", () => {
     expect(outputs(read.graph, read.plan, x)).toEqual(outputs(graph, plan, x));
     expect(read.plan.weights.get("w0")?.levels?.data).toEqual(plan.weights.get("w0")?.levels?.data);
     expect(writeIntegerFile(read)).toEqual(bytes);
+  });
+
+  it("keeps learned weights that someone else reads in float", () => {
+    const [conv0, relu0, conv1, relu1] = graph.nodes;
+    const nodes = [conv0, relu0, { ...conv1, inputs: [conv1.inputs[0], "w0", conv1.inputs[2]] }, relu1];
+    const twice = new Graph({ name: "twice", inputs: graph.inputs, outputs: graph.outputs, nodes, parameters: graph.parameters });
+    const learned = onLevels(
+      twice,
+      planOf(twice, x, {}, (l) => l.name === "conv0"),
+      shift,
+      4,
+      false,
+    );
+    const uniform = planOf(twice, x, { weightBits: 4 }, (l) => l.name === "conv0");
+    const site = uniform.weights.get("w0")!;
+    const w = graph.parameters.get("w0")!;
+    const up = applySite(
+      tensor(
+        Array.from(w.data as Float32Array, (v, i) => v + site.params.scale.data[Math.floor(i / 36)]),
+        w.shape,
+      ),
+      site,
+    );
+    for (const plan of [learned, { ...uniform, tuned: new Map([["w0", up]]) }]) {
+      const bytes = writeIntegerFile({ graph: twice, plan });
+      const read = readIntegerFile(bytes);
+      expect(read.graph.parameters.get("w0")?.data).toEqual(w.data);
+      expect(read.plan.tuned.get("w0")?.data).toEqual(plan.tuned.get("w0")?.data);
+      expect(outputs(read.graph, read.plan, x)).toEqual(outputs(twice, plan, x));
+      expect(outputs(twice, { ...plan, tuned: new Map([["w0", w]]) }, x)).not.toEqual(
+        outputs(twice, { ...plan, tuned: new Map([["w0", up]]) }, x),
+      );
+      expect(writeIntegerFile(read)).toEqual(bytes);
+    }
+  });
+
+  const plan = onLevels(graph, planOf(graph, x), shift, 4, false);
+  const { header, body } = readContainer(writeIntegerFile({ graph, plan }), "file");
+  interface Parts {
+    readonly parameters: { codes?: unknown; shape: number[] }[];
+    readonly plan: { activations: [string, Record<string, unknown>][]; weights: [string, Record<string, unknown>][]; tuned?: unknown[] };
+  }
+  const refusal = (change: (parts: Parts, body: Uint8Array) => void): string => {
+    const [parts, bytes] = [JSON.parse(header) as Parts, body.slice()];
+    change(parts, bytes);
+    try {
+      readIntegerFile(writeContainer(JSON.stringify(parts), bytes), "model.inlierq");
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "accepted";
+  };
+  const levelsOf = (parts: Parts) => parts.plan.weights[0][1].levels as { shape: number[]; data: { offset: number; bytes: number } };
+
+  it.each<[string, (parts: Parts, body: Uint8Array) => void, RegExp]>([
+    [
+      "levels out of order",
+      (p, b) => new Float32Array(b.buffer, levelsOf(p).data.offset, 2).reverse(),
+      /levels must be finite and ascending/,
+    ],
+    ["levels of no shape", (p) => Object.assign(levelsOf(p), { shape: [3, 5] }), /levels must have shape \[L\] or \[C, L\]/],
+    [
+      "too few levels",
+      (p) => Object.assign(levelsOf(p), { shape: [1], data: { ...levelsOf(p).data, bytes: 4 } }),
+      /levels must be 2 to 16/,
+    ],
+    ["a code without a level", (_, b) => b.fill(255, 0, 1), /every code must be in \[-8, 6\], got 7/],
+    [
+      "levels on an activation",
+      (p) => Object.assign(p.plan.activations[0][1], { levels: levelsOf(p) }),
+      /must be uniform, for it is no weight/,
+    ],
+    [
+      "a learned weight of nothing",
+      (p) => Object.assign(p.plan, { tuned: [{ ...p.parameters[0], name: "w1", shape: [2, 2], codes: { offset: 0, bytes: 2 } }] }),
+      /must/,
+    ],
+  ])("refuses %s in one line", (_, change, reason) => {
+    const message = refusal(change);
+    expect(message).toMatch(/^readIntegerFile: model\.inlierq must [^\n]*$/);
+    expect(message).toMatch(reason);
   });
 });
