@@ -51,6 +51,7 @@ export function applySite(x: Tensor, { params, scheme, levels }: SitePlan): Tens
 
 /**
  * The plan with a weight on the grid of a non-uniform quantizer: its site, and the value on the grid among the tuned ones.
+ * Shapes: the value as the parameter.
  *
  * Errors: ArgumentError for levels that are no grid of the scheme.
  */

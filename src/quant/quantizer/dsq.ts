@@ -17,6 +17,8 @@ export interface DsqOptions {
  * The soft staircase i + (1 + t tanh(k (v - i - 1/2))) / 2 between whole numbers i, t = 1 / (1 - alpha),
  * k = ln(2 / alpha - 1): continuous, i at i and odd about i + 1/2. Shape: any, kept. Unit: v in steps.
  *
+ * Source: Gong et al. 2019.
+ *
  * Errors: ArgumentError unless alpha lies in (0, 0.5).
  */
 export function softStaircase(v: Tensor, alpha: number): Tensor {

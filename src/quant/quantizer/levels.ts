@@ -29,7 +29,7 @@ import type { Quantizer } from "./quantizer.ts";
  */
 export type LevelParams = { readonly scale: Tensor; readonly levels: Tensor };
 
-/** The axis of levels: that of the scheme where every channel has its own. */
+/** The axis of levels: that of the scheme where every channel has its own. Shapes: levels [L] or [C, L]. Source: ours. */
 export const levelAxis = (levels: Tensor, { axis }: Scheme): number | null => (levels.shape.length === 2 ? axis : null);
 
 /** Per-channel parameters in the shape that broadcasts against x. */
@@ -92,7 +92,7 @@ export function fakeQuantLevels(x: Tensor, params: LevelParams, scheme: Scheme):
   return mul(level, spread(scale, x, scheme.axis));
 }
 
-/** Codes of the nearest levels. Errors: ArgumentError on NaN, which has no code. */
+/** Codes of the nearest levels. Shapes: x any, kept. Source: APoT, nearest projection. Errors: ArgumentError on NaN, which has no code. */
 export function encodeLevels(op: string, x: Tensor, params: LevelParams, scheme: Scheme): Tensor {
   requireLevels(op, params, scheme);
   const bad = x.data.findIndex(Number.isNaN);

@@ -4,9 +4,13 @@ import { add, allocate, cast, concat, div, exp, mul, ones, reshape, sub, Tensor 
  * The encoder of each side of mu, v = k log2 |x - mu| + a with k = exp(kappa), and the scale of the shifts. All [1] or [C].
  */
 export type LogAffineParams = {
+  /** ln k at and above mu. */
   readonly kappaPositive: Tensor;
+  /** a at and above mu. */
   readonly aPositive: Tensor;
+  /** ln k below mu. */
   readonly kappaNegative: Tensor;
+  /** a below mu. */
   readonly aNegative: Tensor;
   /** The centre, in units of the values. */
   readonly mu: Tensor;

@@ -74,7 +74,7 @@ export function lsq({ zeroPoint = false }: LsqOptions = {}): Quantizer<QParams> 
   };
 }
 
-/** The parameters as a plan holds them: the grid `lsq` puts values on. Shapes: those of the parameters. */
+/** The parameters as a plan holds them: the grid `lsq` puts values on. Shapes: those of the parameters. Source: LSQ+. */
 export function lsqGrid(params: QParams, scheme: Scheme): QParams {
   const { scale, zeroPoint } = guarded(params, scheme);
   return { scale, zeroPoint: new Tensor(zeroPoint.shape, "f32", Float32Array.from(cast(zeroPoint, "f32").data, roundHalfEven)) };

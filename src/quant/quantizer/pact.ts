@@ -24,7 +24,12 @@ import { gradientOf, spread } from "./levels.ts";
 import type { Quantizer } from "./quantizer.ts";
 
 /** Both ends of the clip, [1] or [C], in units of the values. The lower one is 0 and stays there where codes are unsigned. */
-export type PactParams = { readonly alpha: Tensor; readonly negativeAlpha: Tensor };
+export type PactParams = {
+  /** The upper end. */
+  readonly alpha: Tensor;
+  /** The lower end. */
+  readonly negativeAlpha: Tensor;
+};
 
 /** What `pact` takes. */
 export interface PactOptions {
@@ -43,7 +48,7 @@ function endsOf({ alpha, negativeAlpha }: PactParams, dtype: Tensor["dtype"], { 
   return { high: clamp(abs(cast(alpha, dtype)), { min: SMALLEST }), low: signed ? clamp(low, { max: 0 }) : mul(low, 0) };
 }
 
-/** The grid over the clip: s = (alpha - n) / (qmax - qmin), z = qmin - round(n / s), from the rounded scale. */
+/** The grid over the clip: s = (alpha - n) / (qmax - qmin), z = qmin - round(n / s), from the rounded scale. Shapes: those of the ends. Source: PACT. */
 export function pactGrid(params: PactParams, scheme: Scheme): QParams {
   const { low, high } = endsOf(params, params.alpha.dtype, scheme);
   const scale = div(sub(high, low), scheme.qmax - scheme.qmin);
