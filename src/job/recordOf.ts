@@ -70,7 +70,7 @@ export function layerRecords({ graph }: GraphModel, c: Calibration): LayerRecord
   });
 }
 
-/** Bytes of weights and biases: float32, and as packed codes with float32 scales and byte-packed zero points. */
+/** Bytes of weights and biases: float32, and as packed codes with float32 scales and byte-packed zero points, or tables of levels. */
 export function bytesOf({ graph }: GraphModel, c: Calibration): CalibrationRecord["bytes"] {
   let before = 0;
   let saved = 0;
@@ -81,7 +81,9 @@ export function bytesOf({ graph }: GraphModel, c: Calibration): CalibrationRecor
     const size = (graph.parameters.get(layer.weight) as Tensor).size;
     const { bits } = weight.scheme;
     const entries = weight.params.scale.size;
-    saved += 4 * size - Math.ceil((size * bits) / 8) - entries * (4 + Math.ceil(bits / 8));
+    // Levels take the place of zero points.
+    const grid = weight.levels ? 4 * (entries + weight.levels.size) : entries * (4 + Math.ceil(bits / 8));
+    saved += 4 * size - Math.ceil((size * bits) / 8) - grid;
   }
   return { before, after: before - saved };
 }

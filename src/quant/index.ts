@@ -127,8 +127,17 @@ export { movingAverage } from "./observer/movingAverage.ts";
 export { mse as mseObserver } from "./observer/mse.ts";
 export type { Fold, Observer } from "./observer/observer.ts";
 export { percentile as percentileObserver } from "./observer/percentile.ts";
-export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf } from "./plan.ts";
+export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf, withLevels } from "./plan.ts";
+export { additivePowerOfTwo } from "./quantizer/additivePowerOfTwo.ts";
+export { type DsqOptions, dsq, softStaircase } from "./quantizer/dsq.ts";
+export { encodeLevels, type LevelParams, type LevelQuantizer, levelAxis } from "./quantizer/levels.ts";
+export { type LogAffineOptions, logAffine, refitScale, searchPhase } from "./quantizer/logAffine.ts";
+export type { LogAffineMode, LogAffineParams } from "./quantizer/logAffineTables.ts";
+export { type LsqOptions, lsq, lsqGrid } from "./quantizer/lsq.ts";
+export { type PactOptions, type PactParams, pact, pactGrid, pactPenalty } from "./quantizer/pact.ts";
+export { powerOfTwo } from "./quantizer/powerOfTwo.ts";
 export type { Quantizer } from "./quantizer/quantizer.ts";
+export { type Subset, searchSubset, subset } from "./quantizer/subset.ts";
 export { uniformAffine } from "./quantizer/uniformAffine.ts";
 export {
   type CalibrationRecord,

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { adaround } from "../../src/quant/quantizer/adaround.ts";
+import { dsq } from "../../src/quant/quantizer/dsq.ts";
+import { lsq } from "../../src/quant/quantizer/lsq.ts";
 import type { Quantizer } from "../../src/quant/quantizer/quantizer.ts";
 import { uniformAffine } from "../../src/quant/quantizer/uniformAffine.ts";
 import { chooseQParams, makeScheme, type QParams, type Range, type Scheme } from "../../src/quant/scheme.ts";
@@ -9,6 +11,8 @@ import { cast, type Tensor, tensor } from "../../src/tensor/index.ts";
 /** One line a quantizer. `pointwise`: the code of a value depends on the value alone. */
 const quantizers: readonly { quantizer: Quantizer<QParams>; pointwise: boolean }[] = [
   { quantizer: uniformAffine, pointwise: true },
+  { quantizer: dsq(), pointwise: true },
+  { quantizer: lsq({ zeroPoint: true }), pointwise: true },
   { quantizer: adaround as unknown as Quantizer<QParams>, pointwise: false },
 ];
 
