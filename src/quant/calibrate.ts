@@ -33,7 +33,7 @@ export interface CalibrateOptions {
   readonly assign: AssignOptions;
   /** Of every random choice. */
   readonly seed: number;
-  /** Sequential empirical bias correction. Default: on below 8-bit weights. */
+  /** Sequential empirical bias correction. Default: on below 8-bit weights, for methods that do not learn weights. */
   readonly biasCorrection?: boolean | undefined;
   /** Samples it sees, spread evenly; their activations at one layer are held at once. Default as many as 600 MB take, at least 8. */
   readonly biasSamples?: number;
@@ -84,7 +84,7 @@ export function stagesOf(graph: Graph, method: Method, options: CalibrateOptions
     { name: "select", steps: method.selection ? samples : 0, work: pass },
     { name: "refine", steps: method.refinement ? assignment.sites.size : 0, work: 2 },
     { name: "reconstruct", steps: learningSteps(graph, method, assignment), work: learningWork(graph, method, assignment, samples) },
-    { name: "correct biases", steps: correctsBiases(options) ? biasSampleCount(graph, options, samples) : 0, work: 1.2 },
+    { name: "correct biases", steps: correctsBiases(method, options) ? biasSampleCount(graph, options, samples) : 0, work: 1.2 },
     { name: "measure", steps: measureCount(options, samples), work: 1.2 },
   ];
 }
@@ -107,7 +107,9 @@ const LEAST_BIAS_SAMPLES = 8;
 export const biasSampleCount = (graph: Graph, { biasSamples }: CalibrateOptions, samples: number): number =>
   Math.min(biasSamples ?? Math.max(LEAST_BIAS_SAMPLES, Math.floor(BIAS_BYTES / liveBytes(graph))), samples);
 const measureCount = (o: CalibrateOptions, samples: number): number => Math.min(o.measureSamples ?? 16, samples);
-const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean => biasCorrection ?? a.weightBits < 8;
+/** Learned weights make up for their own shifts: correcting them once more does harm (docs/decisions/008-learning.md). */
+const correctsBiases = ({ reconstruction }: Method, { biasCorrection, assign: a }: CalibrateOptions): boolean =>
+  biasCorrection ?? (a.weightBits < 8 && !reconstruction);
 
 /**
  * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges → learn weights →
@@ -127,7 +129,7 @@ export async function calibrate(
   const assignment = assign(model.graph, options.assign);
   const flags = new Map<string, string[]>();
   const weights = planWeights(model, assignment, method, flags);
-  const meanSamples = correctsBiases(options)
+  const meanSamples = correctsBiases(method, options)
     ? spread(samples.names.length, biasSampleCount(model.graph, options, samples.names.length))
     : [];
   const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
