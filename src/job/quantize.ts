@@ -27,7 +27,7 @@ import { type Estimate, estimate } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
 import { layersOf } from "./layers.ts";
-import { type BareModel, type LoadedModel, loadNetwork } from "./model.ts";
+import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
 import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
 import { portion, workOf } from "./ranking.ts";
@@ -194,7 +194,7 @@ function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Sett
   const config = parseConfig(rest, "quantize");
   const { seed = 0, gate, biasSamples } = config;
   const { policy, assign: layers, biasCorrection } = layersOf(config, model);
-  const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples }) };
+  const calibration = { assign: layers, seed, head: endLayers(model).head, ...defined({ biasCorrection, biasSamples }) };
   const full = { ...config, scheme: formatScheme(layers), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }

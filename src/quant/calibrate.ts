@@ -10,6 +10,7 @@ import { floatRuns, type GraphModel } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
 import type { Method } from "./method.ts";
 import { applySite, biasOf, type Plan, type SitePlan, weightOf } from "./plan.ts";
+import { planWeights } from "./planWeights.ts";
 import {
   type Journal,
   type LearningStage,
@@ -23,7 +24,7 @@ import {
 } from "./reconstruct/index.ts";
 import type { Refined, RefineReader } from "./refine.ts";
 import type { LayerRows } from "./rows.ts";
-import { chooseQParams, type Range, type Scheme } from "./scheme.ts";
+import { chooseQParams, type Range } from "./scheme.ts";
 import { type Observed, observe, type Pass, runsOf, type SampleSource, type Selected, select } from "./statistics.ts";
 import type { Stage, Steps } from "./steps.ts";
 
@@ -39,6 +40,8 @@ export interface CalibrateOptions {
   readonly biasSamples?: number;
   /** Samples the error of the final activation grids is measured on. Default 16. */
   readonly measureSamples?: number;
+  /** Patterns of the layers of a detector's head, for methods that treat them apart. Default none. */
+  readonly head?: readonly string[];
   /** Milliseconds for learning; absent: the steps of the method. Results then depend on the clock. */
   readonly budget?: number | undefined;
   /** Where activations wait while units learn. Default: memory. */
@@ -128,15 +131,13 @@ export async function calibrate(
   if (samples.names.length === 0) throw new ArgumentError("calibrate", "needs at least 1 sample, got 0");
   const assignment = assign(model.graph, options.assign);
   const flags = new Map<string, string[]>();
-  const weights = planWeights(model, assignment, method, flags);
+  const gridded = planWeights(model, assignment, method, { head: options.head ?? [], flags });
   const meanSamples = correctsBiases(method, options)
     ? spread(samples.names.length, biasSampleCount(model.graph, options, samples.names.length))
     : [];
   const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
-  const layers = new Set(assignment.layers.map((l) => l.name));
-  const nearest: Plan = { layers, activations: new Map(), weights, biases: new Map(), tuned: new Map() };
   const learning = { model, samples, seed: options.seed, steps };
-  const rounded = await learn({ ...learning, done: 0 }, nearest, method, options, (stage) => !stage.quantizesActivations);
+  const rounded = await learn({ ...learning, done: 0 }, gridded, method, options, (stage) => !stage.quantizesActivations);
   const refined = await refineSites(model, assignment, method, rounded.plan, selected, steps);
   const activations = planActivations(assignment, selected.ranges, refined, flags);
   const learned = await learn(
@@ -177,24 +178,6 @@ async function passes(shared: Omit<Pass, "runAt">) {
     : { ranges: observed.ranges, rows: new Map() };
   pass.runAt.release();
   return { observed, separations, selected };
-}
-
-function planWeights(
-  { graph }: GraphModel,
-  { layers, weights }: Assignment,
-  method: Method,
-  flags: Map<string, string[]>,
-): Map<string, SitePlan> {
-  const plans = new Map<string, SitePlan>();
-  for (const layer of layers) {
-    const scheme = weights.get(layer.weight) as Scheme;
-    const observer = method.weightObserver(scheme);
-    const range = observer.result(observer.add(observer.init(), { x: graph.parameters.get(layer.weight) as Tensor }));
-    const { params, flags: found } = chooseQParams(range, scheme);
-    if (found.length > 0) flags.set(layer.name, found);
-    plans.set(layer.weight, { params, scheme });
-  }
-  return plans;
 }
 
 async function separate(method: Method, observed: Observed, steps: Steps): Promise<Map<string, Separation>> {

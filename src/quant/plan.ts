@@ -59,13 +59,24 @@ export function withLevels<P extends Readonly<Record<string, Tensor>>>(
   plan: Plan,
   weight: string,
   value: Tensor,
-  { quantizer, params, scheme }: { readonly quantizer: LevelQuantizer<P>; readonly params: P; readonly scheme: Scheme },
+  quantized: { readonly quantizer: LevelQuantizer<P>; readonly params: P; readonly scheme: Scheme },
 ): Plan {
+  const { site, tuned } = levelSite(value, quantized);
+  return { ...plan, weights: new Map([...plan.weights, [weight, site]]), tuned: new Map([...plan.tuned, [weight, tuned]]) };
+}
+
+/**
+ * A weight on the grid of a non-uniform quantizer, and that grid. Shapes: the value as the parameter. Errors: ArgumentError
+ * for levels that are no grid of the scheme.
+ */
+export function levelSite<P extends Readonly<Record<string, Tensor>>>(
+  value: Tensor,
+  { quantizer, params, scheme }: { readonly quantizer: LevelQuantizer<P>; readonly params: P; readonly scheme: Scheme },
+): { readonly site: SitePlan; readonly tuned: Tensor } {
   const { scale, levels } = quantizer.grid(params, scheme);
   requireLevels("withLevels", { scale, levels }, scheme);
   const site: SitePlan = { params: { scale, zeroPoint: zeros(scale.shape, "f32") }, scheme, levels };
-  const tuned = quantizer.dequantize(quantizer.quantize(value, params, scheme), params, scheme);
-  return { ...plan, weights: new Map([...plan.weights, [weight, site]]), tuned: new Map([...plan.tuned, [weight, tuned]]) };
+  return { site, tuned: quantizer.dequantize(quantizer.quantize(value, params, scheme), params, scheme) };
 }
 
 /** The float bias of a layer under a plan: the corrected one where there is one. Shape: [Co]. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Method } from "../method.ts";
+import { minmax } from "../observer/minmax.ts";
 import { mse } from "../observer/mse.ts";
 import { DESCENT_SHAPE } from "../reconstruct/settings.ts";
 
@@ -17,6 +18,6 @@ export const RANGE_POWER = 2.4;
 
 /** Ranges of least error for weights and activations, where learning starts. Source: the code of BRECQ and QDrop. */
 export const searchedRanges: Pick<Method, "weightObserver" | "activationObserver"> = {
-  weightObserver: (scheme) => mse({ scheme, p: RANGE_POWER, seed: 0 }),
+  weightObserver: ({ axis }) => minmax({ axis }),
   activationObserver: (scheme, seed) => mse({ scheme, p: RANGE_POWER, seed }),
 };
