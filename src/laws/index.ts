@@ -34,7 +34,11 @@ export {
   type Named,
   type Violation,
 } from "./law.ts";
+export { type MixtureFit, type MixtureFitOptions, mixtureLaws } from "./mixtureLaws.ts";
 export { nonUniformLaws } from "./nonUniformLaws.ts";
+export { type ObserverSubject, observerLaws } from "./observerLaws.ts";
+export { extremesLaws, type PercentileFamily, percentileLaws, type SearchFamily, searchLaws } from "./observerRelations.ts";
 export { perChannelLaws } from "./perChannelLaws.ts";
 export { quantizerLaws } from "./quantizerLaws.ts";
+export { type Population, separatorLaws } from "./separatorLaws.ts";
 export { uniformLaws } from "./uniformLaws.ts";
