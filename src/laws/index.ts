@@ -38,6 +38,13 @@ export { type MixtureFit, type MixtureFitOptions, mixtureLaws } from "./mixtureL
 export { nonUniformLaws } from "./nonUniformLaws.ts";
 export { type ObserverSubject, observerLaws } from "./observerLaws.ts";
 export { extremesLaws, type PercentileFamily, percentileLaws, type SearchFamily, searchLaws } from "./observerRelations.ts";
+export {
+  type OnnxQuantizer,
+  type OnnxQuantizerOptions,
+  onnxLaws,
+  onnxQuantizer,
+  onnxQuantizers,
+} from "./onnxQuantizer.ts";
 export { perChannelLaws } from "./perChannelLaws.ts";
 export { quantizerLaws } from "./quantizerLaws.ts";
 export { type Population, separatorLaws } from "./separatorLaws.ts";
