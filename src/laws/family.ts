@@ -36,7 +36,7 @@ export function rangeOf({ x, shape }: Block, axis: number | null): Range {
   return { min, max };
 }
 
-/** One of our quantizers, fitted to the extremes of the values. */
+/** One of our quantizers, fitted to the extremes of the values. Shapes: parameters [1] or [C], as `init` gives them. */
 export function familyOf<P extends Readonly<Record<string, Tensor>>>(
   quantizer: Quantizer<P>,
   { schemes = allSchemes, ...traits }: { readonly schemes?: readonly Scheme[] } & Pick<FixedQuantizer, "promises"> = {},
@@ -82,7 +82,9 @@ export function roundingFamily<P extends QParams>(quantizer: Quantizer<P>, schem
 
 /** What a law about a family draws: a format and the values to fit to. */
 export interface Fitting {
+  /** The format, with its axis. */
   readonly scheme: Scheme;
+  /** The values. */
   readonly block: Block;
 }
 
@@ -145,6 +147,7 @@ export interface ParameterRule {
   readonly name: string;
   /** The formats it is tried with. */
   readonly schemes: readonly Scheme[];
+  /** Scales and zero points [1] or [C] for ends [1] or [C]. */
   readonly choose: (range: Range, scheme: Scheme) => { readonly scale: ArrayLike<number>; readonly zeroPoint: ArrayLike<number> };
 }
 

@@ -43,9 +43,11 @@ export interface UniformQuantizer extends FixedQuantizer {
   readonly zeroPoint: ArrayLike<number>;
 }
 
-/** Values row-major, and their shape. */
+/** A tensor as plain arrays. */
 export interface Block {
+  /** Values row-major, as many as `shape` says. */
   readonly x: Float32Array;
+  /** Lengths of the axes. */
   readonly shape: readonly number[];
 }
 

@@ -35,6 +35,7 @@ export interface LawParts<S, E> {
   readonly applies?: (subject: S) => boolean;
   /** Default: one input, undefined, for a law about the subject as it stands. */
   readonly inputs?: (subject: S) => fc.Arbitrary<E>;
+  /** What is wrong for one input; undefined where nothing is. */
   readonly violation: (subject: S, input: E) => Violation | undefined;
 }
 
@@ -61,6 +62,7 @@ export interface LawReport {
   readonly law: string;
   /** Where the law comes from. */
   readonly source: string;
+  /** "not applicable" where the subject lacks what the law speaks of. */
   readonly outcome: "holds" | "broken" | "not applicable";
   /** Inputs tried. */
   readonly runs: number;
@@ -73,7 +75,7 @@ export interface Named {
   readonly name: string;
 }
 
-/** Tries one law: as `lawReports`, for a list of one. */
+/** Tries one law and says how the subject fared. Errors: StateError where no drawn input fits the law. */
 export function lawReport<S extends Named>(subject: S, law: Law<S>, { seed, runs }: LawOptions = {}): LawReport {
   const { name, source } = law;
   if (!law.applies(subject)) return { law: name, source, outcome: "not applicable", runs: 0, error: undefined };

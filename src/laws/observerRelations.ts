@@ -49,6 +49,7 @@ export const percentileLaws: readonly Law<PercentileFamily>[] = [nested, all];
 export interface SearchFamily {
   /** As messages call it. */
   readonly name: string;
+  /** The observer for a format and a power of the error. */
   readonly make: (scheme: Scheme, p: number) => Observer;
 }
 

@@ -9,6 +9,7 @@ import { uniformLaws } from "./uniformLaws.ts";
 
 /** A quantized tensor of an ONNX file, as the laws see it: what its nodes compute by the standard. */
 export interface OnnxQuantizer extends UniformQuantizer {
+  /** The axis of its parameters, 0 or more; null for one scale. */
   readonly axis: number | null;
   /** What the file says. */
   readonly stored: StoredPair;

@@ -6,6 +6,7 @@ import { defineLaw, type Law } from "./law.ts";
 
 /** How saliency scores are drawn. */
 export interface Population {
+  /** Of the generator. */
   readonly seed: number;
   /** Scores in all. */
   readonly count: number;

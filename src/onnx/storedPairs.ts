@@ -26,7 +26,9 @@ export interface StoredPair {
   readonly source: string | undefined;
   /** The codes where the file holds them, in the shape of the tensor. */
   readonly codes: Tensor | undefined;
+  /** The grid values are rounded to; undefined where the file holds the codes. */
   readonly quantize: StoredRule | undefined;
+  /** The grid codes are read on. */
   readonly dequantize: StoredRule;
   /** Axes of the tensor where the file states them. */
   readonly rank: number | undefined;
