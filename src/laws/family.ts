@@ -127,7 +127,9 @@ export const onEveryFit = <Q extends FixedQuantizer>(law: Law<Q>): Law<Quantizer
   defineLaw<QuantizerFamily<Q>, Fitting & { readonly input: unknown }>({
     ...{ name: law.name, source: law.source },
     inputs: (family) =>
-      fittings(family).chain((fitting) => law.inputs(family.fit(fitting.block, fitting.scheme)).map((input) => ({ ...fitting, input }))),
+      fittings(family).chain((fitting) =>
+        (law.inputs?.(family.fit(fitting.block, fitting.scheme)) ?? fc.constant(undefined)).map((input) => ({ ...fitting, input })),
+      ),
     violation(family, { input, ...fitting }) {
       const quantizer = family.fit(fitting.block, fitting.scheme);
       const found = law.applies(quantizer) ? law.violation(quantizer, input) : undefined;

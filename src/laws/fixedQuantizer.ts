@@ -80,7 +80,8 @@ export function shapeOf(quantizer: FixedQuantizer, n: number): number[] {
 /** The channel of element i. */
 export function channelAt({ axis = null }: Pick<FixedQuantizer, "axis">, shape: readonly number[], i: number): number {
   if (axis === null) return 0;
-  const inner = shape.slice(axis + 1).reduce((n, d) => n * d, 1);
+  let inner = 1;
+  for (let d = axis + 1; d < shape.length; d++) inner *= shape[d];
   return Math.floor(i / inner) % shape[axis];
 }
 

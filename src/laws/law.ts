@@ -19,8 +19,8 @@ export interface Law<S> {
   readonly source: string;
   /** False where the subject lacks what the law speaks of. */
   readonly applies: (subject: S) => boolean;
-  /** What is drawn, and shrunk after a failure. */
-  readonly inputs: (subject: S) => fc.Arbitrary<unknown>;
+  /** What is drawn, and shrunk after a failure; undefined for a law about the subject as it stands, which is tried once. */
+  readonly inputs: ((subject: S) => fc.Arbitrary<unknown>) | undefined;
   /** What is wrong for one input; undefined where nothing is. */
   readonly violation: (subject: S, input: unknown) => Violation | undefined;
 }
@@ -33,18 +33,14 @@ export interface LawParts<S, E> {
   readonly source: string;
   /** Default: to every subject. */
   readonly applies?: (subject: S) => boolean;
-  /** Default: one input, undefined, for a law about the subject as it stands. */
+  /** Left out for a law about the subject as it stands: its one input is undefined. */
   readonly inputs?: (subject: S) => fc.Arbitrary<E>;
   /** What is wrong for one input; undefined where nothing is. */
   readonly violation: (subject: S, input: E) => Violation | undefined;
 }
 
 /** Makes a law out of its parts. `violation` is only ever given what `inputs` drew. */
-export function defineLaw<S, E = undefined>({
-  applies = () => true,
-  inputs = () => fc.constant(undefined as E),
-  ...rest
-}: LawParts<S, E>): Law<S> {
+export function defineLaw<S, E = undefined>({ applies = () => true, inputs, ...rest }: LawParts<S, E>): Law<S> {
   return { ...rest, applies, inputs, violation: (subject, input) => rest.violation(subject, input as E) };
 }
 
@@ -79,10 +75,10 @@ export interface Named {
 export function lawReport<S extends Named>(subject: S, law: Law<S>, { seed, runs }: LawOptions = {}): LawReport {
   const { name, source } = law;
   if (!law.applies(subject)) return { law: name, source, outcome: "not applicable", runs: 0, error: undefined };
-  const property = fc.property(law.inputs(subject), (input) => law.violation(subject, input) === undefined);
+  const property = fc.property(law.inputs?.(subject) ?? fc.constant(undefined), (input) => law.violation(subject, input) === undefined);
   const details = fc.check(property, {
     ...(seed === undefined ? {} : { seed }),
-    ...(runs === undefined ? {} : { numRuns: runs }),
+    ...(law.inputs ? (runs === undefined ? {} : { numRuns: runs }) : { numRuns: 1 }),
     verbose: 0,
   });
   if (!details.failed) return { law: name, source, outcome: "holds", runs: details.numRuns, error: undefined };

@@ -99,14 +99,13 @@ const sameTwoWays = onBlocks<FixedQuantizer>(
 /** Points a level in a sweep over the reach, and the most points. */
 const SWEEP = { perLevel: 3, most: 2048 } as const;
 
-const fewLevels = defineLaw<FixedQuantizer, number>({
+const fewLevels = defineLaw<FixedQuantizer>({
   name: "has at most as many levels as codes",
   source: WHITE_PAPER,
-  inputs: () => fc.integer({ min: 0, max: 63 }),
-  violation(quantizer, phase) {
+  violation(quantizer) {
     const codes = quantizer.qmax - quantizer.qmin + 1;
     const points = Math.min(SWEEP.most, SWEEP.perLevel * codes + 1);
-    const sweep = Array.from({ length: points }, (_, k) => (3 * (k + phase / 64)) / points - 1.5);
+    const sweep = Array.from({ length: points }, (_, k) => (3 * k) / points - 1.5);
     const block = { x: new Float32Array(points * channelsOf(quantizer)), shape: sweepShape(quantizer, points) };
     // Element k of a channel is point k of the sweep: [C, n] for axis 0, [1, C, n] for axis 1.
     for (let i = 0; i < block.x.length; i++) block.x[i] = sweep[i % points] * reachOf(quantizer, Math.floor(i / points));
