@@ -47,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tfjs: ["tensor", "nn", "graph"],
   report: [],
   job: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report"],
+  laws: ["tensor", "em", "quant", "onnx"],
   index: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report", "job"],
   node: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report", "job", "index"],
   experiments: ["tensor", "autograd", "nn", "graph", "em", "detect", "data", "quant", "onnx", "tfjs", "report", "job"],
@@ -94,6 +95,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fflate: ["data/zip.ts"],
   "onnx-buf": ["onnx/"],
   "@bufbuild/protobuf": ["onnx/"],
+  "fast-check": ["laws/"],
   "onnxruntime-web": ["node/runtimeCheck.ts"],
 };
 
