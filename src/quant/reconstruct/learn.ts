@@ -51,6 +51,8 @@ export interface UnitDescent {
 
 /** Samples that the error at the start is measured on. */
 const START_SAMPLES = 8;
+/** Learning rates are those of a descent of so many steps: longer ones take smaller steps, so that all can go equally far. */
+const RATE_STEPS = 150;
 /** Steps between two rests. */
 const REST = 10;
 
@@ -122,7 +124,7 @@ async function descendUnit(
 ): Promise<{ values: UnitValues; steps: number }> {
   let total = budget.probe > 0 ? Number.MAX_SAFE_INTEGER : budget.steps(0, costs);
   const draw = drawing(task, samples, options, rng, masks);
-  const falling = ([name, rate]: [string, number]): [string, Rate] => [name, (step) => cosine(rate, total)(step)];
+  const falling = ([name, rate]: [string, number]): [string, Rate] => [name, (step) => cosine((rate * RATE_STEPS) / total, total)(step)];
   const run = descend((params, b: Batch) => lossOf(task, unflatten(start, params), b, before), flatten(start), {
     optimizer: adam(),
     lr: new Map([...ratesOf(task, start)].map(falling)),
