@@ -3,6 +3,7 @@ import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
 import {
+  type Assignment,
   type AssignOptions,
   assign,
   type CalibrateOptions,
@@ -11,19 +12,23 @@ import {
   calibrate,
   formatScheme,
   type GraphModel,
+  type Journal,
   type Method,
   type Plan,
   parseScheme,
   policies,
   RECORD_VERSION,
+  requireLearnable,
+  type Shelf,
   type Stage,
   type StepOptions,
   Steps,
-  stagesOf,
 } from "../quant/index.ts";
 import { VERSION } from "../version.ts";
+import { Clock } from "./clock.ts";
 import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
-import { type Estimate, estimate } from "./estimate.ts";
+import { parseDuration } from "./duration.ts";
+import { type Estimate, estimate, timedStages } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
@@ -47,6 +52,10 @@ export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samp
   readonly card?: unknown;
   /** Base name of the model in the record and the exported file. Default "model". */
   readonly name?: string;
+  /** Where activations wait while units learn; the caller closes it. Default: memory. */
+  readonly shelf?: Shelf;
+  /** Given every option with its value before the work starts: where finished units are written down, and taken from. */
+  readonly journal?: (config: Readonly<Record<string, unknown>>) => Journal;
   /** Told once, before the work starts. */
   readonly onEstimate?: (estimate: Estimate) => void;
 }
@@ -108,11 +117,14 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   requireScores(settings.method, loaded);
   const clock = new Clock();
   const assignment = assign(loaded.graph, settings.calibration.assign);
-  options.onEstimate?.(estimate(loaded, samples, settings.method, settings.calibration));
+  requireLearning(settings, loaded, assignment);
+  const journal = options.journal?.(fullConfig(settings));
+  const estimated = estimate(loaded, samples, settings.method, settings.calibration);
+  options.onEstimate?.(estimated);
   clock.lap("estimate");
-  const stages = stagesOf(loaded.graph, settings.method, settings.calibration, assignment, samples.names.length);
+  const stages = timedStages(loaded.graph, settings.method, settings.calibration, samples.names.length, estimated.forward);
   const steps = new Steps([...stages, ...comparing(loaded, settings.gate, samples)], clock.watching(options));
-  const calibration = await calibrate(loaded, samples, settings.method, settings.calibration, steps);
+  const calibration = await calibrate(loaded, samples, settings.method, { ...settings.calibration, journal }, steps);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
   const { plan } = calibration;
   const after = loaded.detector ? await detectAll(loaded, plan, samples, (done) => steps.after("detect", done)) : [];
@@ -168,18 +180,32 @@ function requireScores({ name, selection }: Method, { detector }: GraphModel): v
   );
 }
 
+/** Says before the work starts what cannot be learned, or not within a budget. */
+function requireLearning({ method, calibration }: Settings, model: GraphModel, { layers }: Assignment): void {
+  const { reconstruction, name } = method;
+  if (reconstruction) requireLearnable(model, reconstruction, new Set(layers.map((l) => l.name)));
+  else if (calibration.budget !== undefined) {
+    const others = METHOD_NAMES.filter((other) => methodOf({ method: other }).reconstruction);
+    throw new ArgumentError("budget", `must come with a method that learns (${others.join(", ")}), got ${name}`);
+  }
+}
+
+const fullConfig = ({ config, method }: Settings): Readonly<Record<string, unknown>> => ({ ...config, [method.name]: method.options });
+
 function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
-  const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
+  const { samples: _, sampleCount, card: __, name: ___, ...others } = options;
+  const { shelf, journal: ____, onEstimate: _____, signal: ______, onProgress: _______, ...rest } = others;
   const config = parseConfig(rest, "quantize");
   const { scheme = "W8A8", policy = "inlierq", seed = 0, gate } = config;
   const bits = parseScheme(scheme);
+  const budget = config.budget === undefined ? undefined : parseDuration(config.budget, "budget");
   const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasCorrection, biasSamples } = config;
   const layers: AssignOptions = {
     ...bits,
     keep: policies[policy].keep(endLayers(model)),
     ...defined({ exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange }),
   };
-  const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples }) };
+  const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples, budget, shelf }) };
   const full = { ...config, scheme: formatScheme(bits), policy, seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }
@@ -234,7 +260,7 @@ function recordOf(
     seed: settings.seed,
     samples: samples.names,
     ...(samples.list.some((s) => s.picture) ? {} : { sampleKind: "tensors" as const }),
-    config: { ...settings.config, [settings.method.name]: settings.method.options },
+    config: fullConfig(settings),
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),
     bytes: bytesOf(model, calibration),
@@ -253,26 +279,3 @@ const metadataOf = ({ method, scheme, policy, seed, versions }: CalibrationRecor
   seed: String(seed),
   version: versions.inlierq,
 });
-
-/** Wall time by stage; never part of a result that must be reproducible. */
-class Clock {
-  readonly times: Record<string, number> = {};
-  #last = performance.now();
-
-  lap(stage: string): void {
-    const now = performance.now();
-    this.times[stage] = (this.times[stage] ?? 0) + now - this.#last;
-    this.#last = now;
-  }
-
-  /** The options with a progress callback that also laps. */
-  watching({ signal, onProgress }: StepOptions): StepOptions {
-    return {
-      signal,
-      onProgress: (p) => {
-        this.lap(p.stage);
-        onProgress?.(p);
-      },
-    };
-  }
-}

@@ -64,6 +64,18 @@ export { percentile as percentileObserver } from "./observer/percentile.ts";
 export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf } from "./plan.ts";
 export type { Quantizer } from "./quantizer/quantizer.ts";
 export { uniformAffine } from "./quantizer/uniformAffine.ts";
+export {
+  boundedShelf,
+  type Journal,
+  type Kept,
+  learningBytes,
+  memoryShelf,
+  type Reconstruction,
+  requireLearnable,
+  type Shelf,
+  type UnitEntry,
+  type UnitRecord,
+} from "./reconstruct/index.ts";
 export { type CalibrationRecord, type LayerRecord, type RangeRecord, RECORD_VERSION, type SiteRecord } from "./record.ts";
 export { type GridOptions, gridRefiner, type Refined, type RefineProblem, type Refiner } from "./refine.ts";
 export { type AdamRefinerOptions, adamRefiner } from "./refineAdam.ts";

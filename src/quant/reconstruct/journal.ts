@@ -16,8 +16,10 @@ export interface UnitEntry {
 export interface Journal {
   /** The entry of a unit, if it was finished. */
   find(stage: string, unit: string): UnitEntry | undefined;
-  /** Writes down a finished unit. */
-  add(entry: UnitEntry): void;
+  /** Writes down a finished unit, and the milliseconds that its stage has taken so far, earlier runs included. */
+  add(entry: UnitEntry, milliseconds: number): void;
+  /** Milliseconds that earlier runs spent on a stage. */
+  spent(stage: string): number;
 }
 
 /** What of `after` is not in `before`. */

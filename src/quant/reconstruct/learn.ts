@@ -129,14 +129,14 @@ async function descendUnit(
     steps: Number.MAX_SAFE_INTEGER,
     batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total, options) }),
   });
-  const began = performance.now();
+  const began = budget.now();
   let params: Parameters = flatten(start);
   let steps = 0;
   while (steps < total) {
     const next = run.next();
     if (next.done) break;
     steps++;
-    if (steps === budget.probe) total = Math.max(steps, budget.steps((performance.now() - began) / steps, costs));
+    if (steps === budget.probe) total = Math.max(steps, budget.steps((budget.now() - began) / steps, costs));
     if (steps >= total) params = next.value.params;
     else if (steps % REST === 0) await rest(steps / total);
   }

@@ -9,6 +9,8 @@ export interface Kept {
 /** Where activations wait until their unit learns. Values come back as they were put. */
 export interface Shelf {
   put(x: Tensor): Kept;
+  /** Bytes it keeps in memory at most; absent: all of them. */
+  readonly memory?: number;
 }
 
 /** Keeps everything in memory. */
@@ -18,6 +20,7 @@ export const memoryShelf: Shelf = { put: (x) => ({ get: () => x, drop() {} }) };
 export function boundedShelf(bytes: number, beyond: Shelf): Shelf {
   let used = 0;
   return {
+    memory: bytes,
     put(x) {
       const size = x.data.byteLength;
       if (used + size > bytes) return beyond.put(x);
