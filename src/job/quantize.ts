@@ -13,6 +13,7 @@ import {
   formatScheme,
   type GraphModel,
   type Journal,
+  lossesOfDetections,
   type Method,
   type Plan,
   parseScheme,
@@ -173,7 +174,10 @@ function requireGate({ rule }: Gate, { list }: Samples): void {
 
 function requireScores({ name, selection }: Method, { detector }: GraphModel): void {
   if (!selection || detector) return;
-  const others = METHOD_NAMES.filter((other) => !methodOf({ method: other }).selection);
+  const others = METHOD_NAMES.filter((other) => {
+    const { selection: selects, reconstruction } = methodOf({ method: other });
+    return !selects && (!reconstruction || lossesOfDetections(reconstruction).length === 0);
+  });
   throw new ArgumentError(
     "method",
     `${name} must have the class scores of a detector, got a network without a detector card (give a card, or take ${others.join(", ")})`,

@@ -19,11 +19,13 @@ export const UNFINISHED = "unfinished";
 export interface JournalKey {
   /** Version of the library. */
   readonly version: string;
+  /** The model's files. */
   readonly model: string;
   /** The detector card; null for a network without. */
   readonly card: string | null;
   /** Every option with its value. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What the run is calibrated on, in order. */
   readonly samples: readonly { readonly name: string; readonly contents: string }[];
 }
 

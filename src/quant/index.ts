@@ -69,6 +69,7 @@ export {
   type Journal,
   type Kept,
   learningBytes,
+  lossesOfDetections,
   memoryShelf,
   type Reconstruction,
   requireLearnable,

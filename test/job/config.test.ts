@@ -20,6 +20,7 @@ const EVERYTHING = {
   fusible: true,
   biasCorrection: false,
   biasSamples: 8,
+  budget: "10m",
   inlierq: {
     topK: 20,
     topKMode: "joint",
@@ -46,6 +47,12 @@ const EVERYTHING = {
   mse: { p: 2 },
   percentile: { percentile: 99.9, symmetric: true, retain: 0, bins: 1024 },
   entropy: { bins: 512, steps: 64 },
+  adaround: { unit: "layer", rate: 0.1 },
+  adaquant: { steps: 10 },
+  brecq: { objective: "mse" },
+  qdrop: { kept: 0.25 },
+  pdquant: { temperature: 2 },
+  lidarptq: { gamma: 0.2 },
 } as const;
 
 describe("parseConfig", () => {

@@ -4,11 +4,15 @@ import type { UnitRecord } from "./reconstruction.ts";
 
 /** What learning one unit changed in the plan, and its account. */
 export interface UnitEntry {
+  /** The account of the unit. */
   readonly record: UnitRecord;
-  /** Learned weights and the grids that differ from before, by name. */
+  /** Learned weights by name. */
   readonly tuned: ReadonlyMap<string, Tensor>;
+  /** Grids of weights that differ from before, by name. */
   readonly weights: ReadonlyMap<string, SitePlan>;
+  /** Grids of activations that differ from before, by name. */
   readonly activations: ReadonlyMap<string, SitePlan>;
+  /** Learned biases by name of the layer. */
   readonly biases: ReadonlyMap<string, Tensor>;
 }
 

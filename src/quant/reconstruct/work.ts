@@ -51,8 +51,12 @@ function bytesOfSample(graph: Graph, stage: LearningStage, units: readonly Unit[
  */
 export function requireLearnable(model: GraphModel, reconstruction: Reconstruction, layers: ReadonlySet<string>): void {
   learningUnits(model.graph, reconstruction, layers);
-  for (const { global, objective } of reconstruction.stages) {
-    if (global?.detections) requireDetector(global.name, model);
-    if (objective.weighing?.evidence.detections) requireDetector(objective.name, model);
-  }
+  for (const name of lossesOfDetections(reconstruction)) requireDetector(name, model);
 }
+
+/** Names of the losses of detections that a reconstruction lowers: a network without a detector card has none. */
+export const lossesOfDetections = ({ stages }: Pick<Reconstruction, "stages">): string[] =>
+  stages.flatMap(({ global, objective }) => [
+    ...(global?.detections ? [global.name] : []),
+    ...(objective.weighing?.evidence.detections ? [objective.name] : []),
+  ]);
