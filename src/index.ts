@@ -16,6 +16,9 @@ export {
   type QuantizeResult,
   quantize,
   type Sample,
+  type SensitivityOptions,
+  type SensitivityResult,
+  sensitivity,
   tensorSamples,
 } from "./job/index.ts";
 export { exportOnnx, importOnnx } from "./onnx/index.ts";
@@ -30,5 +33,6 @@ export {
   mse,
   type Progress,
   percentile,
+  type SensitivityRecord,
 } from "./quant/index.ts";
 export { VERSION } from "./version.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { cos, exp, log, log1p, sin, tanh } from "../src/elementary.ts";
+import { cos, exp, log, log1p, normalDensity, normalDistribution, sin, tanh } from "../src/elementary.ts";
+import { erf, tensor } from "../src/tensor/index.ts";
 
 /** Both are within 1 ulp of the truth, so they are at most 2 apart. */
 function expectClose(got: number, want: number, ulps: number): void {
@@ -38,6 +39,28 @@ test("tanh is that of the runtime within 4 ulp, at every size", () => {
   fc.assert(fc.property(between(-1, 1), (x) => expectClose(tanh(x), Math.tanh(x), 5)));
   fc.assert(fc.property(between(-800, 800), (x) => expectClose(tanh(x), Math.tanh(x), 5)));
   expect([tanh(0), tanh(-Infinity), tanh(Infinity), tanh(Number.NaN)]).toEqual([0, -1, 1, Number.NaN]);
+});
+
+test("the normal distribution is its table, its mirror image and the error function's", () => {
+  const table: readonly (readonly [number, number])[] = [
+    [0, 0.5],
+    [1, 0.8413447460685429],
+    [-1, 0.15865525393145705],
+    [-2.9999, 0.0013503412829549239],
+    [-3, 0.0013498980316300946],
+    [-5, 2.866515718791939e-7],
+    [-10, 7.61985302416053e-24],
+    [-37, 5.725571222524577e-300],
+  ];
+  for (const [x, want] of table) expect(Math.abs(normalDistribution(x) / want - 1)).toBeLessThan(1e-13);
+  fc.assert(
+    fc.property(between(-8, 8), (x) => {
+      expectNear(normalDistribution(x) + normalDistribution(-x), 1);
+      expectNear(normalDistribution(x), 0.5 + 0.5 * erf(tensor([x * Math.SQRT1_2], undefined, "f64")).data[0]);
+      expectNear(normalDensity(x), Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI));
+    }),
+  );
+  expect([-Infinity, Infinity, Number.NaN].map(normalDistribution)).toEqual([0, 1, Number.NaN]);
 });
 
 test("the bits are the written ones, on any engine", () => {

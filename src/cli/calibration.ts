@@ -38,16 +38,19 @@ export async function inputsOf(
 ): Promise<Inputs> {
   const cardFile = textOf(values, "card");
   const card = cardFile === undefined ? undefined : readJson(cardFile);
-  const out = textOf(values, "out") as string;
+  const out = textOf(values, "out");
+  const check = (): void => {
+    if (out !== undefined) checkOutput(out, names, values.force === true);
+  };
   const arrays = findArrays(textOf(values, "calibrate") as string);
   if (arrays) {
     const loaded = loadNetwork(model, model.name, card);
-    checkOutput(out, names, values.force === true);
+    check();
     if (values.annotations !== undefined) throw new UsageError("--annotations", "must come with pictures, got arrays to calibrate on");
     return { loaded, samples: readTensorSamples(arrays, loaded.graph, { ...choice, known: Object.keys(loaded.card?.constants ?? {}) }) };
   }
   const loaded = loadModel(model, model.name, card);
-  checkOutput(out, names, values.force === true);
+  check();
   return { loaded, samples: await samplesOf(values, choice, loaded.card.classes, ahead) };
 }
 

@@ -116,6 +116,7 @@ function requireAll(command: Command, operands: readonly string[], values: Value
 /** What may stand for an operand. */
 const OPERANDS: Readonly<Record<string, string>> = {
   MODEL: "an .onnx file, a tfjs model.json, or npm:PACKAGE/PATH for a file of an installed package",
+  STUDY: "toy (Reg-PTQ Sec. 3: weight noise, scales, form of the weights and curvature of two small nets)",
 };
 
 /** The help page of a command. */

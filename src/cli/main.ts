@@ -13,18 +13,22 @@ import { inferCommand } from "./infer.ts";
 import { inspectCommand } from "./inspect.ts";
 import { EXIT, type Io, processIo } from "./io.ts";
 import { quantizeCommand } from "./quantize.ts";
+import { reproduceCommand } from "./reproduce.ts";
 import { InterruptedError } from "./resumption.ts";
+import { sensitivityCommand } from "./sensitivity.ts";
 import { columns } from "./text.ts";
 import { wholeOf, wordOf } from "./values.ts";
 
 const COMMANDS: readonly Command[] = [
   inspectCommand,
   quantizeCommand,
+  sensitivityCommand,
   evalCommand,
   compareCommand,
   inferCommand,
   benchCommand,
   demoCommand,
+  reproduceCommand,
 ];
 
 const POLICIES: readonly KernelPolicy[] = ["auto", "relaxed", "reference"];

@@ -1,5 +1,5 @@
 import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
-import { integerFileOf, METHOD_NAMES, parseConfig, parseDuration, parseGate, quantize, Samples } from "../job/index.ts";
+import { EQUALIZER_NAMES, integerFileOf, METHOD_NAMES, parseConfig, parseDuration, parseGate, quantize, Samples } from "../job/index.ts";
 import {
   type Agreement,
   compareWithRuntime,
@@ -21,7 +21,7 @@ import { learningEstimate, learningLines, learningSummary } from "./learning.ts"
 import { clock, type ProgressView, progressView } from "./progress.ts";
 import { Resumption } from "./resumption.ts";
 import { jsonText, percent, short } from "./text.ts";
-import { asUsage, readJson, textOf, textsOf, wholeOf } from "./values.ts";
+import { asUsage, numberOf, readJson, textOf, textsOf, wholeOf } from "./values.ts";
 
 /** Activations that learning keeps in memory; more goes to a temporary file. */
 const HELD_BYTES = 600e6;
@@ -53,6 +53,16 @@ export const quantizeCommand: Command = {
       fallback: "inlierq",
     },
     exclude: { type: "string", value: "PATTERN", about: "leave these layers in float (* stands for any text); repeatable", multiple: true },
+    equalize: {
+      type: "string",
+      value: "NAMES",
+      about: `rewrite the float network first, in this order: names out of ${EQUALIZER_NAMES.join(", ")}, with commas between`,
+    },
+    promote: {
+      type: "string",
+      value: "SHARE",
+      about: "give 8 bits to the activation tensors that do most damage, up to this share of all activation elements (0.25)",
+    },
     config: { type: "string", value: "FILE", about: "JSON file with any option of the library; flags win" },
     set: {
       type: "string",
@@ -94,6 +104,8 @@ export const quantizeCommand: Command = {
     "inlierq quantize yolox-nano.onnx --calibrate inputs.npy --method percentile --out out",
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W4A4 --method qdrop --budget 10m --out out",
     "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
+    "inlierq quantize mobilenet-ssd.onnx --calibrate photos --scheme W4A8 --equalize cross-layer,absorb-bias --out out",
+    "inlierq quantize fastestdet.onnx --calibrate photos --scheme W4A4 --promote 0.25 --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
   ],
   run: runQuantize,
@@ -167,8 +179,12 @@ export function configOf(values: Values): QuantizeConfig {
     seed: wholeOf(values, "seed", Number.MIN_SAFE_INTEGER),
     gate: textOf(values, "gate"),
     budget: textOf(values, "budget"),
+    promote: numberOf(values, "promote", 0.001, 1),
     exclude: excluded.length > 0 ? [...excluded] : undefined,
     reduceRange: values["reduce-range"] as boolean | undefined,
+    equalize: textOf(values, "equalize")
+      ?.split(",")
+      .map((name) => known("equalize", name.trim(), EQUALIZER_NAMES)),
     fusible: values.fusible as boolean | undefined,
   };
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
@@ -181,11 +197,15 @@ export function configOf(values: Values): QuantizeConfig {
   });
 }
 
-function oneOf(values: Values, name: string, known: readonly string[]): string | undefined {
+function oneOf(values: Values, name: string, names: readonly string[]): string | undefined {
   const text = textOf(values, name);
-  if (text === undefined || known.includes(text)) return text;
-  const guess = nearest(text, known);
-  throw new UsageError(`--${name}`, `must be one of ${known.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
+  return text === undefined ? undefined : known(name, text, names);
+}
+
+function known(name: string, text: string, names: readonly string[]): string {
+  if (names.includes(text)) return text;
+  const guess = nearest(text, names);
+  throw new UsageError(`--${name}`, `must be one of ${names.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
 }
 
 /** Runs the export in the other runtime; undefined where that is not installed and was not asked for. */
@@ -209,7 +229,7 @@ const estimateText = (estimate: Estimate): string =>
 
 function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | undefined): object {
   const { fileName, record, gate } = result;
-  const { model, method, scheme, policy, seed, macs, bytes, detections, units } = record;
+  const { model, method, scheme, policy, seed, macs, bytes, cost, detections, units } = record;
   return {
     out,
     file: fileName,
@@ -222,6 +242,8 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
     macs,
     bytes,
     ...(units.length > 0 && { learning: { units: units.length, ...learningSummary(units) } }),
+    cost,
+    promotion: record.promotion ?? null,
     detections,
     gate,
     check: agreement ?? null,
@@ -230,11 +252,13 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
 
 function summaryText(result: QuantizeResult, out: string, agreement: Agreement | undefined): string {
   const { fileName, record, gate } = result;
-  const { macs, bytes, detections, layers } = record;
+  const { macs, bytes, cost, detections, layers } = record;
   const lines = [
     `wrote ${shownName(`${out}/${fileName}`)} (${short(result.onnx.length)}B), record.json, timing.json, report.md`,
     `${percent(macs.fraction)} of MACs quantized (${layers.filter((l) => l.quantized).length} of ${layers.length} layers, policy ${record.policy}), weights ${short(bytes.before)}B -> ${short(bytes.after)}B`,
+    `${short(cost.bops)} bit operations (${percent(cost.floatBops === 0 ? 0 : cost.bops / cost.floatBops)} of float), ${short(cost.effectiveFlops[cost.convention])} effective MACs by ${cost.convention}`,
   ];
+  if (record.promotion) lines.push(promotionText(record.promotion));
   if (detections)
     lines.push(
       `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} ${record.sampleKind ?? "pictures"}`,
@@ -244,6 +268,9 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
   lines.push(agreement ? agreementText(agreement, record.sampleKind ?? "pictures") : "check: not run");
   return `${lines.join("\n")}\n`;
 }
+
+const promotionText = ({ bits, share, limit, tensors }: NonNullable<QuantizeResult["record"]["promotion"]>): string =>
+  `promoted to ${bits} bits: ${percent(share)} of the activation elements (at most ${percent(limit)}), ${tensors.length} tensors: ${tensors.map(({ tensor }) => shownName(tensor)).join(", ")}`;
 
 function agreementText({ cosine, meanCosine, detections, pictures }: Agreement, kind: string): string {
   const outputs = Object.entries(meanCosine).map(

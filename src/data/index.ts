@@ -14,6 +14,7 @@ export {
   truthByImage,
 } from "./coco.ts";
 export { type DecodeOptions, decodePicture, encodePng, type Picture } from "./image.ts";
+export { IRIS_CLASSES, iris } from "./iris.ts";
 export { readNpy, writeNpy } from "./npy.ts";
 export { readNpz, writeNpz } from "./npz.ts";
 export { fitToInput, type Prepared, prepare, preprocess, resize } from "./preprocess.ts";

@@ -57,7 +57,7 @@ export function findUnits(graph: Graph, grain: Grain): Unit[] {
     const others = `it has ${graph.layers.length} layers and no branches that meet again`;
     throw new ArgumentError("unit", `"block" must find blocks in the graph, got none (${others}: take "layer" or "network")`);
   }
-  const taken = new Set(blocks.flatMap((nodes) => nodes));
+  const taken = new Set(blocks.flat());
   const single = graph.nodes.filter((node) => graph.layerOf(node) && !taken.has(node)).map((node) => [node]);
   const parts = [...blocks, ...single].map((nodes) => [...nodes, ...tailOf(nodes[nodes.length - 1], wiring, taken)]);
   const place = new Map(graph.nodes.map((node, i) => [node, i]));

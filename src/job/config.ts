@@ -3,8 +3,20 @@ import { ArgumentError } from "../errors.ts";
 import { type Method, methods } from "../quant/index.ts";
 import { shownValue } from "../shown.ts";
 import { nearest } from "../suggest.ts";
+import { EQUALIZER_NAMES } from "./equalize.ts";
 
 const count = z.int().min(1);
+const bits = z.int().min(2).max(8);
+const bitRule = z.strictObject({
+  pattern: z.string(),
+  by: z.enum(["layer", "tensor"]).optional(),
+  weightBits: bits.optional(),
+  activationBits: bits.optional(),
+  float: z.literal(true).optional(),
+});
+const policy = z.union([z.enum(["inlierq", "regptq"]), z.strictObject({ keep: z.array(z.string()) })], {
+  error: 'a policy is "inlierq", "regptq" or { "keep": [patterns of layers] }',
+});
 
 type MethodName = keyof typeof methods;
 /** Names of the methods, the default first. */
@@ -19,12 +31,15 @@ export const quantizeConfig = z
   .strictObject({
     scheme: z.string(),
     method: z.enum(METHOD_NAMES),
-    policy: z.enum(["inlierq", "regptq"]),
+    policy,
     samples: count,
     seed: z.int(),
     gate: z.string(),
     exclude: z.array(z.string()),
-    firstLayerBits: z.int().min(2).max(8),
+    firstLayerBits: bits,
+    bits: z.array(bitRule),
+    promote: z.number().positive().max(1),
+    promoteBits: bits,
     weightMapping: z.enum(["affine", "symmetricNarrow", "symmetricHalf"]),
     perChannelDepthwise: z.boolean(),
     reduceRange: z.boolean(),
@@ -32,6 +47,7 @@ export const quantizeConfig = z
     biasCorrection: z.boolean(),
     biasSamples: count,
     budget: z.union([z.number(), z.string()]),
+    equalize: z.array(z.enum(EQUALIZER_NAMES)),
     ...methodOptions,
   })
   .partial();
@@ -47,7 +63,8 @@ export type QuantizeConfig = z.infer<typeof quantizeConfig>;
 export function parseConfig(value: unknown, where = "config"): QuantizeConfig {
   const parsed = quantizeConfig.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
+  const { issues } = parsed.error;
+  const issue = issues.find((i) => i.code === "unrecognized_keys") ?? issues[0];
   const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0];
@@ -67,7 +84,10 @@ export function parseConfig(value: unknown, where = "config"): QuantizeConfig {
 /** The valid keys of the object that a path leads to. */
 function keysAt(path: readonly PropertyKey[]): string[] {
   let at: unknown = quantizeConfig;
-  for (const key of path) if (at instanceof z.ZodObject) at = inside((at.shape as Record<PropertyKey, unknown>)[key]);
+  for (const key of path) {
+    if (at instanceof z.ZodObject) at = inside((at.shape as Record<PropertyKey, unknown>)[key]);
+    else if (at instanceof z.ZodArray) at = inside(at.element);
+  }
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 

@@ -23,16 +23,17 @@ const BASE_BYTES = 180e6;
 const WITH_GRADIENTS = 1.3;
 
 /**
- * Times one float forward and counts what it computes; the rest follows from the stages of the job.
+ * Times one float forward and counts what it computes; the rest follows from the stages of the job, and from `more`: what
+ * else it does, in float forwards.
  * Memory: pictures and given tensors, the activations and gradients of one sample, refinement rows, and for bias
  * correction the live state of its samples.
  */
-export function estimate({ graph }: GraphModel, samples: Samples, method: Method, options: CalibrateOptions): Estimate {
+export function estimate({ graph }: GraphModel, samples: Samples, method: Method, options: CalibrateOptions, more = 0): Estimate {
   const assignment = assign(graph, options.assign);
   const activations = graph.nodes.flatMap(({ outputs }) => outputs).reduce((sum, y) => sum + bytesOf(graph.metas.get(y)), 0);
   const forward = secondsOf(graph, samples.input(0));
   const stages = timedStages(graph, method, options, samples.names.length, forward);
-  const units = stages.reduce((sum, s) => sum + s.steps * s.work, 0) + 1.2 * samples.names.length;
+  const units = stages.reduce((sum, s) => sum + s.steps * s.work, 0) + 1.2 * samples.names.length + more;
   const held = samples.list.reduce((sum, s) => sum + heldBytes(s), 0);
   const rows = method.refinement
     ? assignment.layers.reduce((sum, l) => sum + rowBytes(graph.metas.get(l.weight)?.shape ?? [], l.groups, method), 0)

@@ -1,6 +1,7 @@
 export { type ComparedModel, type CompareOptions, type CompareResult, compare, parseKeptGate } from "./compare/compare.ts";
 export { METHOD_NAMES, parseConfig, type QuantizeConfig, quantizeConfig, settingKeys } from "./config.ts";
 export { parseDuration } from "./duration.ts";
+export { EQUALIZER_NAMES, type EqualizerName } from "./equalize.ts";
 export type { Estimate } from "./estimate.ts";
 export { type Detections, detectAll, type EvaluateOptions, type EvaluateResult, evaluate, type Scores, score } from "./evaluate.ts";
 export { type Gate, type GateOutcome, parseGate } from "./gate.ts";
@@ -9,4 +10,5 @@ export { detectInteger, type IntegerDetector, integerFileOf, loadInteger, type Q
 export { type BareModel, type LoadedModel, loadModel, loadNetwork } from "./model.ts";
 export { type QuantizeOptions, type QuantizeResult, quantize, type SampleDetections } from "./quantize.ts";
 export { collect, type PictureSample, type Sample, Samples, type TensorSample, tensorSamples } from "./samples.ts";
+export { type SensitivityOptions, type SensitivityResult, sensitivity } from "./sensitivity.ts";
 export { type ModelFiles, type ModelSource, modelParts, readGraph } from "./source.ts";

@@ -41,6 +41,10 @@ export function loadNetwork(model: ModelSource, name: string, card?: unknown): L
 
 const withCard = (graph: Graph, card: Card): LoadedModel => ({ graph, card, detector: detectorFrom(graph, card) });
 
+/** The same model over another graph with the same inputs and outputs. */
+export const withGraph = ({ card }: LoadedModel | BareModel, graph: Graph): LoadedModel | BareModel =>
+  card ? withCard(graph, card) : { graph };
+
 /** The layers that end a network, which policies keep in float: the card's lists, else what its outputs hang on. */
 export function endLayers({ graph, card }: LoadedModel | BareModel): Pick<HeadLayers, "head" | "predictions"> | Card {
   if (card) return card;

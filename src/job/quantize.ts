@@ -3,23 +3,19 @@ import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
 import {
-  type Assignment,
-  type AssignOptions,
   assign,
   type CalibrateOptions,
   type Calibration,
   type CalibrationRecord,
   calibrate,
+  type EqualizeRecord,
   formatScheme,
   type GraphModel,
   type Journal,
   lossesOfDetections,
   type Method,
   type Plan,
-  parseScheme,
-  policies,
   RECORD_VERSION,
-  requireLearnable,
   type Shelf,
   type Stage,
   type StepOptions,
@@ -29,12 +25,17 @@ import { VERSION } from "../version.ts";
 import { Clock } from "./clock.ts";
 import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
 import { parseDuration } from "./duration.ts";
+import { equalizeModel, equalizeStages, requirePlaces } from "./equalize.ts";
 import { type Estimate, estimate, timedStages } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
+import { layersOf } from "./layers.ts";
+import { requireLearning } from "./learning.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
-import { bytesOf, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
+import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
+import { portion, workOf } from "./ranking.ts";
+import { bytesOf, costRecord, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
 /** What `quantize` takes beside the model: every key of a configuration file, and these. */
@@ -99,6 +100,8 @@ interface Settings {
   readonly gate: Gate;
   readonly policy: string;
   readonly seed: number;
+  /** What was done to the float network. */
+  readonly equalize?: EqualizeRecord;
 }
 
 /**
@@ -111,21 +114,13 @@ interface Settings {
  */
 export async function quantize(model: Uint8Array | Graph, options: QuantizeOptions): Promise<QuantizeResult> {
   const name = options.name ?? "model";
-  const loaded = loadNetwork(model, name, options.card);
-  const settings = resolve(options, loaded);
-  const samples = await collect(options.samples, options.sampleCount ?? 64, loaded);
-  requireGate(settings.gate, samples);
-  requireScores(settings.method, loaded);
+  const given = loadNetwork(model, name, options.card);
+  const asked = resolve(options, given);
+  const samples = await collect(options.samples, options.sampleCount ?? 64, given);
+  requireGate(asked.gate, samples);
+  requireScores(asked.method, given);
   const clock = new Clock();
-  const assignment = assign(loaded.graph, settings.calibration.assign);
-  requireLearning(settings, loaded, assignment);
-  const journal = options.journal?.(fullConfig(settings));
-  const estimated = estimate(loaded, samples, settings.method, settings.calibration);
-  options.onEstimate?.(estimated);
-  clock.lap("estimate");
-  const stages = timedStages(loaded.graph, settings.method, settings.calibration, samples.names.length, estimated.forward);
-  const steps = new Steps([...stages, ...comparing(loaded, settings.gate, samples)], clock.watching(options));
-  const calibration = await calibrate(loaded, samples, settings.method, { ...settings.calibration, journal }, steps);
+  const { loaded, settings, calibration, promotion, steps } = await calibrated(given, asked, samples, options, clock);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
   const { plan } = calibration;
   const after = loaded.detector ? await detectAll(loaded, plan, samples, (done) => steps.after("detect", done)) : [];
@@ -134,12 +129,12 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
       ? verdict(settings, await outputSqnr(loaded, plan, samples, (done) => steps.after("compare", done)))
       : verdict(settings, gateValue(loaded, samples, settings.gate, before, after));
   const detections = loaded.card ? countDetections(loaded.card, before, after) : null;
-  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections }, name);
-  const onnx = exportOnnx(loaded.graph, calibration.plan, {
-    metadata: metadataOf(record),
+  const onnx = exportOnnx(loaded.graph, plan, {
+    metadata: metadataOf(settings),
     producerVersion: VERSION,
     fusible: settings.config.fusible ?? false,
   });
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections, promotion }, name, onnx.length);
   clock.lap("export");
   return {
     name,
@@ -153,6 +148,30 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
     model: loaded,
     plan,
   };
+}
+
+/** The plan of a model, after the rewrites and the promotion that were asked for; `steps` are those left. */
+async function calibrated(given: LoadedModel | BareModel, asked: Settings, samples: Samples, options: QuantizeOptions, clock: Clock) {
+  const assignment = assign(given.graph, asked.calibration.assign);
+  requirePlaces(given.graph, asked.config.equalize ?? [], assignment);
+  requireLearning(asked, given, assignment);
+  const journal = options.journal?.(fullConfig(asked));
+  const promoting = promotionWork({ ...asked, model: given, samples });
+  const estimated = estimate(given, samples, asked.method, asked.calibration, promoting);
+  options.onEstimate?.(estimated);
+  clock.lap("estimate");
+  const rewriting = equalizeStages(asked.config.equalize ?? [], samples.names.length);
+  const own = timedStages(given.graph, asked.method, asked.calibration, samples.names.length, estimated.forward);
+  const stages = [...own, ...comparing(given, asked.gate, samples)];
+  const part = workOf(rewriting) / (workOf(rewriting) + promoting + workOf(stages));
+  const watched = clock.watching(options);
+  const equalizing = new Steps(rewriting, portion(watched, 0, part));
+  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, equalizing);
+  const settings = { ...asked, ...prepared };
+  const promoted = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, part, 1));
+  const steps = new Steps(stages, promoted.rest);
+  const calibration = await calibrate(loaded, samples, settings.method, { ...promoted.calibration, journal }, steps);
+  return { loaded, settings, calibration, promotion: promoted.promotion, steps };
 }
 
 const named = (samples: Samples, all: Detections): SampleDetections[] =>
@@ -184,33 +203,17 @@ function requireScores({ name, selection }: Method, { detector }: GraphModel): v
   );
 }
 
-/** Says before the work starts what cannot be learned, or not within a budget. */
-function requireLearning({ method, calibration }: Settings, model: GraphModel, { layers }: Assignment): void {
-  const { reconstruction, name } = method;
-  if (reconstruction) requireLearnable(model, reconstruction, new Set(layers.map((l) => l.name)));
-  else if (calibration.budget !== undefined) {
-    const others = METHOD_NAMES.filter((other) => methodOf({ method: other }).reconstruction);
-    throw new ArgumentError("budget", `must come with a method that learns (${others.join(", ")}), got ${name}`);
-  }
-}
-
 const fullConfig = ({ config, method }: Settings): Readonly<Record<string, unknown>> => ({ ...config, [method.name]: method.options });
 
 function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
   const { samples: _, sampleCount, card: __, name: ___, ...others } = options;
   const { shelf, journal: ____, onEstimate: _____, signal: ______, onProgress: _______, ...rest } = others;
   const config = parseConfig(rest, "quantize");
-  const { scheme = "W8A8", policy = "inlierq", seed = 0, gate } = config;
-  const bits = parseScheme(scheme);
+  const { seed = 0, gate, biasSamples } = config;
   const budget = config.budget === undefined ? undefined : parseDuration(config.budget, "budget");
-  const { exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange, biasCorrection, biasSamples } = config;
-  const layers: AssignOptions = {
-    ...bits,
-    keep: policies[policy].keep(endLayers(model)),
-    ...defined({ exclude, firstLayerBits, perChannelDepthwise, weightMapping, reduceRange }),
-  };
-  const calibration = { assign: layers, seed, ...defined({ biasCorrection, biasSamples, budget, shelf }) };
-  const full = { ...config, scheme: formatScheme(bits), policy, seed, samples: sampleCount ?? 64 };
+  const { policy, assign: layers, biasCorrection } = layersOf(config, model);
+  const calibration = { assign: layers, seed, head: endLayers(model).head, ...defined({ biasCorrection, biasSamples, budget, shelf }) };
+  const full = { ...config, scheme: formatScheme(layers), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }
 
@@ -220,9 +223,10 @@ function gateOf(text: string | undefined, { card }: LoadedModel | BareModel): Ga
   throw new ArgumentError("gate", `${gate.rule} must have detections to compare, got a network without a detector card (use sqnr=<dB>)`);
 }
 
-interface Judged {
+interface Found {
   readonly gate: GateOutcome;
   readonly detections: CalibrationRecord["detections"];
+  readonly promotion: Promoted["promotion"];
 }
 
 /** Visible detections before and after, and the share that was kept. */
@@ -249,10 +253,11 @@ function recordOf(
   samples: Samples,
   settings: Settings,
   calibration: Calibration,
-  judged: Judged,
+  found: Found,
   name: string,
+  fileBytes: number,
 ): CalibrationRecord {
-  const { rule, value, limit, passed } = judged.gate;
+  const { rule, value, limit, passed } = found.gate;
   return {
     version: RECORD_VERSION,
     kind: "inlierq/record",
@@ -264,22 +269,25 @@ function recordOf(
     seed: settings.seed,
     samples: samples.names,
     ...(samples.list.some((s) => s.picture) ? {} : { sampleKind: "tensors" as const }),
+    ...(settings.equalize ? { equalize: settings.equalize } : {}),
     config: fullConfig(settings),
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),
     bytes: bytesOf(model, calibration),
+    cost: costRecord(model, calibration.plan, fileBytes),
     sites: siteRecords(calibration),
     units: calibration.units,
     layers: layerRecords(model, calibration),
-    detections: judged.detections,
+    ...(found.promotion ? { promotion: found.promotion } : {}),
+    detections: found.detections,
     gate: { rule, value, limit, passed },
   };
 }
 
-const metadataOf = ({ method, scheme, policy, seed, versions }: CalibrationRecord): Record<string, string> => ({
-  method,
-  scheme,
+const metadataOf = ({ method, config, policy, seed }: Settings): Record<string, string> => ({
+  method: method.name,
+  scheme: config.scheme as string,
   policy,
   seed: String(seed),
-  version: versions.inlierq,
+  version: VERSION,
 });

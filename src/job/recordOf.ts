@@ -3,8 +3,12 @@ import {
   applySite,
   type Calibration,
   type CalibrationRecord,
+  type CostRecord,
+  costOfGraph,
+  formatsOfPlan,
   type GraphModel,
   type LayerRecord,
+  type Plan,
   type Range,
   type RangeRecord,
   type SiteRecord,
@@ -66,7 +70,7 @@ export function layerRecords({ graph }: GraphModel, c: Calibration): LayerRecord
   });
 }
 
-/** Bytes of weights and biases: float32, and as packed codes with float32 scales and byte-packed zero points. */
+/** Bytes of weights and biases: float32, and as packed codes with float32 scales and byte-packed zero points, or tables of levels. */
 export function bytesOf({ graph }: GraphModel, c: Calibration): CalibrationRecord["bytes"] {
   let before = 0;
   let saved = 0;
@@ -77,7 +81,9 @@ export function bytesOf({ graph }: GraphModel, c: Calibration): CalibrationRecor
     const size = (graph.parameters.get(layer.weight) as Tensor).size;
     const { bits } = weight.scheme;
     const entries = weight.params.scale.size;
-    saved += 4 * size - Math.ceil((size * bits) / 8) - entries * (4 + Math.ceil(bits / 8));
+    // Levels take the place of zero points.
+    const grid = weight.levels ? 4 * (entries + weight.levels.size) : entries * (4 + Math.ceil(bits / 8));
+    saved += 4 * size - Math.ceil((size * bits) / 8) - grid;
   }
   return { before, after: before - saved };
 }
@@ -88,6 +94,12 @@ export function macsOf({ graph }: GraphModel, layers: ReadonlySet<string>): Cali
   let quantized = 0;
   for (const name of layers) quantized += graph.macs(name);
   return { total, quantized, fraction: total === 0 ? 0 : quantized / total };
+}
+
+/** Bit operations, effective operations and bytes of the quantized model; `file` is the size of its exported file. */
+export function costRecord({ graph }: GraphModel, plan: Plan, file: number): CostRecord {
+  const { bops, effectiveFlops, bytes } = costOfGraph(graph, formatsOfPlan(plan));
+  return { bops, floatBops: 1024 * graph.macs(), effectiveFlops, convention: "bops1024", bytes: { ...bytes, file } };
 }
 
 function missing(name: string): never {

@@ -20,6 +20,7 @@ export {
   openInRuntime,
   RuntimeError,
 } from "./runtimeCheck.ts";
+export { sensitivityFiles } from "./sensitivityFiles.ts";
 export { type ArraySource, findArrays, readTensorSamples, type TensorReadOptions } from "./tensorSamples.ts";
 export { spawnThread, startThreads } from "./threads.ts";
 export { reasonOf, UsageError } from "./usageError.ts";

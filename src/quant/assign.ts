@@ -1,6 +1,7 @@
 import { ArgumentError } from "../errors.ts";
 import type { Graph, Layer } from "../graph/index.ts";
-import { matchesAny, matchesPattern } from "./pattern.ts";
+import { type BitRule, bitsFor, requireLayers, requireRules } from "./bitRules.ts";
+import { matchesAny } from "./pattern.ts";
 import { makeScheme, type Scheme } from "./scheme.ts";
 
 /** Which layers keep float weights and activations, by layer name or pattern. */
@@ -12,6 +13,9 @@ export interface LayerPolicy {
 
 /** InlierQ section 5.1: the whole head stays in float. */
 export const inlierqPolicy: LayerPolicy = { name: "inlierq", keep: (card) => card.head };
+
+/** A policy of one's own: the layers that match stay in float. */
+export const keeping = (patterns: readonly string[]): LayerPolicy => ({ name: "custom", keep: () => patterns });
 
 /** Reg-PTQ section 4.1: all layers but the last predictions. */
 export const regptqPolicy: LayerPolicy = { name: "regptq", keep: (card) => card.predictions };
@@ -31,6 +35,8 @@ export interface AssignOptions {
   readonly keep: readonly string[];
   /** Patterns the user excludes on top; each must match a layer. */
   readonly exclude?: readonly string[];
+  /** Other bits for some layers and tensors; they win over all bits above, the last match over earlier ones. */
+  readonly bits?: readonly BitRule[];
   /** One activation scale per channel for tensors read only by depthwise convolutions. Default true. */
   readonly perChannelDepthwise?: boolean;
   /** Weight grid. Default: symmetricNarrow at 8 bits, affine below. */
@@ -63,16 +69,15 @@ export interface Assignment {
  * activations one per tensor, or one per channel where only depthwise convolutions read them: such a
  * scale folds into the per-output-channel multiplier, so it costs an integer kernel nothing.
  *
- * Errors: ArgumentError when an exclude pattern matches no layer or nothing is left to quantize.
+ * Errors: ArgumentError when an exclude pattern or a rule matches no layer, a rule is refused (see `BitRule`), or nothing is
+ * left to quantize.
  */
 export function assign(graph: Graph, options: AssignOptions): Assignment {
-  const { keep, exclude = [], firstLayerBits = 8 } = options;
-  for (const pattern of exclude) {
-    if (graph.layers.some((l) => matchesPattern(pattern, l.name))) continue;
-    const known = graph.layers.slice(0, 5).map((l) => l.name);
-    throw new ArgumentError("exclude", `every pattern must match a layer, got "${pattern}" (layers: ${known.join(", ")}, …)`);
-  }
-  const layers = graph.layers.filter((l) => !matchesAny(keep, l.name) && !matchesAny(exclude, l.name));
+  const { keep, exclude = [], bits: rules = [], firstLayerBits = 8 } = options;
+  requireLayers(graph, "exclude", exclude);
+  requireRules(graph, rules, keep);
+  const ruled = new Map(graph.layers.map((l) => [l, bitsFor(rules, l)]));
+  const layers = graph.layers.filter((l) => !matchesAny(keep, l.name) && !matchesAny(exclude, l.name) && !ruled.get(l)?.float);
   if (layers.length === 0)
     throw new ArgumentError(
       "assign",
@@ -80,12 +85,17 @@ export function assign(graph: Graph, options: AssignOptions): Assignment {
     );
   const first = graph.layers[0];
   const bitsOf = (layer: Layer, bits: number) => (layer === first ? Math.max(bits, firstLayerBits) : bits);
-  const weights = new Map(layers.map((l) => [l.weight, weightScheme(l, bitsOf(l, options.weightBits), options)]));
+  const weights = new Map<string, Scheme>();
+  for (const layer of layers) {
+    const bits = ruled.get(layer)?.weightBits ?? bitsOf(layer, options.weightBits);
+    const shared = weights.get(layer.weight);
+    if (!shared || shared.bits < bits) weights.set(layer.weight, weightScheme(layer, bits, options));
+  }
   const sites = new Map<string, ActivationSite>();
   for (const layer of layers) {
     const readers = [...(sites.get(layer.input)?.readers ?? []), layer];
     const perChannel = (options.perChannelDepthwise ?? true) && readers.every((l) => l.depthwise);
-    const bits = Math.max(...readers.map((l) => bitsOf(l, options.activationBits)));
+    const bits = Math.max(...readers.map((l) => ruled.get(l)?.activationBits ?? bitsOf(l, options.activationBits)));
     const scheme = makeScheme({ bits, mapping: "affine", signed: false, axis: perChannel ? 1 : null });
     sites.set(layer.input, { tensor: layer.input, scheme, readers });
   }

@@ -1,6 +1,7 @@
 import type { Layer } from "../graph/index.ts";
 import { roundHalfEven, Tensor } from "../tensor/index.ts";
 import type { SitePlan } from "./plan.ts";
+import { isWhole } from "./quantizer/levels.ts";
 
 const INT32_MAX = 2147483647;
 
@@ -13,9 +14,10 @@ export interface BiasCodes {
 /**
  * Puts a layer's bias on the grid its integer accumulator has: scale_x * scale_w per output channel (scale_x of the
  * matching input channel when activations have one scale per channel). Returns undefined where a code would not fit
- * int32: such a bias stays in float. Shape: bias [Co].
+ * int32, or the levels of the weight are no whole numbers: such a bias stays in float. Shape: bias [Co].
  */
 export function quantizeBias(bias: Tensor, layer: Layer, activation: SitePlan, weight: SitePlan): BiasCodes | undefined {
+  if (weight.levels && !isWhole(weight.levels)) return undefined;
   const n = bias.size;
   const sx = activation.params.scale.data;
   const sw = weight.params.scale.data;

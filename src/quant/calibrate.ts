@@ -9,9 +9,11 @@ import { type BiasCorrection, correctBiases, liveBytes } from "./biasCorrection.
 import { floatRuns, type GraphModel } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
 import type { Method } from "./method.ts";
-import { applySite, biasOf, type Plan, type SitePlan } from "./plan.ts";
+import { applySite, biasOf, type Plan, type SitePlan, weightOf } from "./plan.ts";
+import { planWeights } from "./planWeights.ts";
 import {
   type Journal,
+  type LearningStage,
   learningStages,
   memoryShelf,
   type ReconstructContext,
@@ -22,7 +24,7 @@ import {
 } from "./reconstruct/index.ts";
 import type { Refined, RefineReader } from "./refine.ts";
 import type { LayerRows } from "./rows.ts";
-import { chooseQParams, type Range, type Scheme } from "./scheme.ts";
+import { chooseQParams, type Range } from "./scheme.ts";
 import { type Observed, observe, type Pass, runsOf, type SampleSource, type Selected, select } from "./statistics.ts";
 import type { Stage, Steps } from "./steps.ts";
 
@@ -32,12 +34,14 @@ export interface CalibrateOptions {
   readonly assign: AssignOptions;
   /** Of every random choice. */
   readonly seed: number;
-  /** Sequential empirical bias correction. Default: on below 8-bit weights. */
+  /** Sequential empirical bias correction. Default: on below 8-bit weights, for methods that do not learn weights. */
   readonly biasCorrection?: boolean | undefined;
   /** Samples it sees, spread evenly; their activations at one layer are held at once. Default as many as 600 MB take, at least 8. */
   readonly biasSamples?: number;
   /** Samples the error of the final activation grids is measured on. Default 16. */
   readonly measureSamples?: number;
+  /** Patterns of the layers of a detector's head, for methods that treat them apart. Default none. */
+  readonly head?: readonly string[];
   /** Milliseconds for learning; absent: the steps of the method. Results then depend on the clock. */
   readonly budget?: number | undefined;
   /** Where activations wait while units learn. Default: memory. */
@@ -83,7 +87,7 @@ export function stagesOf(graph: Graph, method: Method, options: CalibrateOptions
     { name: "select", steps: method.selection ? samples : 0, work: pass },
     { name: "refine", steps: method.refinement ? assignment.sites.size : 0, work: 2 },
     ...(method.reconstruction ? learningStages(graph, method.reconstruction, namesOf(assignment), samples) : []),
-    { name: "correct biases", steps: correctsBiases(options) ? biasSampleCount(graph, options, samples) : 0, work: 1.2 },
+    { name: "correct biases", steps: correctsBiases(method, options) ? biasSampleCount(graph, options, samples) : 0, work: 1.2 },
     { name: "measure", steps: measureCount(options, samples), work: 1.2 },
   ];
 }
@@ -98,11 +102,13 @@ const LEAST_BIAS_SAMPLES = 8;
 export const biasSampleCount = (graph: Graph, { biasSamples }: CalibrateOptions, samples: number): number =>
   Math.min(biasSamples ?? Math.max(LEAST_BIAS_SAMPLES, Math.floor(BIAS_BYTES / liveBytes(graph))), samples);
 const measureCount = (o: CalibrateOptions, samples: number): number => Math.min(o.measureSamples ?? 16, samples);
-const correctsBiases = ({ biasCorrection, assign: a }: CalibrateOptions): boolean => biasCorrection ?? a.weightBits < 8;
+/** Learned weights make up for their own shifts: correcting them once more does harm (docs/decisions/008-learning.md). */
+const correctsBiases = ({ reconstruction }: Method, { biasCorrection, assign: a }: CalibrateOptions): boolean =>
+  biasCorrection ?? (a.weightBits < 8 && !reconstruction);
 
 /**
- * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges →
- * refine → reconstruct → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
+ * The shared driver of all methods: assign sites → weights → observe → (separate → select) → ranges → learn weights →
+ * refine → learn with activations on their grids → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
  * without a selection or refinement skip those stages.
  *
  * Errors: ArgumentError where a weight or activation is not finite, naming it, and where the network cannot learn as the method asks.
@@ -118,16 +124,24 @@ export async function calibrate(
   const assignment = assign(model.graph, options.assign);
   if (method.reconstruction) requireLearnable(model, method.reconstruction, namesOf(assignment));
   const flags = new Map<string, string[]>();
-  const weights = planWeights(model, assignment, method, flags);
-  const meanSamples = correctsBiases(options)
+  const gridded = planWeights(model, assignment, method, { head: options.head ?? [], flags });
+  const meanSamples = correctsBiases(method, options)
     ? spread(samples.names.length, biasSampleCount(model.graph, options, samples.names.length))
     : [];
   const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
-  const refined = await refineSites(model, assignment, method, weights, selected, steps);
+  const learning = { model, samples, seed: options.seed, steps };
+  const rounded = await learn({ ...learning, done: 0 }, gridded, method, options, (stage) => !stage.quantizesActivations);
+  const refined = await refineSites(model, assignment, method, rounded.plan, selected, steps);
   const activations = planActivations(assignment, selected.ranges, refined, flags);
-  const rough: Plan = { layers: new Set(assignment.layers.map((l) => l.name)), activations, weights, biases: new Map(), tuned: new Map() };
-  const { plan: learned, units } = await learn({ model, samples, seed: options.seed, steps }, rough, method, options);
-  const { plan, corrections } = await correct(model, learned, observed, samples, meanSamples, steps);
+  const learned = await learn(
+    { ...learning, done: rounded.units.length },
+    { ...rounded.plan, activations },
+    method,
+    options,
+    (stage) => stage.quantizesActivations,
+  );
+  const units = [...rounded.units, ...learned.units];
+  const { plan, corrections } = await correct(model, learned.plan, observed, samples, meanSamples, steps);
   flagBiases(model, plan, assignment.layers, flags);
   const errors = await measure(model, plan, samples, options, steps);
   const rowCounts = new Map([...selected.rows].map(([name, rows]) => [name, rows.reduce((n, r) => n + r.rows, 0)]));
@@ -159,24 +173,6 @@ async function passes(shared: Omit<Pass, "runAt">) {
   return { observed, separations, selected };
 }
 
-function planWeights(
-  { graph }: GraphModel,
-  { layers, weights }: Assignment,
-  method: Method,
-  flags: Map<string, string[]>,
-): Map<string, SitePlan> {
-  const plans = new Map<string, SitePlan>();
-  for (const layer of layers) {
-    const scheme = weights.get(layer.weight) as Scheme;
-    const observer = method.weightObserver(scheme);
-    const range = observer.result(observer.add(observer.init(), { x: graph.parameters.get(layer.weight) as Tensor }));
-    const { params, flags: found } = chooseQParams(range, scheme);
-    if (found.length > 0) flags.set(layer.name, found);
-    plans.set(layer.weight, { params, scheme });
-  }
-  return plans;
-}
-
 async function separate(method: Method, observed: Observed, steps: Steps): Promise<Map<string, Separation>> {
   const separations = new Map<string, Separation>();
   if (!method.selection) return separations;
@@ -191,7 +187,7 @@ async function refineSites(
   { graph }: GraphModel,
   { sites }: Assignment,
   { refinement }: Method,
-  weights: ReadonlyMap<string, SitePlan>,
+  plan: Plan,
   { ranges, rows }: Selected,
   steps: Steps,
 ): Promise<Map<string, Refined>> {
@@ -199,9 +195,7 @@ async function refineSites(
   if (!refinement) return refined;
   let done = 0;
   for (const site of sites.values()) {
-    const readers = (rows.get(site.tensor) ?? [])
-      .filter((r) => r.rows > 0)
-      .map((r) => readerOf(r, graph.parameters, weights, refinement.importance(r)));
+    const readers = (rows.get(site.tensor) ?? []).filter((r) => r.rows > 0).map((r) => readerOf(r, graph, plan, refinement.importance(r)));
     const range = ranges.get(site.tensor) as Range;
     if (readers.length > 0) refined.set(site.tensor, refinement.refiner.refine({ scheme: site.scheme, range, readers }));
     await steps.after("refine", ++done);
@@ -209,15 +203,10 @@ async function refineSites(
   return refined;
 }
 
-function readerOf(
-  rows: LayerRows,
-  parameters: ReadonlyMap<string, Tensor>,
-  weights: ReadonlyMap<string, SitePlan>,
-  importance: RefineReader["importance"],
-): RefineReader {
+function readerOf(rows: LayerRows, graph: Graph, plan: Plan, importance: RefineReader["importance"]): RefineReader {
   if (!rows.layer) return { rows, weight: rows.view.matrix(undefined), quantizedWeight: rows.view.matrix(undefined), importance };
-  const weight = parameters.get(rows.layer.weight) as Tensor;
-  const quantized = applySite(weight, weights.get(rows.layer.weight) as SitePlan);
+  const weight = graph.parameters.get(rows.layer.weight) as Tensor;
+  const quantized = applySite(weightOf(graph, plan, rows.layer), plan.weights.get(rows.layer.weight) as SitePlan);
   return { rows, weight: rows.view.matrix(weight), quantizedWeight: rows.view.matrix(quantized), importance };
 }
 
@@ -238,12 +227,16 @@ function planActivations(
 }
 
 async function learn(
-  context: Pick<ReconstructContext, "model" | "samples" | "seed" | "steps">,
+  context: Pick<ReconstructContext, "model" | "samples" | "seed" | "steps" | "done">,
   plan: Plan,
   { reconstruction }: Method,
   { budget, journal, shelf = memoryShelf }: CalibrateOptions,
+  wanted: (stage: LearningStage) => boolean,
 ): Promise<{ plan: Plan; units: UnitRecord[] }> {
-  return reconstruction ? reconstruct({ ...context, budget, journal, shelf }, plan, reconstruction) : { plan, units: [] };
+  const stages = reconstruction?.stages.filter(wanted) ?? [];
+  if (!reconstruction || stages.length === 0) return { plan, units: [] };
+  const share = budget === undefined ? undefined : (budget * stages.length) / reconstruction.stages.length;
+  return reconstruct({ ...context, budget: share, journal, shelf }, plan, { ...reconstruction, stages });
 }
 
 async function correct(

@@ -1,8 +1,9 @@
 /** Schemes, observers, objectives, methods and the driver that calibrates; plans, records, and models in integers. */
 
-export { type ActivationSite, type Assignment, type AssignOptions, assign, type LayerPolicy, policies } from "./assign.ts";
+export { type ActivationSite, type Assignment, type AssignOptions, assign, keeping, type LayerPolicy, policies } from "./assign.ts";
 export { type BiasCodes, quantizeBias } from "./bias.ts";
 export { type BiasCorrection, liveBytes } from "./biasCorrection.ts";
+export { type BitRule, requireLayers } from "./bitRules.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
 export {
   COMPARISON_VERSION,
@@ -12,6 +13,71 @@ export {
   parseComparison,
   type TensorDifference,
 } from "./comparisonRecord.ts";
+export {
+  type Bits,
+  bitOperations,
+  type Cost,
+  type CostFormats,
+  type CostLayer,
+  costLayers,
+  costOf,
+  costOfGraph,
+  countedTwice,
+  type DetectorLayer,
+  type DetectorPart,
+  type DetectorSize,
+  effectiveMacs,
+  type FlopRule,
+  type FlopRuleName,
+  fasterRcnnR50,
+  flopRules,
+  formatsOfAssignment,
+  formatsOfPlan,
+  quantizeParts,
+  resnet50,
+  retinaNetR50,
+  type StorageBytes,
+  storageBytes,
+  storageWords,
+} from "./cost/index.ts";
+export {
+  type AbsorbOptions,
+  absorbBias,
+  addLowRankBranches,
+  analyticBiasCorrection,
+  type Between,
+  ChannelMeter,
+  type ChannelStatistics,
+  type CrossLayerOptions,
+  channelExponents,
+  clippedMean,
+  crossLayerEqualize,
+  type EqualizeContext,
+  type EqualizedGroup,
+  type Equalizer,
+  equalizableGroups,
+  equalizers,
+  expectedChannels,
+  findSeams,
+  frobeniusNorm,
+  type LargestValues,
+  type LowRankBranch,
+  type LowRankOptions,
+  leadingRows,
+  lowRankBranch,
+  type Matrix,
+  normStatistics,
+  type PreActivations,
+  powerOfTwoScaling,
+  type Rewrite,
+  type RoundResidual,
+  type Seam,
+  type SeamFold,
+  type SmoothOptions,
+  smooth,
+  voteExponent,
+  type Watch,
+} from "./equalize/index.ts";
 export { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns, type SaliencyLoss } from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
 export {
@@ -61,8 +127,17 @@ export { movingAverage } from "./observer/movingAverage.ts";
 export { mse as mseObserver } from "./observer/mse.ts";
 export type { Fold, Observer } from "./observer/observer.ts";
 export { percentile as percentileObserver } from "./observer/percentile.ts";
-export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf } from "./plan.ts";
+export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf, withLevels } from "./plan.ts";
+export { additivePowerOfTwo } from "./quantizer/additivePowerOfTwo.ts";
+export { type DsqOptions, dsq, softStaircase } from "./quantizer/dsq.ts";
+export { encodeLevels, type LevelParams, type LevelQuantizer, levelAxis } from "./quantizer/levels.ts";
+export { type LogAffineOptions, logAffine, refitScale, searchPhase } from "./quantizer/logAffine.ts";
+export type { LogAffineMode, LogAffineParams } from "./quantizer/logAffineTables.ts";
+export { type LsqOptions, lsq, lsqGrid } from "./quantizer/lsq.ts";
+export { type PactOptions, type PactParams, pact, pactGrid, pactPenalty } from "./quantizer/pact.ts";
+export { powerOfTwo } from "./quantizer/powerOfTwo.ts";
 export type { Quantizer } from "./quantizer/quantizer.ts";
+export { type Subset, searchSubset, subset } from "./quantizer/subset.ts";
 export { uniformAffine } from "./quantizer/uniformAffine.ts";
 export {
   boundedShelf,
@@ -77,11 +152,47 @@ export {
   type UnitEntry,
   type UnitRecord,
 } from "./reconstruct/index.ts";
-export { type CalibrationRecord, type LayerRecord, type RangeRecord, RECORD_VERSION, type SiteRecord } from "./record.ts";
+export {
+  type CalibrationRecord,
+  type CostRecord,
+  type EqualizeRecord,
+  type LayerRecord,
+  type RangeRecord,
+  RECORD_VERSION,
+  type SiteRecord,
+} from "./record.ts";
 export { type GridOptions, gridRefiner, type Refined, type RefineProblem, type Refiner } from "./refine.ts";
 export { type AdamRefinerOptions, adamRefiner } from "./refineAdam.ts";
 export { saliency } from "./saliency.ts";
 export { chooseQParams, formatScheme, type Mapping, makeScheme, parseScheme, type QParams, type Range, type Scheme } from "./scheme.ts";
+export {
+  type Budget,
+  costText,
+  type Damage,
+  damageOf,
+  type High,
+  type Item,
+  itemsOf,
+  type Mode,
+  modes,
+  type Plans,
+  type Promotion,
+  type Proposal,
+  parseBudget,
+  type Ranked,
+  type Ranking,
+  type RankProblem,
+  rank,
+  rankSteps,
+  rankWork,
+  rulesOf,
+  SENSITIVITY_VERSION,
+  type SensitivityItem,
+  type SensitivityRecord,
+  type Spending,
+  sensitivityItems,
+  spend,
+} from "./sensitivity/index.ts";
 export { sqnr } from "./sqnr.ts";
 export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";

@@ -1,10 +1,14 @@
 import { z } from "zod";
 import type { Separator } from "../em/index.ts";
+import type { Layer } from "../graph/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { SaliencyLoss } from "./evidence.ts";
 import type { Observer } from "./observer/observer.ts";
+import { levelSite, type SitePlan } from "./plan.ts";
+import type { LevelQuantizer } from "./quantizer/levels.ts";
 import type { Reconstruction } from "./reconstruct/reconstruction.ts";
 import type { Refiner, RowWeights } from "./refine.ts";
-import type { Scheme } from "./scheme.ts";
+import type { Range, Scheme } from "./scheme.ts";
 
 /** How a method picks the volumes that matter (InlierQ eq. 7-11). */
 export interface Selection {
@@ -32,6 +36,23 @@ export interface Refinement {
   readonly floats: number;
 }
 
+/** Puts a weight on a grid of its own: the grid, and the weight on it. */
+export type WeightLevels = (value: Tensor, range: Range, scheme: Scheme) => { readonly site: SitePlan; readonly tuned: Tensor };
+
+/** A level quantizer as a method names it. */
+export const onLevels =
+  <P extends Readonly<Record<string, Tensor>>>(quantizer: LevelQuantizer<P>): WeightLevels =>
+  (value, range, scheme) =>
+    levelSite(value, { quantizer, params: quantizer.init(range, scheme, value), scheme });
+
+/** Where a layer stands in a detector. */
+export interface LayerRole {
+  /** Among the layers that the detector card calls its head. */
+  readonly head: boolean;
+  /** The first layer of the network. */
+  readonly first: boolean;
+}
+
 /** A post-training quantization method: a record of parts. The driver in calibrate.ts is shared. */
 export interface Method {
   /** As the record writes it. */
@@ -42,6 +63,8 @@ export interface Method {
   readonly options: Readonly<Record<string, unknown>>;
   /** Range of a weight, per output channel. */
   weightObserver(scheme: Scheme): Observer;
+  /** The grid of a layer's weight where it is not the uniform one of that range; `role` tells heads from the rest. */
+  weightLevels?(layer: Layer, scheme: Scheme, role: LayerRole): WeightLevels | undefined;
   /** Range of an activation; given masks where `selection` is set. */
   activationObserver(scheme: Scheme, seed: number): Observer;
   /** How volumes are selected; none: ranges of everything seen. */

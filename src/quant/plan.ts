@@ -1,8 +1,9 @@
 import type { Graph, Layer } from "../graph/index.ts";
 import type { Slot, Tap } from "../nn/index.ts";
-import { fakeQuant, type Tensor } from "../tensor/index.ts";
+import { fakeQuant, type Tensor, zeros } from "../tensor/index.ts";
 import { biasOnGrid } from "./bias.ts";
 import { emplace } from "./emplace.ts";
+import { fakeQuantLevels, type LevelQuantizer, requireLevels } from "./quantizer/levels.ts";
 import type { QParams, Scheme } from "./scheme.ts";
 
 /** How one tensor is quantized. */
@@ -11,6 +12,11 @@ export interface SitePlan {
   readonly params: QParams;
   /** The format of the codes. */
   readonly scheme: Scheme;
+  /**
+   * The levels of a weight that lies on no uniform grid, ascending, in units of the scale: [L] for all channels, or [C, L].
+   * Its codes are qmin plus the index of the nearest level, ties to the lower one; zero points are 0 and say nothing.
+   */
+  readonly levels?: Tensor;
 }
 
 /**
@@ -38,8 +44,39 @@ export interface Plan {
 export const emptyPlan: Plan = { layers: new Set(), activations: new Map(), weights: new Map(), biases: new Map(), tuned: new Map() };
 
 /** Fake-quantizes a tensor with its site's parameters. Shape: any that the scale fits, kept. */
-export function applySite(x: Tensor, { params, scheme }: SitePlan): Tensor {
+export function applySite(x: Tensor, { params, scheme, levels }: SitePlan): Tensor {
+  if (levels) return fakeQuantLevels(x, { scale: params.scale, levels }, scheme);
   return fakeQuant(x, params.scale, params.zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: scheme.axis });
+}
+
+/**
+ * The plan with a weight on the grid of a non-uniform quantizer: its site, and the value on the grid among the tuned ones.
+ * Shapes: the value as the parameter.
+ *
+ * Errors: ArgumentError for levels that are no grid of the scheme.
+ */
+export function withLevels<P extends Readonly<Record<string, Tensor>>>(
+  plan: Plan,
+  weight: string,
+  value: Tensor,
+  quantized: { readonly quantizer: LevelQuantizer<P>; readonly params: P; readonly scheme: Scheme },
+): Plan {
+  const { site, tuned } = levelSite(value, quantized);
+  return { ...plan, weights: new Map([...plan.weights, [weight, site]]), tuned: new Map([...plan.tuned, [weight, tuned]]) };
+}
+
+/**
+ * A weight on the grid of a non-uniform quantizer, and that grid. Shapes: the value as the parameter. Errors: ArgumentError
+ * for levels that are no grid of the scheme.
+ */
+export function levelSite<P extends Readonly<Record<string, Tensor>>>(
+  value: Tensor,
+  { quantizer, params, scheme }: { readonly quantizer: LevelQuantizer<P>; readonly params: P; readonly scheme: Scheme },
+): { readonly site: SitePlan; readonly tuned: Tensor } {
+  const { scale, levels } = quantizer.grid(params, scheme);
+  requireLevels("withLevels", { scale, levels }, scheme);
+  const site: SitePlan = { params: { scale, zeroPoint: zeros(scale.shape, "f32") }, scheme, levels };
+  return { site, tuned: quantizer.dequantize(quantizer.quantize(value, params, scheme), params, scheme) };
 }
 
 /** The float bias of a layer under a plan: the corrected one where there is one. Shape: [Co]. */

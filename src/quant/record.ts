@@ -1,5 +1,7 @@
 import type { Separation } from "../em/index.ts";
+import type { Cost } from "./cost/index.ts";
 import type { UnitRecord } from "./reconstruct/reconstruction.ts";
+import type { Promotion } from "./sensitivity/record.ts";
 
 /** Version of the record's layout; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -71,6 +73,28 @@ export interface LayerRecord {
   readonly flags: readonly string[];
 }
 
+/** What the quantized model costs, and the rule that summaries show. */
+export interface CostRecord {
+  /** Bit operations for a batch of one: MACs times weight bits times activation bits, float32 as 32 bits. */
+  readonly bops: number;
+  /** The same of the float model. */
+  readonly floatBops: number;
+  /** Effective float multiply-accumulates for a batch of one, by rule. */
+  readonly effectiveFlops: Cost["effectiveFlops"];
+  /** The rule of `effectiveFlops` that summaries show. */
+  readonly convention: keyof Cost["effectiveFlops"];
+  /** Bytes of weights, grids, biases and constants by what they hold, and of the exported file. */
+  readonly bytes: Cost["bytes"] & { readonly file: number };
+}
+
+/** What was done to the float network before calibration. */
+export interface EqualizeRecord {
+  /** The rewrites in order, with the tensors or layers each changed. */
+  readonly applied: readonly { readonly name: string; readonly changed: readonly string[] }[];
+  /** Lowest SQNR of a float output on the first sample, rewritten against given, in dB; null where none differs. */
+  readonly outputSqnr: number | null;
+}
+
 /** The account of one calibration. */
 export interface CalibrationRecord {
   /** Of the form of this record. */
@@ -93,6 +117,8 @@ export interface CalibrationRecord {
   readonly samples: readonly string[];
   /** Set where the samples were finished network inputs; absent where they were pictures. */
   readonly sampleKind?: "tensors";
+  /** What was done to the float network before; absent where nothing was asked for. */
+  readonly equalize?: EqualizeRecord;
   /** Every option with the value it had. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Version of this library. */
@@ -101,6 +127,10 @@ export interface CalibrationRecord {
   readonly macs: { readonly total: number; readonly quantized: number; readonly fraction: number };
   /** Bytes of all weights and biases: float32 before; packed codes, scales and zero points after. */
   readonly bytes: { readonly before: number; readonly after: number };
+  /** What it costs by named conventions. */
+  readonly cost: CostRecord;
+  /** Which activation tensors got more bits than asked for; absent where none were to. */
+  readonly promotion?: Promotion;
   /** One entry for each quantized activation tensor. */
   readonly sites: readonly SiteRecord[];
   /** What learning did, unit by unit and stage by stage; empty for methods that learn nothing. */

@@ -7,5 +7,9 @@ export { type DetectionPicture, type DrawnBox, drawDetections } from "./detectio
 export { drawMixture } from "./mixtureFigure.ts";
 export { makeReport } from "./report.ts";
 export { bySqnr, type ReportFigures, rangeText, reportText } from "./reportText.ts";
+export { drawSensitivity, isLifted } from "./sensitivityFigure.ts";
+export { makeSensitivity } from "./sensitivityReport.ts";
 export { drawSqnr } from "./sqnrFigure.ts";
+export { TOY_FILES } from "./toyFigures.ts";
+export { makeToyReport } from "./toyReport.ts";
 export { dataUri, escapeXml } from "./xml.ts";

@@ -65,8 +65,22 @@ function unitRow({ unit, stage, layers, steps, start, soft, hard, kept }: UnitRe
   ];
 }
 
+const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+
+/** "1.2e9 (12.5 %) by paper128, ...": papers count by different rules, so each number names its own. */
+const effectiveText = ({ effectiveFlops }: CalibrationRecord["cost"], total: number): string =>
+  Object.entries(effectiveFlops)
+    .map(([rule, value]) => `${number(value)} (${percent(share(value, total))}) by ${rule}`)
+    .join(", ");
+
+/** "cross-layer (12), smooth (3); float outputs kept to 120.4 dB". */
+function equalizeText({ applied, outputSqnr }: NonNullable<CalibrationRecord["equalize"]>): string {
+  const done = applied.map(({ name, changed }) => `${name} (${changed.length} changed)`).join(", ");
+  return `${done}; float outputs ${outputSqnr === null ? "the same" : `kept to ${outputSqnr.toFixed(1)} dB`}`;
+}
+
 function summary(record: CalibrationRecord): string {
-  const { macs, bytes, detections, gate } = record;
+  const { macs, bytes, cost, detections, gate } = record;
   const rows: [string, string][] = [
     ["model", plain(record.model)],
     ["detector card", plain(record.detector ?? "none")],
@@ -75,7 +89,16 @@ function summary(record: CalibrationRecord): string {
     ["multiply-accumulates quantized", `${percent(macs.fraction)} (${macs.quantized} of ${macs.total})`],
     ["layers quantized", `${record.layers.filter((l) => l.quantized).length} of ${record.layers.length}`],
     ["weights and biases", `${bytes.before} bytes before, ${bytes.after} bytes after`],
+    ["bit operations", `${number(cost.bops)} of ${number(cost.floatBops)} in float (${percent(share(cost.bops, cost.floatBops))})`],
+    ["effective multiply-accumulates", effectiveText(cost, macs.total)],
+    ["exported file", `${cost.bytes.file} bytes`],
   ];
+  if (record.equalize) rows.push(["float network before calibration", equalizeText(record.equalize)]);
+  if (record.promotion) {
+    const { bits, share, limit, tensors } = record.promotion;
+    const names = tensors.map((t) => plain(t.tensor)).join(", ");
+    rows.push([`promoted to ${bits} bits`, `${percent(share)} of the activation elements (at most ${percent(limit)}): ${names || "none"}`]);
+  }
   if (detections) {
     const { kept, float, keptShare, quantized } = detections;
     rows.push(["float detections kept", `${kept} of ${float} (${percent(keptShare)}); the quantized detector finds ${quantized}`]);

@@ -14,6 +14,12 @@ const EVERYTHING = {
   gate: "kept=0.9",
   exclude: ["a*"],
   firstLayerBits: 6,
+  bits: [
+    { pattern: "neck*", by: "layer", weightBits: 6, activationBits: 8 },
+    { pattern: "x", float: true },
+  ],
+  promote: 0.25,
+  promoteBits: 7,
   weightMapping: "symmetricHalf",
   perChannelDepthwise: false,
   reduceRange: true,
@@ -21,6 +27,7 @@ const EVERYTHING = {
   biasCorrection: false,
   biasSamples: 8,
   budget: "10m",
+  equalize: ["cross-layer", "absorb-bias", "smooth", "power-of-two", "low-rank"],
   inlierq: {
     topK: 20,
     topKMode: "joint",
@@ -53,6 +60,8 @@ const EVERYTHING = {
   qdrop: { kept: 0.25 },
   pdquant: { temperature: 2 },
   lidarptq: { gamma: 0.2 },
+  subsetq: {},
+  regptq: {},
 } as const;
 
 describe("parseConfig", () => {
@@ -68,6 +77,7 @@ describe("parseConfig", () => {
     [{ inlierq: { tuo: 1 } }, 'config: keys must be known, got "inlierq.tuo" (did you mean "tau"?)'],
     [{ inlierq: { adam: { step: 1 } } }, 'config: keys must be known, got "inlierq.adam.step" (did you mean "steps"?)'],
     [{ percentile: { percentle: 99 } }, 'config: keys must be known, got "percentile.percentle" (did you mean "percentile"?)'],
+    [{ bits: [{ patern: "a" }] }, 'config: keys must be known, got "bits.0.patern" (did you mean "pattern"?)'],
     [{ samples: 0 }, "config: samples must fit the schema, got 0"],
   ])("refuses %j", (config, message) => {
     expect(() => parseConfig(config)).toThrow(message);

@@ -48,6 +48,13 @@ const record = (over: Partial<CalibrationRecord> = {}): CalibrationRecord => ({
   versions: { inlierq: "0" },
   macs: { total: 100, quantized: 80, fraction: 0.8 },
   bytes: { before: 400, after: 100 },
+  cost: {
+    bops: 25600,
+    floatBops: 102400,
+    effectiveFlops: { paper128: 60, bops1024: 25, dorefa64: 100 },
+    convention: "bops1024",
+    bytes: { weights: 60, scales: 20, zeroPoints: 5, biases: 15, extras: 0, total: 100, file: 900 },
+  },
   sites: [site(), site({ tensor: "worst", sqnr: 3 }), site({ tensor: "none", sqnr: null, mixture: null })],
   units: [],
   layers: [

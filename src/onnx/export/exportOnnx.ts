@@ -3,6 +3,7 @@ import { Graph, type Node } from "../../graph/index.ts";
 import type { Plan } from "../../quant/index.ts";
 import { type FakeQuantAttrs, fakeQuant, type Meta } from "../../tensor/index.ts";
 import { encodeModel } from "../protobuf.ts";
+import { isSmallTable } from "./levels.ts";
 import { type Grid, isNibble, isWide, QuantizedInputs, writeFakeQuant } from "./quantize.ts";
 import { exportRows } from "./rows.ts";
 import { sumsApart } from "./sumsApart.ts";
@@ -96,12 +97,13 @@ function requireExportable(graph: Graph): void {
   throw new ArgumentError("exportOnnx", `every op must have an ONNX form, got ${names.join(", ")} (first node "${missing[0].name}")`);
 }
 
-/** 4-bit weights and 16-bit codes have types from opset 21 on. */
+/** 4-bit weights, small tables of levels and 16-bit codes have types from opset 21 on. */
 function needsSmallTypes(graph: Graph, plan: Plan | undefined): boolean {
-  const weights = [...(plan?.weights.values() ?? [])].map((site) => site.scheme);
+  const sites = [...(plan?.weights.values() ?? [])];
+  const weights = sites.filter((site) => !site.levels).map((site) => site.scheme);
   const activations = [...(plan?.activations.values() ?? [])].map((site) => site.scheme);
   const nodes = graph.nodes.filter((n) => n.op === fakeQuant.def).map((n) => n.attrs as FakeQuantAttrs);
-  return weights.some(isNibble) || [...weights, ...activations, ...nodes].some(isWide);
+  return sites.some(isSmallTable) || weights.some(isNibble) || [...weights, ...activations, ...nodes].some(isWide);
 }
 
 /** The graph with its free batch taken as 2: where shapes differ, a dimension is free. */

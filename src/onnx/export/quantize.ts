@@ -17,6 +17,7 @@ import {
   type Tensor,
 } from "../../tensor/index.ts";
 import { int } from "./attribute.ts";
+import { writeLevels } from "./levels.ts";
 import { CODE_TYPES, type CodeType, type OnnxWriter } from "./writer.ts";
 
 /** The grid of one tensor: f32 parameters of shape [1] or [C], and the codes in use. */
@@ -208,6 +209,11 @@ export class QuantizedInputs {
     if (!site) return this.#writer.tensor(layer.weight, value);
     return this.#once(layer.weight, () => {
       const output = this.#ownName(layer.weight);
+      if (site.levels) {
+        requireSound(output, gridOf(site));
+        writeLevels(this.#writer, output, value, { ...site, levels: site.levels });
+        return output;
+      }
       writeConstant(this.#writer, output, value, gridOf(site));
       return output;
     });

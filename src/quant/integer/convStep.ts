@@ -1,13 +1,25 @@
-import { placeTasks, type Task } from "../../wasm/index.ts";
+import { type Arena, placeTasks, type Task } from "../../wasm/index.ts";
 import { type Filter, filterBytes, filterOf, isDirect, packFilters, planeBytes, widenOf } from "./depthwise.ts";
 import { finishOf, TAIL_BYTES } from "./epilogue.ts";
 import { type Finish, isGrid, recordBytes, writeRecords } from "./finishRecord.ts";
-import { BLOCK_COLUMNS, blockColumns, multiplyOf, type Product, packRows, pairBlocks, roundUp, scratchBytes, sumBytes } from "./gemm.ts";
+import {
+  BLOCK_COLUMNS,
+  blockColumns,
+  type Multiply,
+  multiplyOf,
+  type Product,
+  packRows,
+  pairBlocks,
+  roundUp,
+  scratchBytes,
+  sumBytes,
+} from "./gemm.ts";
 import { entryOf, isSigned } from "./grid.ts";
 import type { IntegerLayer } from "./integerLayer.ts";
 import { lookupOf } from "./lookup.ts";
 import { floatBytes, releaseFloats, targetsOf } from "./outputs.ts";
 import { borderOf, hasBorder, padPlanes } from "./pad.ts";
+import { packShifts, shiftOf } from "./shift.ts";
 import { blocks, type Draft, type Value } from "./step.ts";
 
 /** Sizes of one image's convolution. */
@@ -49,7 +61,7 @@ export function convStep(
   tables: Tables,
 ): Draft {
   const geometry = geometryOf(layer, read, outShape);
-  const direct = layer.layer.depthwise && isDirect(layer.attrs);
+  const direct = layer.layer.depthwise && isDirect(layer.attrs) && !layer.shifts;
   return (direct ? depthwiseDraft : denseDraft)(layer, geometry, { finish: withLookup(layer, finish), read, writes }, tables);
 }
 
@@ -61,7 +73,8 @@ function withLookup({ channels, input, weight }: IntegerLayer, finish: Finish): 
   const terms = weight.length / channels.length;
   const widest = input.zeroPoint.reduce((most, z) => Math.max(most, z - input.qmin, input.qmax - z), 0);
   const reaches = channels.map(({ codes, multiplier, real }, c) => {
-    const size = weight.subarray(c * terms, (c + 1) * terms).reduce((sum, w) => sum + Math.abs(w), 0);
+    let size = 0;
+    for (let k = c * terms; k < (c + 1) * terms; k++) size += Math.abs(weight[k]);
     return (size * widest + Math.abs(codes)) * multiplier + Math.abs(real);
   });
   const shift = channels.reduce((most, { real }) => Math.max(most, Math.abs(real)), 0);
@@ -92,7 +105,7 @@ function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
   const perInput = g.outChannels / g.inChannels;
   return {
     ...{ name: layer.layer.name, kind: "depthwise", reads: [read], writes },
-    constants: [packFilters(layer.weight, g.outChannels, filter), ...ending(layer, ends)],
+    constants: [packFilters(Int16Array.from(layer.weight), g.outChannels, filter), ...ending(layer, ends)],
     scratch: floatBytes(writes),
     own: blocks(0, sizes).bytes,
     bind(memory) {
@@ -136,14 +149,42 @@ function depthwiseDraft(layer: IntegerLayer, g: Geometry, ends: Ends): Draft {
   };
 }
 
-/** Packed weights of every group, side by side. */
-function packGroups(layer: IntegerLayer, groups: number, rows: number, terms: number): Int16Array {
-  const parts = Array.from({ length: groups }, (_, i) =>
-    packRows(layer.weight.subarray(i * rows * terms, (i + 1) * rows * terms), rows, terms),
-  );
-  const packed = new Int16Array(parts.reduce((sum, p) => sum + p.length, 0));
-  parts.forEach((part, i) => packed.set(part, i * part.length));
-  return packed;
+/** Packed weights of all groups, side by side, and what multiplies with those of one. */
+interface PackedWeights {
+  readonly data: Int16Array | Int32Array;
+  /** Byte offset of a group. */
+  readonly starts: readonly number[];
+  multiply(arena: Arena, signed: boolean, threadStep: number, group: number): Multiply;
+}
+
+function packGroups({ weight, shifts, attrs: { groups } }: IntegerLayer, rows: number, terms: number): PackedWeights {
+  const part = (group: number): [number, number] => [group * rows * terms, (group + 1) * rows * terms];
+  const each = <T>(pack: (group: number) => T): T[] => Array.from({ length: groups }, (_, group) => pack(group));
+  if (shifts) {
+    const packed = each((group) => packShifts(Int32Array.from(weight.subarray(...part(group))), rows, terms));
+    const multiply = (arena: Arena, signed: boolean, threadStep: number, group: number) =>
+      shiftOf(arena, signed, threadStep, packed[group].starts);
+    return {
+      ...sideBySide(
+        packed.map((p) => p.stream),
+        (length) => new Int32Array(length),
+      ),
+      multiply,
+    };
+  }
+  const packed = each((group) => packRows(Int16Array.from(weight.subarray(...part(group))), rows, terms));
+  return { ...sideBySide(packed, (length) => new Int16Array(length)), multiply: multiplyOf };
+}
+
+function sideBySide<T extends Int16Array | Int32Array>(parts: readonly T[], make: (length: number) => T): Omit<PackedWeights, "multiply"> {
+  const data = make(parts.reduce((sum, p) => sum + p.length, 0));
+  let at = 0;
+  const starts = parts.map((p) => {
+    data.set(p, at);
+    at += p.length;
+    return (at - p.length) * data.BYTES_PER_ELEMENT;
+  });
+  return { data, starts };
 }
 
 /** Two byte offsets per pair of terms: where the codes under the pixel's window lie, from that under its first tap. */
@@ -181,10 +222,10 @@ function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables
   const paddedBytes = padded ? g.inChannels * border.plane : 0;
   const sizes = [paddedBytes, floatBytes(writes)];
   const ownSizes = [scratchBytes(pairs), sumBytes(rows), TAIL_BYTES * finish.forms.length];
-  const packed = packGroups(layer, attrs.groups, rows, terms);
+  const packed = packGroups(layer, rows, terms);
   return {
-    ...{ name: layer.layer.name, kind: "conv", reads: [read], writes },
-    constants: [packed, pairOffsets, pixels, ...ending(layer, ends)],
+    ...{ name: layer.layer.name, kind: layer.shifts ? "shift" : "conv", reads: [read], writes },
+    constants: [packed.data, pairOffsets, pixels, ...ending(layer, ends)],
     scratch: blocks(0, sizes).bytes,
     own: blocks(0, ownSizes).bytes,
     bind(memory) {
@@ -194,9 +235,7 @@ function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables
       const [scratch, sums, tail] = blocks(own.address, ownSizes).addresses;
       writeRecords(arena, records, finish, layer.channels, codeTable);
       const done = finishOf(arena, finish, { records, tail, targets: targetsOf(writes, memory, g.pixels, floatOut), threadStep: own.step });
-      const multiply = multiplyOf(arena, isSigned(input), own.step);
       const source = memory.at(read);
-      const groupBytes = packed.byteLength / attrs.groups;
       const places = { rows, blocks: pairBlocks(pairs), pairTable: offsets, scratch, sums };
       const codes = padded ? planes : source;
       const step = blockColumns(g.pixels);
@@ -204,7 +243,8 @@ function denseDraft(layer: IntegerLayer, g: Geometry, ends: Ends, tables: Tables
       for (let group = 0; group < attrs.groups; group++) {
         // Channel scales occur where every group has one input channel.
         const zeroPoint = entryOf(input.zeroPoint, group);
-        const product: Product = { ...places, packed: weights + group * groupBytes };
+        const product: Product = { ...places, packed: weights + packed.starts[group] };
+        const multiply = packed.multiply(arena, isSigned(input), own.step, group);
         for (let pixel = 0; pixel < g.pixels; pixel += step) {
           const columns = Math.min(step, g.pixels - pixel);
           tasks.push([

@@ -152,7 +152,7 @@ function sumTile(f: FunctionBuilder, sums: readonly Local<"v128">[][], a: Local<
 }
 
 /** pack(codes, pixelTable, pairTable, columns, pairs, zeroPoint, target): panels [pair][8 pixels][2], zero point taken off. */
-function emitPack(signed: boolean): FunctionBuilder {
+export function emitPack(signed: boolean): FunctionBuilder {
   const f = new FunctionBuilder(
     "pack",
     Array.from({ length: 7 }, () => "i32" as const),

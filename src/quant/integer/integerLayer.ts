@@ -3,6 +3,7 @@ import type { Graph, Layer } from "../../graph/index.ts";
 import { type Conv2dAttrs, roundHalfEven, type Tensor } from "../../tensor/index.ts";
 import { quantizeBias } from "../bias.ts";
 import { biasOf, type Plan, type SitePlan, weightOf } from "../plan.ts";
+import { indexOfLevels, isWhole, levelAxis, lookUp } from "../quantizer/levels.ts";
 import type { ChannelBias } from "./finishRecord.ts";
 import { entryOf, type Grid, gridOf, isPerChannel } from "./grid.ts";
 
@@ -11,8 +12,10 @@ export interface IntegerLayer {
   readonly layer: Layer;
   readonly attrs: Conv2dAttrs;
   readonly input: Grid;
-  /** Weight codes with their zero points taken off, [Co, Ci / groups, kh, kw]. */
-  readonly weight: Int16Array;
+  /** Weights in whole numbers of their scale, [Co, Ci / groups, kh, kw]. */
+  readonly weight: Int16Array | Int32Array;
+  /** Whether every weight is 0 or plus or minus a power of two, so that sums take shifts and no products. */
+  readonly shifts: boolean;
   readonly weightShape: readonly number[];
   readonly channels: readonly ChannelBias[];
 }
@@ -31,9 +34,30 @@ export function centredCodes(weight: Tensor, { params, scheme }: SitePlan): Int1
   return codes;
 }
 
+/** Whether a level is 0 or plus or minus a power of two that a shift of int32 reaches. */
+const isShift = (level: number): boolean => {
+  const size = Math.abs(level);
+  return Number.isInteger(size) && size <= 2 ** 30 && (size & (size - 1)) === 0;
+};
+
+/** The largest whole number that a product of 16-bit terms takes. */
+const LARGEST_TERM = 32767;
+
+/** Weights in whole numbers of their scale; undefined where their levels are none, or too large for a product. */
+function wholeWeights(value: Tensor, site: SitePlan): Pick<IntegerLayer, "weight" | "shifts"> | undefined {
+  const { params, scheme, levels } = site;
+  if (!levels) return { weight: centredCodes(value, site), shifts: false };
+  const shifts = levels.data.every(isShift);
+  const small = isWhole(levels) && levels.data.every((v: number) => Math.abs(v) <= LARGEST_TERM);
+  if (!shifts && !small) return undefined;
+  const index = indexOfLevels(value, { scale: params.scale, levels }, scheme);
+  const whole = lookUp(levels, index, levelAxis(levels, scheme)).data;
+  return shifts ? { weight: Int32Array.from(whole), shifts } : { weight: Int16Array.from(whole), shifts };
+}
+
 /**
  * A quantized layer as integers, or undefined where no integer kernel takes it: transposed convolutions, matrix products,
- * codes wider than a byte, channel scales on anything but a depthwise input, a fixed batch of several images. Such a layer is
+ * codes wider than a byte, levels that are no whole numbers, channel scales on anything but a depthwise input, a fixed batch of several images. Such a layer is
  * simulated in float.
  *
  * Errors: ArgumentError where a sum could leave int32.
@@ -49,10 +73,11 @@ export function integerLayer(graph: Graph, plan: Plan, layer: Layer): IntegerLay
   const value = weightOf(graph, plan, layer);
   const weightZero = weight.params.zeroPoint.data;
   if (Array.from(weightZero).some((z) => Math.abs(z) > 2 ** 14)) return undefined;
-  const codes = centredCodes(value, weight);
+  const whole = wholeWeights(value, weight);
+  if (!whole) return undefined;
   const channels = channelsOf(biasOf(graph, plan, layer), layer, activation, weight, value.shape[0]);
-  requireInt32(layer, input, codes, channels);
-  return { layer, attrs: layer.attrs as Conv2dAttrs, input, weight: codes, weightShape: value.shape, channels };
+  requireInt32(layer, input, whole.weight, channels);
+  return { layer, attrs: layer.attrs as Conv2dAttrs, input, ...whole, weightShape: value.shape, channels };
 }
 
 /** Multiplier and bias per output channel; a bias that does not fit its int32 grid is added in float. */
@@ -66,7 +91,12 @@ function channelsOf(bias: Tensor | undefined, layer: Layer, activation: SitePlan
   });
 }
 
-function requireInt32({ name }: Layer, { qmin, qmax, zeroPoint }: Grid, weight: Int16Array, channels: readonly ChannelBias[]): void {
+function requireInt32(
+  { name }: Layer,
+  { qmin, qmax, zeroPoint }: Grid,
+  weight: IntegerLayer["weight"],
+  channels: readonly ChannelBias[],
+): void {
   const largest = zeroPoint.reduce((most, z) => Math.max(most, Math.abs(qmin - z), Math.abs(qmax - z)), 0);
   const terms = weight.length / channels.length;
   channels.forEach(({ codes }, c) => {

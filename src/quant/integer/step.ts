@@ -19,7 +19,7 @@ export type Floats = Map<string, Tensor>;
 export interface Step {
   /** The node of the graph it runs, or the tensor it quantizes. */
   readonly name: string;
-  /** What it is: "conv", "depthwise", "gather", "maxPool", "sum", "quantize", "float" or "simulated". */
+  /** What it is: "conv", "shift", "depthwise", "gather", "maxPool", "sum", "quantize", "float" or "simulated". */
   readonly kind: string;
   readonly reads: readonly Value[];
   readonly writes: readonly Value[];

@@ -14,8 +14,8 @@ export interface WeightLearner {
   rates(w: Tensor, site: SitePlan): Readonly<Record<string, number>>;
   /** The weight during the descent, differentiable in what is learned. Shape: that of w. */
   soft(w: Tensor, site: SitePlan, learned: Learned): Tensor;
-  /** A term that pulls towards codes, per weight in [0, 1] at most, of a sharpness that falls; a scalar. */
-  pull?(learned: Learned, sharpness: Tensor): Tensor;
+  /** A term that pulls towards codes, per weight about 1 at most, of a sharpness that falls; a scalar. */
+  pull?(learned: Learned, sharpness: Tensor, w: Tensor, site: SitePlan): Tensor | undefined;
   /** The learned weight on its grid, and the grid. */
   harden(w: Tensor, site: SitePlan, learned: Learned): { readonly tuned: Tensor; readonly site: SitePlan };
 }

@@ -1,9 +1,15 @@
-import { abs, clamp, exp, log, mul, sub, sum } from "../../tensor/index.ts";
+import { abs, clamp, exp, log, mul, sub, sum, type Tensor } from "../../tensor/index.ts";
 import { adaround, initialRounding, softRounding } from "../quantizer/adaround.ts";
 import type { WeightLearner } from "./learner.ts";
 
 /** |2h - 1| is kept off 0, where its logarithm has no gradient. */
 const LEAST = 1e-6;
+
+/** Sum of 1 - |2 h(V) - 1|^sharpness: 0 where every weight has decided. Source: AdaRound eq. 24. */
+export function pullToEnds(rounding: Tensor, sharpness: Tensor): Tensor {
+  const off = clamp(abs(sub(mul(softRounding(rounding), 2), 1)), { min: LEAST });
+  return sum(sub(1, exp(mul(log(off), sharpness))));
+}
 
 /**
  * Learned rounding: each weight goes to the code below or above it.
@@ -18,10 +24,7 @@ export const rounding = (rate: number): WeightLearner => ({
   start: (w, { params, scheme }) => ({ rounding: initialRounding(w, params, scheme.axis) }),
   rates: () => ({ rounding: rate }),
   soft: (w, { params, scheme }, { rounding: v }) => adaround.fakeQuant(w, { ...params, rounding: v }, scheme),
-  pull({ rounding: v }, sharpness) {
-    const off = clamp(abs(sub(mul(softRounding(v), 2), 1)), { min: LEAST });
-    return sum(sub(1, exp(mul(log(off), sharpness))));
-  },
+  pull: ({ rounding: v }, sharpness) => pullToEnds(v, sharpness),
   harden(w, site, { rounding: v }) {
     const params = { ...site.params, rounding: v };
     return { tuned: adaround.dequantize(adaround.quantize(w, params, site.scheme), params, site.scheme), site };

@@ -2,7 +2,7 @@ import { rounding } from "../learner/rounding.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE, searchedRanges } from "./learning.ts";
+import { LEARNING_SHAPE, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
 export interface AdaroundOptions extends DescentSettings {
@@ -16,7 +16,7 @@ export interface AdaroundOptions extends DescentSettings {
  * Learned rounding of weights, layer by layer, from inputs of the network quantized so far to outputs of the float one;
  * activations are quantized after it, by ranges of least error. Source: Nagel et al. 2020 (AdaRound), eq. 21-25.
  */
-export const adaround = defineMethod(LEARNING_SHAPE, ({ unit = "layer", rate = 0.02, ...descent }: AdaroundOptions) => ({
+export const adaround = defineMethod(LEARNING_SHAPE, ({ unit = "layer", rate = ROUNDING_RATE, ...descent }: AdaroundOptions) => ({
   name: "adaround",
   cite: "AdaRound, ICML 2020",
   options: { unit, rate, ...descentOf(descent) },

@@ -6,7 +6,7 @@ import { fisherError, fullFisherError, outputError } from "../objective/reconstr
 import { divergence } from "../reconstruct/evidence.ts";
 import type { UnitObjective } from "../reconstruct/reconstruction.ts";
 import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE, RANGE_POWER, searchedRanges } from "./learning.ts";
+import { LEARNING_SHAPE, RANGE_POWER, ROUNDING_RATE, SCALE_RATE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
 export interface BrecqOptions extends DescentSettings {
@@ -40,7 +40,7 @@ const OBJECTIVES: Readonly<Record<NonNullable<BrecqOptions["objective"]>, (dampi
  * activation scales, with weights on their grids and float inputs. Source: Li et al. 2021 (BRECQ), eq. 10 and section 3.4.
  */
 export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
-  const { unit = "block", objective = "fisherDiag", damping = 0, rate = 0.02, scaleRate = 0.005, ...descent } = options;
+  const { unit = "block", objective = "fisherDiag", damping = 0, rate = ROUNDING_RATE, scaleRate = SCALE_RATE, ...descent } = options;
   return {
     name: "brecq",
     cite: "BRECQ, ICLR 2021",

@@ -9,6 +9,8 @@ import { mse } from "./mse.ts";
 import { pdquant } from "./pdquant.ts";
 import { percentile } from "./percentile.ts";
 import { qdrop } from "./qdrop.ts";
+import { regptq } from "./regptq.ts";
+import { subsetq } from "./subsetq.ts";
 
 /** Every method by name, the default first. Jobs, configuration files and the command line offer what is here. */
 export const methods = {
@@ -22,7 +24,9 @@ export const methods = {
   brecq,
   qdrop,
   pdquant,
+  subsetq,
   lidarptq,
+  regptq,
 } as const;
 
 export type { AdaquantOptions } from "./adaquant.ts";
@@ -35,4 +39,6 @@ export type { MseOptions } from "./mse.ts";
 export type { PdquantOptions } from "./pdquant.ts";
 export type { PercentileMethodOptions } from "./percentile.ts";
 export type { QdropOptions } from "./qdrop.ts";
-export { adaquant, adaround, brecq, entropy, inlierq, lidarptq, minmax, mse, pdquant, percentile, qdrop };
+export type { RegptqOptions } from "./regptq.ts";
+export type { SubsetqOptions } from "./subsetq.ts";
+export { adaquant, adaround, brecq, entropy, inlierq, lidarptq, minmax, mse, pdquant, percentile, qdrop, regptq, subsetq };

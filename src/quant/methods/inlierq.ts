@@ -2,12 +2,19 @@ import { z } from "zod";
 import { type GmmOptions, gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
 import { ArgumentError } from "../../errors.ts";
 import type { SaliencyLoss } from "../evidence.ts";
+import { rounding } from "../learner/rounding.ts";
 import { defineMethod, type Method } from "../method.ts";
-import { type FisherForm, importanceOf } from "../objective/importance.ts";
+import { type FisherForm, type FisherOptions, importanceOf } from "../objective/importance.ts";
+import { inlierError } from "../objective/reconstruction.ts";
 import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
+import { salient } from "../reconstruct/evidence.ts";
+import type { LearningStage } from "../reconstruct/reconstruction.ts";
+import { DESCENT_SHAPE, type DescentSettings, descentOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
 import { type AdamRefinerOptions, adamRefiner } from "../refineAdam.ts";
+import { ROUNDING_RATE, searchedRanges } from "./learning.ts";
+import { dropped, dropping } from "./qdrop.ts";
 
 /** Every decision of the method, with its default. */
 export interface InlierqOptions
@@ -34,6 +41,13 @@ export interface InlierqOptions
   readonly refine?: "grid" | "adam" | "none";
   /** Options of the Adam refiner. */
   readonly adam?: AdamRefinerOptions;
+  /**
+   * How weights are rounded: to nearest (default, the paper), learned layer by layer with the objective of refinement
+   * ("adaround"), or block by block after it, together with scales and with quantization dropped at random ("qdrop").
+   */
+  readonly weights?: "nearest" | "adaround" | "qdrop";
+  /** Options of the descents. */
+  readonly learn?: DescentSettings;
   /** Output volumes per site that refinement sees. Default 4096. */
   readonly rows?: number;
   /** Floats kept per layer for them: wide layers get fewer volumes. Default 2^20. */
@@ -51,6 +65,7 @@ const DEFAULTS = {
   lambdaInlier: 1,
   lambdaAnomaly: 0,
   refine: "grid",
+  weights: "nearest",
   rows: 4096,
   rowFloats: 2 ** 20,
 } as const satisfies InlierqOptions;
@@ -77,6 +92,8 @@ const SHAPE = {
   lambdaAnomaly: z.number().min(0),
   refine: z.enum(["grid", "adam", "none"]),
   adam: z.strictObject({ steps: count, scaleRate: z.number().positive(), zeroPointRate: z.number().positive() }).partial(),
+  weights: z.enum(["nearest", "adaround", "qdrop"]),
+  learn: z.strictObject(DESCENT_SHAPE).partial(),
   rows: z.int().min(16),
   rowFloats: z.int().min(1024),
 };
@@ -94,9 +111,10 @@ function make(options: InlierqOptions): Method {
     name: "inlierq",
     cite: "InlierQ, ICLR 2026",
     options: o,
-    weightObserver: ({ axis }) => minmaxObserver({ axis }),
+    weightObserver: o.weights === "nearest" ? ({ axis }) => minmaxObserver({ axis }) : searchedRanges.weightObserver,
     activationObserver: ({ axis }) => masked(minmaxObserver({ axis })),
     selection: { loss: { topK: o.topK, mode: o.topKMode }, separator: SEPARATORS[o.separator](o), maxScores: o.maxScores },
+    ...LEARNING[o.weights](o, SEPARATORS[o.separator](o), weighting),
     ...(refiner && {
       refinement: {
         refiner,
@@ -123,6 +141,31 @@ const REFINERS: Readonly<Record<NonNullable<InlierqOptions["refine"]>, (o: Inlie
   adam: ({ adam }) => adamRefiner(adam),
   none: () => undefined,
 };
+
+type Learning = Pick<Method, "reconstruction">;
+
+/** What learns weights, by the names of the options. */
+const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, (o: InlierqOptions, s: Separator, f: FisherOptions) => Learning>> =
+  {
+    nearest: () => ({}),
+    adaround(o, separator, weighting) {
+      const { topK = DEFAULTS.topK, topKMode = DEFAULTS.topKMode, maxScores = DEFAULTS.maxScores } = o;
+      const evidence = salient((detector) => ({ topK: topK === "cap" ? detector.maxDetections : topK, mode: topKMode }), {
+        separator,
+        maxScores,
+      });
+      const objective = inlierError(evidence, weighting);
+      const stage: LearningStage = {
+        name: "weights",
+        weights: rounding(ROUNDING_RATE),
+        quantizesActivations: false,
+        input: "quantized",
+        objective,
+      };
+      return { reconstruction: { unit: "layer", stages: [stage], descent: descentOf(o.learn ?? {}) } };
+    },
+    qdrop: ({ learn = {} }) => ({ reconstruction: { unit: "block", stages: [dropping(dropped({}))], descent: descentOf(learn) } }),
+  };
 
 /** Drops undefined entries, so that they do not override a default. */
 function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

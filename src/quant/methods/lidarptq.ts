@@ -6,7 +6,7 @@ import { pseudoLabels } from "../objective/pseudoLabels.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { mse } from "../observer/mse.ts";
 import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE } from "./learning.ts";
+import { LEARNING_SHAPE, ROUNDING_RATE, SCALE_RATE } from "./learning.ts";
 
 /** Options of the method. */
 export interface LidarptqOptions extends DescentSettings {
@@ -39,7 +39,7 @@ const SHAPE = {
  * Unstated: the balance of the two losses; here each counts relative to its start.
  */
 export const lidarptq = defineMethod(SHAPE, (options: LidarptqOptions) => {
-  const { unit = "layer", gamma = 0.1, topK = 500, alpha = 0.25, rate = 0.02, scaleRate = 0.005, ...descent } = options;
+  const { unit = "layer", gamma = 0.1, topK = 500, alpha = 0.25, rate = ROUNDING_RATE, scaleRate = SCALE_RATE, ...descent } = options;
   return {
     name: "lidarptq",
     cite: "LiDAR-PTQ, ICLR 2024",

@@ -5,7 +5,7 @@ import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import type { LearningStage } from "../reconstruct/reconstruction.ts";
 import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE, searchedRanges } from "./learning.ts";
+import { LEARNING_SHAPE, ROUNDING_RATE, SCALE_RATE, searchedRanges } from "./learning.ts";
 
 /** What is dropped and how fast things are learned. */
 export interface DroppingOptions {
@@ -40,8 +40,8 @@ export const dropping = ({ kept, rate, scaleRate }: Required<DroppingOptions>): 
 /** The options above with their defaults. */
 export const dropped = (given: { readonly [K in keyof DroppingOptions]: DroppingOptions[K] | undefined }): Required<DroppingOptions> => ({
   kept: given.kept ?? 0.5,
-  rate: given.rate ?? 0.02,
-  scaleRate: given.scaleRate ?? 0.005,
+  rate: given.rate ?? ROUNDING_RATE,
+  scaleRate: given.scaleRate ?? SCALE_RATE,
 });
 
 /**

@@ -17,11 +17,14 @@ export function softRounding(rounding: Tensor): Tensor {
   return clamp(add(mul(sigmoid(rounding), STRETCH), OFFSET), { min: 0, max: 1 });
 }
 
+/** The V at which h(V) is `share`, in [0, 1]. */
+export const roundingAt = (share: number): number => -log(STRETCH / (share - OFFSET) - 1);
+
 /** The V at which h(V) is the fraction of w / scale: soft weights start at the float ones. */
 export function initialRounding(w: Tensor, params: QParams, axis: number | null): Tensor {
   const data = allocate(w.dtype, w.size);
   eachRatio(w, params, axis, (i, ratio) => {
-    data[i] = -log(STRETCH / (ratio - Math.floor(ratio) - OFFSET) - 1);
+    data[i] = roundingAt(ratio - Math.floor(ratio));
   });
   return new Tensor(w.shape, w.dtype, data);
 }

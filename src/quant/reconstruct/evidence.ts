@@ -8,6 +8,7 @@ import { type Tap, tapFrom, topKNll } from "../../nn/index.ts";
 import { Rng, sub, Tensor } from "../../tensor/index.ts";
 import { floatRuns, type GraphModel, type SaliencyLoss } from "../evidence.ts";
 import { inlierMask } from "../inlier.ts";
+import type { GlobalObjective } from "../objective/global.ts";
 import { predictionDifference } from "../objective/predictionDifference.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import { saliency } from "../saliency.ts";
@@ -32,17 +33,20 @@ export interface Evidence {
 }
 
 /**
- * The difference of the predictions of the quantized and the float network: of the score maps, or of the outputs where
- * nobody knows what they mean.
+ * Gradients of a loss of the predictions of the quantized network against those of the float one; of the squared
+ * difference of the outputs where nobody knows what they mean.
  *
- * Departure: BRECQ takes the gradient at each unit from the network quantized up to there; here one pass over the network
- * with all weights rounded gives those of all units.
+ * Departure: BRECQ and Reg-PTQ take the gradient at each unit from the network quantized up to there; here one pass over
+ * the network with all weights rounded gives those of all units.
  */
-export const divergence: Evidence = {
+export const againstFloat = (objective: GlobalObjective): Evidence => ({
   network: "start",
-  prepare: (model, float) => globalOf(model, predictionDifference()).prepare(float),
-  loss: (model, constants, heads) => globalOf(model, predictionDifference()).loss(constants, heads),
-};
+  prepare: (model, float) => globalOf(model, objective).prepare(float),
+  loss: (model, constants, heads) => globalOf(model, objective).loss(constants, heads),
+});
+
+/** Gradients of the difference of the score maps. Source: BRECQ section 3.3, for independent classes. */
+export const divergence: Evidence = /* @__PURE__ */ againstFloat(predictionDifference());
 
 /** The saliency loss of the float network (InlierQ eq. 7), and the inliers of every output (eq. 11). */
 export const salient = (loss: (detector: Detector) => SaliencyLoss, selection: Evidence["selection"]): Evidence => ({

@@ -1,7 +1,7 @@
 import { runNode } from "../../graph/index.ts";
 import { adam, cosine, descend, type Parameters, type Rate } from "../../nn/index.ts";
 import { add, div, item, mul, type Rng, Tensor, tensor } from "../../tensor/index.ts";
-import { type Plan, weightOf } from "../plan.ts";
+import type { Plan } from "../plan.ts";
 import { betaAt } from "../quantizer/adaround.ts";
 import type { Budget } from "./budget.ts";
 import type { MaskPool } from "./masks.ts";
@@ -172,8 +172,9 @@ function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activation
   const rates = new Map<string, number>();
   for (const layer of layers) {
     const site = plan.weights.get(layer.weight);
-    if (!weights.has(layer.weight) || !site || !stage.weights) continue;
-    const found = stage.weights.rates(weightOf(graph, plan, layer), site);
+    const w = graph.parameters.get(layer.weight);
+    if (!weights.has(layer.weight) || !site || !w || !stage.weights) continue;
+    const found = stage.weights.rates(w, site);
     for (const [key, rate] of Object.entries(found)) rates.set(`w/${key}/${layer.weight}`, rate);
   }
   for (const name of activations.keys()) {
@@ -191,21 +192,30 @@ function lossOf(task: UnitTask, values: UnitValues, batch: Batch, start: readonl
     termsOn(task, values, s, s.masks).flatMap((term, k) => (start[k] > 0 ? [div(term, start[k] * batch.samples.length)] : [])),
   );
   const relative = terms.reduce((a, b) => add(a, b));
-  const learner = task.stage.weights;
-  if (!learner?.pull) return relative;
-  const pulls = [...values.weights.values()].map((learned) => (learner.pull as NonNullable<typeof learner.pull>)(learned, batch.sharpness));
+  const pulls = pullsOf(task, values, batch.sharpness);
   if (pulls.length === 0) return relative;
-  const count = [...values.weights.values()].reduce((n, learned) => n + Object.values(learned)[0].size, 0);
+  const count = pulls.reduce((n, pull) => n + pull.count, 0);
   return add(
     relative,
     mul(
       batch.pull,
       div(
-        pulls.reduce((a, b) => add(a, b)),
+        pulls.map((pull) => pull.term).reduce((a, b) => add(a, b)),
         count,
       ),
     ),
   );
+}
+
+/** The pull of every weight that learns, and the number of its elements. */
+function pullsOf({ stage, graph, plan, layers }: UnitTask, { weights }: UnitValues, sharpness: Tensor): { term: Tensor; count: number }[] {
+  return layers.flatMap((layer) => {
+    const learned = weights.get(layer.weight);
+    const site = plan.weights.get(layer.weight);
+    const w = graph.parameters.get(layer.weight);
+    const term = learned && site && w && stage.weights?.pull?.(learned, sharpness, w, site);
+    return term ? [{ term, count: w.size }] : [];
+  });
 }
 
 /** Strength and sharpness of the pull at a step: none during the warm-up. */

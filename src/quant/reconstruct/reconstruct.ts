@@ -21,6 +21,8 @@ export interface ReconstructContext {
   /** Finished units of an interrupted run, and where new ones are written. */
   readonly journal?: Journal | undefined;
   readonly steps: Steps;
+  /** Units that learned before, in earlier stages. */
+  readonly done: number;
 }
 
 /** Steps of progress a unit is worth. */
@@ -48,7 +50,7 @@ export async function reconstruct(
     const spent = context.journal?.spent(stage.name) ?? 0;
     const budget = context.budget === undefined ? fixedSteps(descent.steps) : timeBudget(context.budget / stages.length - spent);
     const learning = learningUnits(context.model.graph, { unit }, start.layers);
-    const rest = (done: number) => context.steps.after("reconstruct", (index * learning.length + done) * UNIT_STEPS);
+    const rest = (done: number) => context.steps.after("reconstruct", (context.done + index * learning.length + done) * UNIT_STEPS);
     const walked = await new Walk({ ...context, stage, descent, budget, units: learning, rest }).run(plan);
     plan = walked.plan;
     units.push(...walked.records);

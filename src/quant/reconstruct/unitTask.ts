@@ -23,6 +23,8 @@ export interface UnitTask {
   readonly plan: Plan;
   /** Its layers that are quantized. */
   readonly layers: readonly Layer[];
+  /** Weights that learned with earlier units of the walk. */
+  readonly settled: ReadonlySet<string>;
   /** What is behind it, for stages with a global objective. */
   readonly rest?: { readonly nodes: readonly Node[]; readonly loss: OutputLoss } | undefined;
 }
@@ -32,16 +34,15 @@ export const sitesOf = ({ layers, plan }: UnitTask): string[] => [
   ...new Set(layers.map((l) => l.input).filter((name) => plan.activations.has(name))),
 ];
 
-/** Where learning starts. A weight that learned with an earlier unit stays as it is. */
+/** Where learning starts: at the float weights. A weight that learned with an earlier unit of the walk stays as it is. */
 export function startOf(task: UnitTask): UnitValues {
-  const { graph, plan, stage, layers } = task;
+  const { graph, plan, stage, layers, settled } = task;
   const weights = new Map<string, Learned>();
   const activations = new Map<string, Learned>();
   const biases = new Map<string, Learned>();
   for (const layer of layers) {
     const site = plan.weights.get(layer.weight);
-    if (stage.weights && site && !plan.tuned.has(layer.weight))
-      weights.set(layer.weight, stage.weights.start(weightOf(graph, plan, layer), site));
+    if (stage.weights && site && !settled.has(layer.weight)) weights.set(layer.weight, stage.weights.start(floatOf(graph, layer), site));
     const bias = biasOf(graph, plan, layer);
     if (stage.biasRate !== undefined && bias) biases.set(layer.name, { offset: zeros(bias.shape) });
   }
@@ -52,6 +53,7 @@ export function startOf(task: UnitTask): UnitValues {
   return { weights, activations, biases };
 }
 
+const floatOf = (graph: Graph, { weight }: Layer): Tensor => graph.parameters.get(weight) as Tensor;
 const siteOf = (plan: Plan, layer: Layer) => plan.weights.get(layer.weight)!;
 
 /**
@@ -94,10 +96,10 @@ export function softTap(task: UnitTask, values: UnitValues, masks: Readonly<Reco
 
 function softWeight({ graph, plan, stage }: UnitTask, layer: Layer, { weights }: UnitValues): Tensor {
   const learned = weights.get(layer.weight);
-  const w = weightOf(graph, plan, layer);
   const site = plan.weights.get(layer.weight);
-  if (!site) return w;
-  return learned && stage.weights ? stage.weights.soft(w, site, learned) : applySite(w, site);
+  if (site && learned && stage.weights) return stage.weights.soft(floatOf(graph, layer), site, learned);
+  const w = weightOf(graph, plan, layer);
+  return site ? applySite(w, site) : w;
 }
 
 function softBias({ graph, plan }: UnitTask, layer: Layer, x: Tensor, { biases }: UnitValues): Tensor {
@@ -130,7 +132,7 @@ export function hardened({ graph, plan, stage, layers }: UnitTask, values: UnitV
   for (const layer of layers) {
     const learned = values.weights.get(layer.weight);
     if (!learned || !stage.weights) continue;
-    const hard = stage.weights.harden(weightOf(graph, plan, layer), siteOf(plan, layer), learned);
+    const hard = stage.weights.harden(floatOf(graph, layer), siteOf(plan, layer), learned);
     tuned.set(layer.weight, hard.tuned);
     weights.set(layer.weight, hard.site);
   }

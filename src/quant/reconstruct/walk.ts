@@ -43,6 +43,8 @@ interface Surroundings {
   readonly constants: readonly ReadonlyMap<string, Kept>[];
   /** Nodes behind the unit that lead to outputs. */
   readonly behind: readonly Node[];
+  /** Weights that have learned. */
+  readonly settled: ReadonlySet<string>;
   /** Units that are done. */
   readonly done: number;
 }
@@ -74,18 +76,20 @@ export class Walk {
     const read = stage.input === "quantized" && quantized ? quantized : float;
     const route = routeOf(model.graph, units);
     const records: UnitRecord[] = [];
+    const settled = new Set<string>();
     let plan = start;
     for (const [place, stop] of route.entries()) {
       this.#advance(float, stop, identityTap);
       if (stop.unit) {
         const behind = stage.global ? this.#behind(route.slice(place + 1)) : [];
         const known = journal?.find(stage.name, stop.unit.name);
-        const around = { plan, float, read, weights, constants, behind, done: records.length };
+        const around = { plan, float, read, weights, constants, behind, settled, done: records.length };
         const entry = known ?? (await this.#learn(stop.unit, around));
         if (!known) journal?.add(entry, budget.now() - began);
         for (const name of stop.unit.outputs) for (const kept of weights.get(name) ?? []) kept.drop();
         plan = withEntry(plan, entry);
         records.push(entry.record);
+        for (const name of entry.tuned.keys()) settled.add(name);
       }
       if (quantized) this.#advance(quantized, stop, this.#tapOf(stop, plan));
       for (const stream of [float, quantized]) stream?.drop(stop.dying);
@@ -144,11 +148,11 @@ export class Walk {
 
   async #learn(unit: Unit, around: Surroundings): Promise<UnitEntry> {
     const { model, stage, descent, budget, rest } = this.#c;
-    const { plan, behind, done } = around;
+    const { plan, behind, done, settled } = around;
     const { graph } = model;
     const layers = unit.layers.filter((l) => plan.layers.has(l.name));
     const task: UnitTask = {
-      ...{ graph, unit, stage, plan, layers },
+      ...{ graph, unit, stage, plan, layers, settled },
       rest: stage.global && { nodes: behind, loss: globalOf(model, stage.global) },
     };
     const outcome = await learnUnit(task, this.#samplesOf(unit, around), {

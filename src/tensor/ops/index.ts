@@ -3,6 +3,7 @@ export { adaptiveAvgPool2d, adaptiveMaxPool2d } from "./adaptivePool2d.ts";
 export { type AvgPool2dAttrs, type AvgPool2dOptions, avgPool2d, avgPool2dInputGrad } from "./avgPool2d.ts";
 export { batchNorm } from "./batchNorm.ts";
 export { add, div, maximum, minimum, mul, type Operand, pow, sub } from "./binary.ts";
+export { bucketize } from "./bucketize.ts";
 export { cast } from "./cast.ts";
 export { clamp } from "./clamp.ts";
 export { equal, greater, greaterEqual, less, lessEqual } from "./compare.ts";

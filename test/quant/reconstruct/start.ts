@@ -29,7 +29,7 @@ export const learned = (
   reconstruction: Reconstruction,
   shelf: Shelf = memoryShelf,
 ): Promise<{ plan: Plan; units: UnitRecord[] }> =>
-  reconstruct({ model, samples, seed: 5, shelf, steps: unwatched() }, plan, reconstruction);
+  reconstruct({ model, samples, seed: 5, shelf, steps: unwatched(), done: 0 }, plan, reconstruction);
 
 /** How a method learns. */
 export function learningOf({ reconstruction, name }: Method): Reconstruction {

@@ -5,7 +5,7 @@ const shape = z.array(whole).max(16);
 const blob = z.strictObject({ offset: whole, bytes: whole });
 const mapping = z.enum(["affine", "symmetricNarrow", "symmetricHalf"]);
 
-/** Number format and parameters of a quantized tensor; scales are f32 blobs, zero points i32 blobs. */
+/** Number format and parameters of a quantized tensor; scales and levels are f32 blobs, zero points i32 blobs. */
 const site = z.strictObject({
   bits: z.int().min(2).max(16),
   mapping,
@@ -15,6 +15,7 @@ const site = z.strictObject({
   qmax: z.int(),
   scale: blob,
   zeroPoint: blob,
+  levels: z.strictObject({ shape, data: blob }).optional(),
 });
 
 const port = z.strictObject({
@@ -47,6 +48,8 @@ export const headerSchema = z.strictObject({
     activations: z.array(z.tuple([z.string(), site])),
     weights: z.array(z.tuple([z.string(), site])),
     biases: z.array(z.tuple([z.string(), z.strictObject({ shape, data: blob })])),
+    /** Learned weights of quantized layers whose float values someone else reads: those are the parameter, these the codes. */
+    tuned: z.array(parameter).optional(),
   }),
   card: z.unknown(),
   metadata: z.record(z.string(), z.string()),

@@ -4,6 +4,7 @@ import { shownValue } from "../../../shown.ts";
 import * as ops from "../../../tensor/index.ts";
 import { type AnyOp, allocate, type DType, formatShape, sizeOf, Tensor } from "../../../tensor/index.ts";
 import type { Plan, SitePlan } from "../../plan.ts";
+import { decodeLevels, requireLevels } from "../../quantizer/levels.ts";
 import { unpackBits } from "../bits.ts";
 import { type BlobPlace, readContainer } from "./container.ts";
 import { decodeNumbers, type Header, headerSchema, type StoredParameter, type StoredSite } from "./header.ts";
@@ -42,7 +43,8 @@ export function readIntegerFile(bytes: Uint8Array, name = "file"): ReadModel {
     const biases = new Map(
       header.plan.biases.map(([layer, { shape, data }]) => [layer, reader.tensor(shape, "f32", data, `bias of "${layer}"`)]),
     );
-    const plan: Plan = { layers: new Set(header.plan.layers), activations, weights, biases, tuned: new Map() };
+    const tuned = new Map((header.plan.tuned ?? []).map((p) => [p.name, parameterOf(p, weights, reader)]));
+    const plan: Plan = { layers: new Set(header.plan.layers), activations, weights, biases, tuned };
     requireFit(graph, plan);
     return { graph, plan, card: header.card, metadata: header.metadata };
   } catch (cause) {
@@ -117,7 +119,7 @@ function sitesOf(list: readonly (readonly [string, StoredSite])[], reader: Reade
     ...header.parameters.map((p) => p.name),
   ]);
   return new Map(
-    list.map(([name, { scale: scalePlace, zeroPoint: zeroPlace, ...scheme }]) => {
+    list.map(([name, { scale: scalePlace, zeroPoint: zeroPlace, levels: table, ...scheme }]) => {
       const what = `the grid of "${name}"`;
       if (!known.has(name)) throw fail(`${what} must belong to a tensor of the graph, got none of that name`);
       const low = lowestCode(scheme.bits, scheme.signed);
@@ -132,7 +134,11 @@ function sitesOf(list: readonly (readonly [string, StoredSite])[], reader: Reade
       if (bad >= 0) throw fail(`${what} must have positive normal scales, got ${scale.data[bad]}`);
       const away = zeroPoint.data.findIndex((z: number) => z !== 0 && (z < scheme.qmin || z > scheme.qmax));
       if (away >= 0) throw fail(`${what} must have zero points that are codes, got ${zeroPoint.data[away]}`);
-      return [name, { scheme, params: { scale, zeroPoint: new Tensor([count], "f32", Float32Array.from(zeroPoint.data)) } }];
+      const params = { scale, zeroPoint: new Tensor([count], "f32", Float32Array.from(zeroPoint.data)) };
+      if (!table) return [name, { scheme, params }];
+      const levels = reader.tensor(table.shape, "f32", table.data, `${what}: levels`);
+      requireLevels("readIntegerFile", { scale, levels }, scheme);
+      return [name, { scheme, params, levels }];
     }),
   );
 }
@@ -142,7 +148,7 @@ function parameterOf(stored: StoredParameter, weights: ReadonlyMap<string, SiteP
   if ("data" in stored) return reader.tensor(stored.shape, stored.dtype, stored.data, what);
   const site = weights.get(stored.name);
   if (!site) throw fail(`${what} must have a grid for its codes, got none`);
-  const { scheme, params } = site;
+  const { scheme, params, levels } = site;
   if (scheme.bits > 8) throw fail(`${what} must have codes of at most 8 bits, got ${scheme.bits}`);
   const size = countOf(stored.shape, what);
   const channels = params.scale.size;
@@ -150,6 +156,10 @@ function parameterOf(stored: StoredParameter, weights: ReadonlyMap<string, SiteP
     throw fail(`${what} must have one scale per channel, got ${channels} (${formatShape(stored.shape)})`);
   const packed = reader.bytes(stored.codes, Math.ceil((size * scheme.bits) / 8), what);
   const codes = unpackBits(packed, size, scheme.bits, lowestCode(scheme.bits, scheme.signed));
+  if (levels) {
+    const wide = new Tensor(stored.shape, "i32", Int32Array.from(codes));
+    return decodeLevels("readIntegerFile", wide, { scale: params.scale, levels }, scheme);
+  }
   const inner = channels === 1 ? 1 : stored.shape.slice((scheme.axis ?? 0) + 1).reduce((a, d) => a * d, 1);
   const real = new Float32Array(size);
   for (let i = 0; i < size; i++) {
@@ -209,12 +219,18 @@ function requireFit(graph: Graph, plan: Plan): void {
   for (const name of plan.layers) {
     if (!layers.has(name)) throw fail(`every quantized layer must be a layer of the graph, got "${name}"`);
   }
-  for (const [tensor, { scheme, params }] of [...plan.activations, ...plan.weights]) {
+  for (const [tensor, { scheme, params, levels }] of [...plan.activations, ...plan.weights]) {
     const shape = graph.metas.get(tensor)?.shape ?? [];
     const channels = scheme.axis === null ? 1 : shape[scheme.axis];
+    if (levels && plan.activations.has(tensor)) throw fail(`the grid of "${tensor}" must be uniform, for it is no weight, got levels`);
     if (params.scale.size !== channels || params.zeroPoint.size !== channels) {
       throw fail(`the grid of "${tensor}" must have ${channels} scale${channels === 1 ? "" : "s"}, got ${params.scale.size}`);
     }
+  }
+  for (const [name, { shape }] of plan.tuned) {
+    const wanted = graph.parameters.get(name)?.shape;
+    if (!wanted || formatShape(wanted) !== formatShape(shape))
+      throw fail(`the learned weight "${name}" must replace a parameter of its shape, got ${formatShape(shape)}`);
   }
   for (const [name, { shape }] of plan.biases) {
     const bias = layers.get(name)?.bias;

@@ -2,6 +2,7 @@ import { ArgumentError } from "../../../errors.ts";
 import type { Graph } from "../../../graph/index.ts";
 import { roundHalfEven, type Tensor } from "../../../tensor/index.ts";
 import type { Plan, SitePlan } from "../../plan.ts";
+import { encodeLevels } from "../../quantizer/levels.ts";
 import { packBits } from "../bits.ts";
 import { centredCodes } from "../integerLayer.ts";
 import { BlobWriter, writeContainer } from "./container.ts";
@@ -23,8 +24,8 @@ export interface QuantizedModel {
 export const lowestCode = (bits: number, signed: boolean): number => (signed ? -(2 ** (bits - 1)) : 0);
 
 /**
- * Writes a quantized model as one compact file: weights of quantized layers as codes of their true width, everything else
- * as it is. Equal models give equal bytes; `readIntegerFile` gives a model back that computes the same.
+ * Writes a quantized model as one compact file: weights of quantized layers as codes of their true width, tables of
+ * levels and everything else as it is. Equal models give equal bytes; `readIntegerFile` gives a model back that computes the same.
  *
  * Errors: ArgumentError where an attribute or a corrected bias does not fit the file.
  */
@@ -34,10 +35,11 @@ export function writeIntegerFile({ graph, plan, card = null, metadata = {} }: Qu
   const biases = ownedBiases(graph, plan);
   const parameters = [...graph.parameters].map(([name, value]): StoredParameter => {
     const site = coded.has(name) ? plan.weights.get(name) : undefined;
-    const { shape, dtype, data } = biases.get(name) ?? value;
-    if (!site) return { name, shape: [...shape], dtype, data: blobs.add(data) };
-    return { name, shape: [...shape], codes: blobs.add(packWeight(plan.tuned.get(name) ?? value, site)) };
+    return storedParameter(name, site ? (plan.tuned.get(name) ?? value) : (biases.get(name) ?? value), site, blobs);
   });
+  const tuned = [...plan.tuned]
+    .filter(([name]) => !coded.has(name) && graph.parameters.has(name))
+    .map(([name, value]) => storedParameter(name, value, fits(plan.weights.get(name)) ? plan.weights.get(name) : undefined, blobs));
   const sites = (list: ReadonlyMap<string, SitePlan>): [string, StoredSite][] =>
     [...list].map(([name, site]) => [name, storedSite(site, blobs)]);
   const owned = new Set(graph.layers.filter((l) => l.bias !== undefined && biases.has(l.bias)).map((l) => l.name));
@@ -60,11 +62,19 @@ export function writeIntegerFile({ graph, plan, card = null, metadata = {} }: Qu
       biases: [...plan.biases]
         .filter(([layer]) => !owned.has(layer))
         .map(([layer, { shape, data }]) => [layer, { shape: [...shape], data: blobs.add(data) }]),
+      ...(tuned.length > 0 && { tuned }),
     },
     card,
     metadata: { ...metadata },
   };
   return writeContainer(JSON.stringify(header, encodeNumbers), blobs.body());
+}
+
+/** A tensor as it is, or the codes it has on the grid of a site. */
+function storedParameter(name: string, value: Tensor, site: SitePlan | undefined, blobs: BlobWriter): StoredParameter {
+  const { shape, dtype, data } = value;
+  if (!site) return { name, shape: [...shape], dtype, data: blobs.add(data) };
+  return { name, shape: [...shape], codes: blobs.add(packWeight(value, site)) };
 }
 
 /** Names of the weights that nobody but quantized layers reads, so that their codes are all that is needed. */
@@ -93,17 +103,21 @@ function ownedBiases(graph: Graph, plan: Plan): Map<string, Tensor> {
 }
 
 function packWeight(weight: Tensor, site: SitePlan): Uint8Array {
-  const { scheme, params } = site;
+  const { scheme, params, levels } = site;
+  const lowest = lowestCode(scheme.bits, scheme.signed);
+  if (levels) return packBits(encodeLevels("writeIntegerFile", weight, { scale: params.scale, levels }, scheme).data, scheme.bits, lowest);
   const inner = scheme.axis === null ? weight.size : weight.shape.slice(scheme.axis + 1).reduce((a, d) => a * d, 1);
   const zeros = params.zeroPoint.data;
   const codes = centredCodes(weight, site).map((code, i) => code + roundHalfEven(zeros[Math.floor(i / inner) % zeros.length]));
-  return packBits(codes, scheme.bits, lowestCode(scheme.bits, scheme.signed));
+  return packBits(codes, scheme.bits, lowest);
 }
 
-function storedSite({ scheme, params }: SitePlan, blobs: BlobWriter): StoredSite {
+function storedSite({ scheme, params, levels }: SitePlan, blobs: BlobWriter): StoredSite {
   const { bits, mapping, signed, axis, qmin, qmax } = scheme;
   const scale = blobs.add(Float32Array.from(params.scale.data));
-  return { bits, mapping, signed, axis, qmin, qmax, scale, zeroPoint: blobs.add(Int32Array.from(params.zeroPoint.data, roundHalfEven)) };
+  const zeroPoint = blobs.add(Int32Array.from(params.zeroPoint.data, roundHalfEven));
+  const table = levels && { levels: { shape: [...levels.shape], data: blobs.add(Float32Array.from(levels.data)) } };
+  return { bits, mapping, signed, axis, qmin, qmax, scale, zeroPoint, ...table };
 }
 
 /** Attributes must come back as they were. */

@@ -1,0 +1,47 @@
+import { byGrid } from "../learner/byGrid.ts";
+import { levelScaling } from "../learner/levelScaling.ts";
+import { rounding } from "../learner/rounding.ts";
+import { defineMethod, onLevels } from "../method.ts";
+import { outputError } from "../objective/reconstruction.ts";
+import { subset } from "../quantizer/subset.ts";
+import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { LEARNING_SHAPE, ROUNDING_RATE, searchedRanges } from "./learning.ts";
+
+/** Options of the method. */
+export interface SubsetqOptions extends DescentSettings {
+  /** What learns at a time. Default "block". */
+  readonly unit?: "layer" | "block" | "network";
+  /** Learning rate of the factors on weights and scales. Default 0.002. */
+  readonly rate?: number;
+}
+
+/** More bits have more magnitudes than the universal set. */
+const MOST_BITS = 4;
+
+/**
+ * Weights on a sign and a few of 15 magnitudes that suit bit shifts, chosen for each layer; then factors on weights and
+ * scales learned block by block. The first layer, matrix products and weights of more than 4 bits stay on uniform grids and
+ * learn their rounding. Source: Oh et al. 2022 (SubSetQ).
+ *
+ * Unstated: activations, which its code leaves in float; here they get ranges of least error.
+ */
+export const subsetq = defineMethod(LEARNING_SHAPE, ({ unit = "block", rate = 0.002, ...descent }: SubsetqOptions) => ({
+  name: "subsetq",
+  cite: "SubSetQ, ECCV 2022",
+  options: { unit, rate, ...descentOf(descent) },
+  ...searchedRanges,
+  weightLevels: (layer, { bits }, { first }) => (first || layer.kind === "matmul" || bits > MOST_BITS ? undefined : onLevels(subset)),
+  reconstruction: {
+    unit,
+    stages: [
+      {
+        name: "weights",
+        weights: byGrid(rounding(ROUNDING_RATE), levelScaling(rate)),
+        quantizesActivations: false,
+        input: "quantized",
+        objective: outputError(),
+      },
+    ],
+    descent: descentOf({ pull: 0.01, ...descent }),
+  },
+}));

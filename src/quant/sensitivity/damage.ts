@@ -1,0 +1,123 @@
+import { type Heads, iou, type Prediction, partners } from "../../detect/index.ts";
+import { exp } from "../../elementary.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import type { GraphModel } from "../evidence.ts";
+
+/** What a network says about one sample; log scores [N,C,P] where it is a detector. */
+export interface Answer {
+  readonly heads: Heads;
+  readonly scores?: Tensor;
+}
+
+/** The answer in given outputs. Shapes as the detector's heads have them. */
+export const answerOf = ({ detector }: GraphModel, heads: Heads): Answer =>
+  detector ? { heads, scores: detector.logScores(heads) } : { heads };
+
+/** How far a changed network's answers are from the float network's, without labels. */
+export interface Damage {
+  /** The sum of the two below: relative, 0 where nothing changed. */
+  readonly total: number;
+  /** Of the log score map, or of the outputs of a network without a detector card. */
+  readonly scores: number;
+  /** Of the boxes of the float network's visible detections, in [0, 1]; 0 without a card. */
+  readonly boxes: number;
+}
+
+/** Scores below this are no detections of anybody: differences among them do not count. */
+const LEAST_SCORE = 1e-4;
+const LEAST_LOG = -9.210340371976182;
+
+/** The float network's answer to one sample, kept to compare with. */
+export class Reference {
+  readonly #detections: readonly Prediction[];
+  readonly #logs: Float32Array | undefined;
+  readonly #scores: Float64Array | undefined;
+  readonly #outputs: ReadonlyMap<string, Float32Array>;
+  readonly #model: GraphModel;
+
+  /** Copies what it needs. Detections of at least `minScore` are visible. */
+  constructor(model: GraphModel, { heads, scores }: Answer, minScore: number) {
+    this.#model = model;
+    this.#detections = model.detector ? model.detector.decode(heads)[0].filter((p) => p.score >= minScore) : [];
+    this.#logs = scores && Float32Array.from(scores.data as Float32Array);
+    this.#scores = this.#logs && Float64Array.from(this.#logs, (l) => (l > LEAST_LOG ? exp(l) : LEAST_SCORE));
+    const outputs = scores ? [] : Object.entries(heads).filter(([, y]) => y.data instanceof Float32Array);
+    this.#outputs = new Map(outputs.map(([name, y]) => [name, Float32Array.from(y.data as Float32Array)]));
+  }
+
+  /** Adds how far another answer to the same sample is from this one. */
+  addTo(sums: DamageSums, { heads, scores }: Answer): void {
+    if (scores && this.#logs) this.#addScores(sums, scores.data as Float32Array, this.#logs);
+    for (const [name, y] of this.#outputs) addOutput(sums.of(name), y, heads[name].data as Float32Array);
+    if (this.#model.detector && this.#detections.length > 0) {
+      const found = this.#model.detector.decode(heads)[0];
+      let error = this.#detections.length;
+      for (const [i, j] of partners(this.#detections, found)) error += Math.max(0, 1 - iou(this.#detections[i].box, found[j].box)) ** 2 - 1;
+      sums.boxes.noise += error;
+      sums.boxes.signal += this.#detections.length;
+    }
+  }
+
+  #addScores(sums: DamageSums, changed: Float32Array, logs: Float32Array): void {
+    const scores = this.#scores as Float64Array;
+    let [signal, noise] = [0, 0];
+    for (let i = 0; i < logs.length; i++) {
+      const before = logs[i] > LEAST_LOG ? logs[i] : LEAST_LOG;
+      const after = changed[i] > LEAST_LOG ? changed[i] : LEAST_LOG;
+      signal += scores[i] * before * before;
+      if (after === before) continue;
+      noise += (after > before ? exp(after) : scores[i]) * (after - before) * (after - before);
+    }
+    const sum = sums.of("scores");
+    sum.signal += signal;
+    sum.noise += noise;
+  }
+}
+
+function addOutput(sum: Ratio, wanted: Float32Array, got: Float32Array): void {
+  for (let i = 0; i < wanted.length; i++) {
+    const [y, difference] = [wanted[i], got[i] - wanted[i]];
+    if (!Number.isFinite(y + difference)) continue;
+    sum.signal += y * y;
+    sum.noise += difference * difference;
+  }
+}
+
+/** A ratio of sums. */
+interface Ratio {
+  signal: number;
+  noise: number;
+}
+
+const ratio = ({ signal, noise }: Ratio): number => (noise === 0 ? 0 : noise / Math.max(signal, Number.MIN_VALUE));
+
+/**
+ * The damage over all samples added:
+ *
+ *     scores = sum max(H, H') (ln H' - ln H)^2 / sum H (ln H)^2      over classes, positions and samples
+ *     boxes  = mean of (1 - IoU(box, box'))^2                        over the float network's visible detections
+ *
+ * H is the float network's score map, H' the changed one's, both cut at 1e-4 from below: the weight leaves only places
+ * where one of the two sees something. box' is the partner of the same class with an IoU of at least 0.5; a lost
+ * detection counts 1. Both are squared errors, so that what several tensors do by themselves nearly adds up to what they do
+ * together. Without a detector card: scores = mean over outputs of sum (y' - y)^2 / sum y^2, boxes = 0.
+ */
+export class DamageSums {
+  readonly boxes: Ratio = { signal: 0, noise: 0 };
+  readonly #parts = new Map<string, Ratio>();
+
+  /** The sums of one output, or of the score map. */
+  of(name: string): Ratio {
+    const found = this.#parts.get(name) ?? { signal: 0, noise: 0 };
+    this.#parts.set(name, found);
+    return found;
+  }
+
+  /** The damage so far. */
+  result(): Damage {
+    const parts = [...this.#parts.values()].map(ratio);
+    const scores = parts.reduce((sum, part) => sum + part, 0) / Math.max(1, parts.length);
+    const boxes = ratio(this.boxes);
+    return { total: scores + boxes, scores, boxes };
+  }
+}

@@ -1,0 +1,79 @@
+import type { SensitivityItem, SensitivityRecord } from "../quant/index.ts";
+import { shownJson } from "../shown.ts";
+import { number, plain, table } from "./markdown.ts";
+import { drawSensitivity, isLifted } from "./sensitivityFigure.ts";
+
+const FIGURE = "pictures/sensitivity.svg";
+
+/**
+ * The report of a ranking: sensitivity.md and the figure of its bars. `costs` are the limit of the budget and what was
+ * spent, as text. Files by path below the output folder.
+ */
+export function makeSensitivity(
+  record: SensitivityRecord,
+  costs: readonly [limit: string, spent: string] | undefined,
+): Map<string, string> {
+  const figure = drawSensitivity(record);
+  const files: [string, string][] = figure === undefined ? [] : [[FIGURE, figure]];
+  return new Map([["sensitivity.md", textOf(record, costs, figure !== undefined)], ...files]);
+}
+
+function textOf(record: SensitivityRecord, costs: readonly [string, string] | undefined, figure: boolean): string {
+  const sections = [`# What ${plain(record.model)} at ${record.scheme} suffers from`, summary(record, costs), explanation(record)];
+  if (figure) sections.push(`![What lifting each tensor is worth](${FIGURE})`);
+  sections.push(
+    table(
+      HEAD,
+      record.items.map((item, i) => row(item, i, isLifted(item, record.proposal))),
+    ),
+  );
+  if (record.proposal) {
+    sections.push("## Proposal", "The rules of `config.json`, for `inlierq quantize --config`:", rulesText(record.proposal.bits));
+  }
+  return `${sections.join("\n\n")}\n`;
+}
+
+function summary(record: SensitivityRecord, costs: readonly [string, string] | undefined): string {
+  const { whole, proposal } = record;
+  const rows: [string, string][] = [
+    ["model", plain(record.model)],
+    ["detector card", plain(record.detector ?? "none")],
+    ["method", `${record.method}, ${record.scheme}, policy ${record.policy}, seed ${record.seed}`],
+    ["samples", String(record.samples.length)],
+    ["mode", `${record.mode}, lifted to ${record.high === "float" ? "float" : `${record.high} bits`}`],
+    ["damage with everything quantized", `${number(whole.total)} (scores ${number(whole.scores)}, boxes ${number(whole.boxes)})`],
+  ];
+  if (proposal && costs)
+    rows.push([`budget: ${proposal.budget.cost}`, `${costs[0]}, spent ${costs[1]} on ${proposal.lifted.length} of ${record.items.length}`]);
+  return table(["", ""], rows);
+}
+
+function explanation({ mode, detector }: SensitivityRecord): string {
+  const changed =
+    mode === "isolated"
+      ? "Each row is the network with only that tensor, weight or layer quantized; the gain of lifting it is the damage it does."
+      : "Each row is the quantized network with only that tensor, weight or layer lifted; the gain is the damage that takes away.";
+  const measure =
+    detector === null
+      ? "Scores: mean over the outputs of sum (y' - y)^2 / sum y^2 against the float network."
+      : "Scores: sum max(H, H') (ln H' - ln H)^2 / sum H (ln H)^2 of the score maps H of the float network and H' of the changed one. " +
+        "Boxes: mean of (1 - IoU)^2 over the float network's visible detections, 1 for a lost one. Damage is their sum.";
+  return `${changed} ${measure} No label was read.`;
+}
+
+const HEAD = ["", "what", "name", "bits", "elements", "gain", "scores", "boxes", "lifted"];
+
+const row = ({ kind, name, bits, elements, gain, damage }: SensitivityItem, i: number, lifted: boolean): string[] => [
+  String(i + 1),
+  kind,
+  plain(name),
+  String(bits),
+  String(elements),
+  number(gain),
+  number(damage.scores),
+  number(damage.boxes),
+  lifted ? "yes" : "",
+];
+
+const rulesText = (rules: readonly object[]): string =>
+  rules.length === 0 ? "(nothing)" : ["```json", ...rules.map((rule) => shownJson(rule)), "```"].join("\n");

@@ -1,0 +1,45 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { TOY_FILES } from "../../src/report/index.ts";
+import { cli } from "./bench.ts";
+
+const root = mkdtempSync(join(tmpdir(), "inlierq-reproduce-"));
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe("inlierq reproduce", () => {
+  it.each([
+    [["reproduce"], /STUDY must be given, got nothing/],
+    [["reproduce", "tay"], /studies are toy, got "tay"; did you mean toy\?/],
+    [["reproduce", "toy", "--seeds", "4..0"], /--seeds: must be a range A\.\.B or a list .* got "4\.\.0"/],
+    [["reproduce", "toy", "--seeds", "1,1"], /distinct/],
+    [["reproduce", "toy", "--seeds", "0..100"], /1 to 100/],
+    [["reproduce", "toy", "--seeds", "1.5"], /whole numbers/],
+    [["reproduce", "toy", "--seeds=-1"], /got "-1"/],
+    [["reproduce", "toy", "--seed", "1"], /did you mean --seeds\?/],
+  ])("%j is wrong use", async (argv, message) => {
+    const { code, out, err } = await cli(...argv);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(message);
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  it("does not begin where a file of an earlier run is in the way", async () => {
+    for (const name of [TOY_FILES[0], TOY_FILES[1], "toy.json"]) {
+      const out = mkdtempSync(join(root, "in-the-way-"));
+      mkdirSync(join(out, "toy"));
+      writeFileSync(join(out, name), "kept");
+      const { code, err } = await cli("reproduce", "toy", "--out", out);
+      expect([code, err]).toEqual([2, expect.stringContaining("must not exist yet (--force replaces it)")]);
+    }
+  });
+
+  it("has a help page with examples", async () => {
+    const { code, out } = await cli("reproduce", "--help");
+    expect(code).toBe(0);
+    expect(out).toMatch(/usage: inlierq reproduce STUDY \[options\]/);
+    expect(out).toMatch(/inlierq reproduce toy --seeds 0\.\.9/);
+    expect(readdirSync(root).filter((name) => !name.startsWith("in-the-way"))).toEqual([]);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { type QuantizeOptions, quantize, type Sample, type SensitivityOptions, sensitivity } from "../../src/job/index.ts";
+import type { Progress } from "../../src/quant/index.ts";
+import { tinyDetector, tinyPair, tinyPairInput, tinySamples } from "../quant/tiny.ts";
+
+const { graph, card } = tinyDetector(4);
+const inputs = tinySamples(3, 6);
+const samples: Sample[] = inputs.names.map((name, i) => ({ name, tensors: inputs.input(i) }));
+const POLICY = { keep: ["size"] };
+const rankTiny = (options: Partial<SensitivityOptions> = {}) =>
+  sensitivity(graph, { samples, card, name: "tiny", method: "minmax", scheme: "W3A3", policy: POLICY, ...options });
+const run = (options: Partial<QuantizeOptions> = {}) =>
+  quantize(graph, { samples, card, name: "tiny", method: "minmax", scheme: "W3A3", policy: POLICY, gate: "kept=0", ...options });
+
+describe("sensitivity", () => {
+  it("gives an account that is the same every time", async () => {
+    const [a, b] = [await rankTiny(), await rankTiny()];
+    expect(JSON.stringify(a)).toBe(JSON.stringify(b));
+    expect(a.record).toMatchObject({ model: "tiny", scheme: "W3A3", policy: "custom", mode: "isolated", high: 8, samples: inputs.names });
+    expect(a.record.items.map((i) => i.name).sort()).toEqual(["depthwise", "heat", "relu_1", "relu_3"]);
+    const gains = a.record.items.map((i) => i.gain);
+    expect(gains).toEqual([...gains].sort((x, y) => y - x));
+    expect(a.config).toBeUndefined();
+  });
+
+  it("reports work that only goes forward", async () => {
+    const seen: Progress[] = [];
+    await rankTiny({ mode: "accumulated", onProgress: (p) => seen.push(p) });
+    const fractions = seen.map((p) => p.fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(fractions.at(-1)).toBe(1);
+    expect(seen.at(-1)).toMatchObject({ stage: "rank", done: 4, total: 4 });
+  });
+
+  it("stops when aborted", async () => {
+    const abort = new AbortController();
+    const job = rankTiny({ signal: abort.signal, onProgress: (p) => p.stage === "rank" && abort.abort() });
+    await expect(job).rejects.toThrow(/^rank: the job must not be aborted, got an abort after step 1 of 4/);
+  });
+
+  it("proposes a configuration that quantize takes, and lifts nothing else", async () => {
+    const given = [{ pattern: "heat", weightBits: 5 }];
+    const { record, config } = await rankTiny({ budget: "elements=30%", bits: given, exclude: [] });
+    expect(record.proposal?.spent).toBeLessThanOrEqual(0.3);
+    expect(record.proposal?.lifted).toHaveLength(1);
+    expect(config?.bits?.slice(0, 1)).toEqual(given);
+    const { samples: _, ...rest } = { ...config, samples: undefined };
+    const { record: quantized } = await run(rest);
+    const lifted = record.proposal?.lifted[0];
+    expect(quantized.sites.map((s) => s.bits)).toEqual(quantized.sites.map((s) => (s.tensor === "input" || s.tensor === lifted ? 8 : 3)));
+    expect(quantized.layers.find((l) => l.name === "heat")?.weightBits).toBe(5);
+  });
+
+  it("proposes layers to leave out where all have 8 bits", async () => {
+    const { record, config } = await rankTiny({ scheme: "W8A8", budget: "bops=1G" });
+    expect(record.high).toBe("float");
+    expect(record.items.every((i) => i.kind === "layer")).toBe(true);
+    expect(config?.bits?.every((rule) => rule.float === true && rule.by === "layer")).toBe(true);
+  });
+
+  it("ranks a network without a card by its outputs", async () => {
+    const { graph: bare } = tinyPair(2);
+    const list: Sample[] = [0, 1].map((i) => ({ name: `s${i}`, tensors: tinyPairInput(i) }));
+    const { record } = await sensitivity(bare, { samples: list, method: "minmax", scheme: "W4A4", policy: { keep: [] } });
+    expect(record.detector).toBeNull();
+    expect(record.items.every((i) => i.gain > 0 && i.damage.boxes === 0)).toBe(true);
+  });
+
+  it.each([
+    [{ mode: "isolate" }, 'mode: must be a known one, got "isolate" (did you mean "isolated"?)'],
+    [{ high: 9 }, 'high: must be a whole number from 3 to 8, or "float", got 9'],
+    [{ scheme: "W8A8", high: 8 }, "lift: something must have fewer than 8 bits to be lifted, got nothing"],
+    [{ budget: "storage=1B" }, "budget: storage must be at least"],
+    [{ promote: 0.5 } as object, "promote: must be left to quantize, got 0.5"],
+  ] as [Partial<SensitivityOptions>, string][])("refuses %j", async (options, message) => {
+    await expect(rankTiny(options)).rejects.toThrow(message);
+  });
+});
+
+describe("promotion", () => {
+  it("gives 8 bits to tensors within the share, and says which", async () => {
+    const seen: Progress[] = [];
+    const { record, onnx } = await run({ promote: 0.3, onProgress: (p) => seen.push(p) });
+    expect(record.promotion).toMatchObject({ bits: 8, limit: 0.3, samples: 6 });
+    expect(record.promotion?.share).toBeGreaterThan(0);
+    expect(record.promotion?.share).toBeLessThanOrEqual(0.3);
+    const promoted = record.promotion?.tensors.map((t) => t.tensor) ?? [];
+    expect(promoted).toHaveLength(1);
+    for (const { tensor, bits } of record.sites) expect(bits).toBe(tensor === "input" || promoted.includes(tensor) ? 8 : 3);
+    const fractions = seen.map((p) => p.fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect([...new Set(seen.map((p) => p.stage))]).toContain("promote: rank");
+    expect(seen.at(-1)?.fraction).toBe(1);
+    const again = await run({ promote: 0.3 });
+    expect(Buffer.compare(onnx, again.onnx)).toBe(0);
+  });
+
+  it("goes to the bits that are asked for, on top of given ones", async () => {
+    const { record } = await run({ promote: 1, promoteBits: 5, bits: [{ pattern: "relu_1", activationBits: 6 }] });
+    expect(record.sites.map((s) => [s.tensor, s.bits])).toEqual([
+      ["input", 8],
+      ["relu_1", 6],
+      ["relu_3", 5],
+    ]);
+  });
+
+  it("is refused where nothing has fewer bits, and absent where not asked for", async () => {
+    await expect(run({ scheme: "W4A8", promote: 0.25 })).rejects.toThrow(/^lift: something must have fewer than 8 bits to be lifted/);
+    await expect(run({ promote: 25 })).rejects.toThrow(/promote must fit the schema, got 25/);
+    expect((await run()).record).not.toHaveProperty("promotion");
+  });
+});
