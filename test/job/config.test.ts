@@ -49,6 +49,8 @@ const EVERYTHING = {
     adam: { steps: 5, scaleRate: 0.01, zeroPointRate: 0.1 },
     rows: 512,
     rowFloats: 65_536,
+    weights: "adaround",
+    learn: { steps: 5 },
   },
   minmax: {},
   mse: { p: 2 },
