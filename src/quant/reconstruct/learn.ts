@@ -55,6 +55,8 @@ const START_SAMPLES = 8;
 const RATE_STEPS = 150;
 /** Steps between two rests. */
 const REST = 10;
+/** Steps that also record and compile: later ones say what a step takes. */
+const SLOW = 2;
 
 /**
  * Learns one unit by descent, puts the result on its grids, and keeps it where that lowers the objective on the samples
@@ -69,6 +71,7 @@ export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: U
     return { plan: task.plan, record: { ...record, steps: 0, soft: 1, hard: 1, kept: false } };
   }
   const { values, steps } = await descendUnit(task, start, train, samples, descent);
+  if (steps === 0) return { plan: task.plan, record: { ...record, steps, soft: 1, hard: 1, kept: false } };
   const plan = hardened(task, values);
   const soft = relative(errorsOf(task, values, samples, samples.held), held);
   const hard = relative(errorsOf({ ...task, plan }, NOTHING, samples, samples.held), held);
@@ -131,14 +134,15 @@ async function descendUnit(
     steps: Number.MAX_SAFE_INTEGER,
     batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total, options) }),
   });
-  const began = performance.now();
+  let began = budget.now();
   let params: Parameters = flatten(start);
   let steps = 0;
   while (steps < total) {
     const next = run.next();
     if (next.done) break;
     steps++;
-    if (steps === budget.probe) total = Math.max(steps, budget.steps((performance.now() - began) / steps, costs));
+    if (steps === SLOW) began = budget.now();
+    if (steps === budget.probe) total = Math.max(steps, budget.steps((budget.now() - began) / (steps - SLOW), costs));
     if (steps >= total) params = next.value.params;
     else if (steps % REST === 0) await rest(steps / total);
   }
@@ -232,9 +236,11 @@ function drawing(
   masks: MaskPool | undefined,
 ): () => Batch["samples"] {
   const sites = masks ? sitesOf(task) : [];
+  // The order does not depend on whether elements are dropped.
+  const orders = rng.split("order");
   let queue: number[] = [];
   const next = (): number => {
-    if (queue.length === 0) queue = shuffled(train, rng);
+    if (queue.length === 0) queue = shuffled(train, orders);
     return queue.pop() as number;
   };
   const drawn = (i: number): Batch["samples"][number] => {
