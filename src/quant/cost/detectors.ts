@@ -15,6 +15,7 @@ export type DetectorPart = "backbone" | "neck" | "head" | "prediction" | "extra"
 
 /** A layer in float with its place. */
 export interface DetectorLayer extends CostLayer {
+  /** Where it stands. */
   readonly part: DetectorPart;
 }
 

@@ -18,11 +18,13 @@ export interface EqualizeContext {
   readonly layers: ReadonlySet<string>;
   /** Bits of an activation's code. */
   readonly activationBits: number;
+  /** Gives calibration samples to a statistic of some tensors. */
   readonly watch: Watch;
 }
 
 /** A rewrite of the float graph before calibration that makes it easier to quantize. */
 export interface Equalizer {
+  /** As options write it. */
   readonly name: string;
   /** Whether it looks at calibration samples. */
   readonly watches: boolean;
@@ -30,6 +32,7 @@ export interface Equalizer {
   readonly needs: string;
   /** Names of what it would work on: tensors or layers. */
   places(graph: Graph, layers: ReadonlySet<string>): readonly string[];
+  /** The rewritten graph and what was changed. */
   apply(graph: Graph, context: EqualizeContext): Promise<Rewrite>;
 }
 

@@ -83,6 +83,8 @@ function matrixOf({ parameters }: Graph, { weight }: Layer): Matrix {
 /**
  * Adds a float branch of low rank beside the named layers (default: all that can have one) and leaves them the residual as
  * their weight. The branch is two layers of its own, `<layer>/lowRank/down` and `/up`, to be kept in float.
+ *
+ * Errors: ArgumentError for a rank that a weight does not have.
  */
 export function addLowRankBranches(
   graph: Graph,

@@ -2,7 +2,9 @@ import { Rng } from "../../tensor/index.ts";
 
 /** A matrix in double precision, row-major. */
 export interface Matrix {
+  /** Number of rows. */
   readonly rows: number;
+  /** Number of columns. */
   readonly columns: number;
   /** Row-major: [rows, columns]. */
   readonly data: Float64Array;

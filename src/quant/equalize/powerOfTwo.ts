@@ -59,7 +59,8 @@ export function voteExponent(votes: readonly number[]): number {
  * Power-of-two scaling: channel c of an activation is divided by 2^j, j voted by the samples, and the weights that read it
  * are multiplied by 2^j. All factors are powers of two, so the float network gives the same bits but for underflow.
  *
- * `exponents` holds, by the name of the tensor that layers read, what `channelExponents` found for each sample. Source: Lee
+ * `exponents` holds, by the name of the tensor that layers read, what `channelExponents` found for each sample. Shapes: [C]
+ * each. Errors: ArgumentError without votes. Source: Lee
  * et al. 2025 (DMQ), power-of-two scaling.
  *
  * Departure: DMQ folds the factor into the activation's scale; ours goes into the layer or normalisation before.

@@ -22,6 +22,7 @@ export interface Seam {
   readonly tensor: string;
   /** What the source writes: `tensor`, or what becomes it through positively homogeneous steps. */
   readonly source: string;
+  /** What happens between the two. */
   readonly between: Between;
   readonly channels: number;
   /** Axis of both tensors that runs over channels. */

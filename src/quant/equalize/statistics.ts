@@ -28,7 +28,7 @@ export class ChannelMeter {
     this.#largest = new Float64Array(channels);
   }
 
-  /** Adds a tensor of the stream. Errors: ShapeError for another number of channels. */
+  /** Adds a tensor of the stream, of any shape with as many channels. Shape: any. Errors: ShapeError for another number of channels. */
   add({ data, shape }: Tensor): void {
     const channels = this.#count.length;
     if (shape[this.#axis] !== channels)

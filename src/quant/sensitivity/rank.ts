@@ -10,6 +10,7 @@ import { runVariants } from "./resume.ts";
 
 /** The quantized network that is asked about, and the grids that items are lifted to. */
 export interface Plans {
+  /** The bits that are asked about. */
   readonly low: Plan;
   /** Not looked at where items are lifted to float. */
   readonly high: Plan;
@@ -17,6 +18,7 @@ export interface Plans {
 
 /** How an item is changed by itself, and what that tells. */
 export interface Mode {
+  /** As options and records write it. */
   readonly name: string;
   /** Whether it looks at the grids items are lifted to. */
   readonly lifts: boolean;
@@ -68,10 +70,15 @@ export interface Ranking {
 
 /** What is ranked, and how. */
 export interface RankProblem {
+  /** The float network. */
   readonly model: GraphModel;
+  /** What damage is measured on. */
   readonly samples: SampleSource;
+  /** Grids before and after a lift. */
   readonly plans: Plans;
+  /** What is lifted, one at a time. */
   readonly items: readonly Item[];
+  /** How items are changed. */
   readonly mode: Mode;
   /** Score from which a detection of the float network is visible. */
   readonly minScore: number;

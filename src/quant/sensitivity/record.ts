@@ -8,7 +8,9 @@ export const SENSITIVITY_VERSION = 1;
 
 /** What was found about one tensor, weight or layer. */
 export interface SensitivityItem {
+  /** Whether it is an activation, a weight or a layer. */
   readonly kind: Item["kind"];
+  /** Of the tensor, weight or layer. */
   readonly name: string;
   /** Names of the quantized layers it belongs to. */
   readonly layers: readonly string[];
@@ -25,8 +27,9 @@ export interface SensitivityItem {
 /** What is proposed for a budget. */
 export interface Proposal {
   readonly budget: { readonly cost: string; readonly limit: number };
-  /** Cost with nothing lifted, and of the proposal. */
+  /** Cost with nothing lifted. */
   readonly start: number;
+  /** Cost of the proposal. */
   readonly spent: number;
   /** Names of what is lifted, in the order it was taken. */
   readonly lifted: readonly string[];
@@ -36,20 +39,29 @@ export interface Proposal {
 
 /** The account of a ranking: what sensitivity.json holds. */
 export interface SensitivityRecord {
+  /** Of the layout. */
   readonly version: typeof SENSITIVITY_VERSION;
+  /** What the file is. */
   readonly kind: "inlierq/sensitivity";
+  /** Name of the model. */
   readonly model: string;
   /** Name of the detector card; null where the network had none. */
   readonly detector: string | null;
+  /** Name of the method that found the grids. */
   readonly method: string;
+  /** Bits, as in "W4A4". */
   readonly scheme: string;
+  /** Name of the layer policy. */
   readonly policy: string;
+  /** Of every random choice. */
   readonly seed: number;
+  /** Names of the samples, in order. */
   readonly samples: readonly string[];
   /** Name of the way items were changed. */
   readonly mode: string;
   /** What items are lifted to. */
   readonly high: High;
+  /** Version of this library. */
   readonly versions: Readonly<Record<string, string>>;
   /** Damage of the network with everything quantized. */
   readonly whole: Damage;
