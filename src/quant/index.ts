@@ -5,6 +5,7 @@ export { type BiasCodes, quantizeBias } from "./bias.ts";
 export { type BiasCorrection, liveBytes } from "./biasCorrection.ts";
 export { type BitRule, requireLayers } from "./bitRules.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
+export { type Choice, type ChoiceOf, type Chooser, type Chosen, choosers } from "./choosers.ts";
 export {
   COMPARISON_VERSION,
   type ComparisonRecord,
@@ -78,7 +79,15 @@ export {
   voteExponent,
   type Watch,
 } from "./equalize/index.ts";
-export { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns, type SaliencyLoss } from "./evidence.ts";
+export {
+  type FpRun,
+  floatRuns,
+  type GraphDetector,
+  type GraphModel,
+  gradientRuns,
+  type SaliencyLoss,
+  saliencyLoss,
+} from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
 export {
   type Equality,
