@@ -12,12 +12,16 @@ import {
   formatScheme,
   type GraphModel,
   type Method,
+  outputSqnr,
   type Plan,
   RECORD_VERSION,
   type Stage,
   type StepOptions,
   Steps,
   stagesOf,
+  type Tuned,
+  tuneMethod,
+  tuneStages,
 } from "../quant/index.ts";
 import { VERSION } from "../version.ts";
 import { Clock } from "./clock.ts";
@@ -28,7 +32,6 @@ import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
 import { layersOf } from "./layers.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
-import { outputSqnr } from "./outputSqnr.ts";
 import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
 import { portion, workOf } from "./ranking.ts";
 import { bytesOf, costRecord, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
@@ -112,7 +115,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   requireGate(asked.gate, samples);
   requireScores(asked.method, given);
   const clock = new Clock();
-  const { loaded, settings, calibration, promotion, steps } = await calibrated(given, asked, samples, options, clock);
+  const { loaded, settings, calibration, promotion, tuning, steps } = await calibrated(given, asked, samples, options, clock);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
   const { plan } = calibration;
   const after = loaded.detector ? await detectAll(loaded, plan, samples, (done) => steps.after("detect", done)) : [];
@@ -126,7 +129,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
     producerVersion: VERSION,
     fusible: settings.config.fusible ?? false,
   });
-  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections, promotion }, name, onnx.length);
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections, promotion, tuning }, name, onnx.length);
   clock.lap("export");
   return {
     name,
@@ -147,20 +150,24 @@ async function calibrated(given: LoadedModel | BareModel, asked: Settings, sampl
   const assignment = assign(given.graph, asked.calibration.assign);
   requirePlaces(given.graph, asked.config.equalize ?? [], assignment);
   const promoting = promotionWork({ ...asked, model: given, samples });
-  options.onEstimate?.(estimate(given, samples, asked.method, asked.calibration, promoting));
+  const tuning = workOf(tuneStages(given.graph, asked.method, asked.calibration, samples.names.length));
+  options.onEstimate?.(estimate(given, samples, asked.method, asked.calibration, promoting + tuning));
   clock.lap("estimate");
   const rewriting = equalizeStages(asked.config.equalize ?? [], samples.names.length);
   const own = stagesOf(given.graph, asked.method, asked.calibration, assignment, samples.names.length);
   const stages = [...own, ...comparing(given, asked.gate, samples)];
-  const part = workOf(rewriting) / (workOf(rewriting) + promoting + workOf(stages));
+  const total = workOf(rewriting) + tuning + promoting + workOf(stages);
+  const [part, tuned] = [workOf(rewriting) / total, (workOf(rewriting) + tuning) / total];
   const watched = clock.watching(options);
   const equalizing = new Steps(rewriting, portion(watched, 0, part));
   const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, equalizing);
-  const settings = { ...asked, ...prepared };
-  const promoted = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, part, 1));
+  const problem = { ...asked, ...prepared };
+  const found = await tuneMethod({ ...problem, model: loaded, samples, options: problem.calibration }, portion(watched, part, tuned));
+  const settings = { ...problem, method: found.method };
+  const promoted = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, tuned, 1));
   const steps = new Steps(stages, promoted.rest);
   const calibration = await calibrate(loaded, samples, settings.method, promoted.calibration, steps);
-  return { loaded, settings, calibration, promotion: promoted.promotion, steps };
+  return { loaded, settings, calibration, promotion: promoted.promotion, tuning: found.tuning, steps };
 }
 
 const named = (samples: Samples, all: Detections): SampleDetections[] =>
@@ -209,6 +216,7 @@ interface Found {
   readonly gate: GateOutcome;
   readonly detections: CalibrationRecord["detections"];
   readonly promotion: Promoted["promotion"];
+  readonly tuning: Tuned["tuning"];
 }
 
 /** Visible detections before and after, and the share that was kept. */
@@ -261,6 +269,7 @@ function recordOf(
     units: calibration.units,
     layers: layerRecords(model, calibration),
     ...(found.promotion ? { promotion: found.promotion } : {}),
+    ...(found.tuning ? { tuning: found.tuning } : {}),
     detections: found.detections,
     gate: { rule, value, limit, passed },
   };

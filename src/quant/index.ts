@@ -106,7 +106,7 @@ export {
   writeIntegerFile,
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
-export type { Method, Refinement, Selection } from "./method.ts";
+export type { Method, Refinement, Selection, Tuning } from "./method.ts";
 export {
   type EntropyMethodOptions,
   entropy,
@@ -136,6 +136,7 @@ export { movingAverage } from "./observer/movingAverage.ts";
 export { mse as mseObserver } from "./observer/mse.ts";
 export type { Fold, Observer } from "./observer/observer.ts";
 export { percentile as percentileObserver } from "./observer/percentile.ts";
+export { outputSqnr } from "./outputSqnr.ts";
 export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf, withLevels } from "./plan.ts";
 export { additivePowerOfTwo } from "./quantizer/additivePowerOfTwo.ts";
 export { type DsqOptions, dsq, softStaircase } from "./quantizer/dsq.ts";
@@ -192,3 +193,4 @@ export {
 export { sqnr } from "./sqnr.ts";
 export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";
+export { type Tuned, type TuneProblem, type TuningRecord, tuneMethod, tuneStages } from "./tune.ts";

@@ -2,6 +2,7 @@ import type { Separation } from "../em/index.ts";
 import type { Cost } from "./cost/index.ts";
 import type { UnitRecord } from "./reconstruct/reconstruction.ts";
 import type { Promotion } from "./sensitivity/record.ts";
+import type { TuningRecord } from "./tune.ts";
 
 /** Version of the record's layout; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -131,6 +132,8 @@ export interface CalibrationRecord {
   readonly cost: CostRecord;
   /** Which activation tensors got more bits than asked for; absent where none were to. */
   readonly promotion?: Promotion;
+  /** How an option of the method was found without labels; absent where none was left open. */
+  readonly tuning?: TuningRecord;
   /** One entry for each quantized activation tensor. */
   readonly sites: readonly SiteRecord[];
   /** What learning did, unit by unit and stage by stage; empty for methods that learn nothing. */
