@@ -11,13 +11,18 @@ afterAll(() => rmSync(root, { recursive: true }));
 describe("inlierq reproduce", () => {
   it.each([
     [["reproduce"], /STUDY must be given, got nothing/],
-    [["reproduce", "tay"], /studies are toy, got "tay"; did you mean toy\?/],
+    [["reproduce", "tay"], /studies are toy, controls, got "tay"; did you mean toy\?/],
     [["reproduce", "toy", "--seeds", "4..0"], /--seeds: must be a range A\.\.B or a list .* got "4\.\.0"/],
     [["reproduce", "toy", "--seeds", "1,1"], /distinct/],
     [["reproduce", "toy", "--seeds", "0..100"], /1 to 100/],
     [["reproduce", "toy", "--seeds", "1.5"], /whole numbers/],
     [["reproduce", "toy", "--seeds=-1"], /got "-1"/],
     [["reproduce", "toy", "--seed", "1"], /did you mean --seeds\?/],
+    [["reproduce", "toy", "net.onnx"], /toy must stand alone, got "net.onnx"/],
+    [["reproduce", "toy", "--scheme", "W4A4"], /toy must come without --scheme/],
+    [["reproduce", "controls"], /controls must have a model, got none/],
+    [["reproduce", "controls", "net.onnx"], /got no --calibrate DIR/],
+    [["reproduce", "controls", "net.onnx", "--calibrate", ".", "--scheme", "W1A1"], /bits 2\.\.8, got "W1A1"/],
   ])("%j is wrong use", async (argv, message) => {
     const { code, out, err } = await cli(...argv);
     expect([code, out]).toEqual([2, ""]);
@@ -38,7 +43,7 @@ describe("inlierq reproduce", () => {
   it("has a help page with examples", async () => {
     const { code, out } = await cli("reproduce", "--help");
     expect(code).toBe(0);
-    expect(out).toMatch(/usage: inlierq reproduce STUDY \[options\]/);
+    expect(out).toMatch(/usage: inlierq reproduce STUDY \[MODEL\] \[options\]/);
     expect(out).toMatch(/inlierq reproduce toy --seeds 0\.\.9/);
     expect(readdirSync(root).filter((name) => !name.startsWith("in-the-way"))).toEqual([]);
   });
