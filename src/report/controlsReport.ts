@@ -17,7 +17,7 @@ function controlsText(record: ControlsRecord): string {
     controlsTable(record),
     "Score error: squared change of the log score map, weighed with the score, over its own square; box error: mean of (1 - IoU)² over the float " +
       "network's visible detections; both 0 where nothing changed. Range: width before refinement over the width of min-max, mean over the " +
-      "activation tensors: any subset is narrower than the whole, which is why the selection is held against masks of equal share drawn by " +
+      "activation tensors; every subset is narrower than the whole, which is why the selection is held against masks of equal share drawn by " +
       "chance. Inliers: mean share of volumes that the split calls inliers, whatever was made of it.",
     `## Seed by seed\n\n${seedTable(record)}`,
   ];

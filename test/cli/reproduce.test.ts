@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { TOY_FILES } from "../../src/report/index.ts";
-import { cli } from "./bench.ts";
+import { cli, workplace } from "./bench.ts";
 
 const root = mkdtempSync(join(tmpdir(), "inlierq-reproduce-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -38,6 +38,19 @@ describe("inlierq reproduce", () => {
       const { code, err } = await cli("reproduce", "toy", "--out", out);
       expect([code, err]).toEqual([2, expect.stringContaining("must not exist yet (--force replaces it)")]);
     }
+  });
+
+  it("runs the study of controls on a model", async () => {
+    const place = workplace();
+    const out = place.path("controls");
+    const job = ["reproduce", "controls", place.model, "--card", place.card, "--calibrate", place.photos, "--out", out];
+    const { code, out: text, err } = await cli(...job, "--seeds", "0,4", "--samples", "2");
+    expect([code, err]).toEqual([0, ""]);
+    expect(text).toMatch(/^tiny at W4A4, mean of 2 seeds\n/);
+    expect(text).toMatch(/^random +[\d.e-]+ /m);
+    expect(text).toMatch(/^Score error: selecting inliers .* \(gain .*, 2 seeds\)\.$/m);
+    expect(readdirSync(out).sort()).toEqual(["controls.json", "controls.md"]);
+    place.clear();
   });
 
   it("has a help page with examples", async () => {
