@@ -1,4 +1,4 @@
-import { type Card, detectionsKept, type Prediction } from "../detect/index.ts";
+import { detectionsKept, type Prediction } from "../detect/index.ts";
 import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
@@ -11,14 +11,16 @@ import {
   type EqualizeRecord,
   formatScheme,
   type GraphModel,
+  type Journal,
+  lossesOfDetections,
   type Method,
   outputSqnr,
   type Plan,
   RECORD_VERSION,
+  type Shelf,
   type Stage,
   type StepOptions,
   Steps,
-  stagesOf,
   type Tuned,
   tuneMethod,
   tuneStages,
@@ -26,15 +28,17 @@ import {
 import { VERSION } from "../version.ts";
 import { Clock } from "./clock.ts";
 import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
+import { parseDuration } from "./duration.ts";
 import { equalizeModel, equalizeStages, requirePlaces } from "./equalize.ts";
-import { type Estimate, estimate } from "./estimate.ts";
+import { type Estimate, estimate, timedStages } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
 import { layersOf } from "./layers.ts";
+import { requireLearning } from "./learning.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
 import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
 import { portion, workOf } from "./ranking.ts";
-import { bytesOf, costRecord, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
+import { bytesOf, costRecord, countDetections, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
 /** What `quantize` takes beside the model: every key of a configuration file, and these. */
@@ -53,6 +57,10 @@ export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samp
   readonly card?: unknown;
   /** Base name of the model in the record and the exported file. Default "model". */
   readonly name?: string;
+  /** Where activations wait while units learn; the caller closes it. Default: memory. */
+  readonly shelf?: Shelf;
+  /** Given every option with its value before the work starts: where finished units are written down, and taken from. */
+  readonly journal?: (config: Readonly<Record<string, unknown>>) => Journal;
   /** Told once, before the work starts. */
   readonly onEstimate?: (estimate: Estimate) => void;
 }
@@ -149,25 +157,28 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
 async function calibrated(given: LoadedModel | BareModel, asked: Settings, samples: Samples, options: QuantizeOptions, clock: Clock) {
   const assignment = assign(given.graph, asked.calibration.assign);
   requirePlaces(given.graph, asked.config.equalize ?? [], assignment);
+  requireLearning(asked, given, assignment);
+  const journal = options.journal?.(fullConfig(asked));
   const promoting = promotionWork({ ...asked, model: given, samples });
   const tuning = workOf(tuneStages(given.graph, asked.method, asked.calibration, samples.names.length));
-  options.onEstimate?.(estimate(given, samples, asked.method, asked.calibration, promoting + tuning));
+  const estimated = estimate(given, samples, asked.method, asked.calibration, promoting + tuning);
+  options.onEstimate?.(estimated);
   clock.lap("estimate");
   const rewriting = equalizeStages(asked.config.equalize ?? [], samples.names.length);
-  const own = stagesOf(given.graph, asked.method, asked.calibration, assignment, samples.names.length);
-  const stages = [...own, ...comparing(given, asked.gate, samples)];
+  const timed = timedStages(given.graph, asked.method, asked.calibration, samples.names.length, estimated.forward);
+  const stages = [...timed, ...comparing(given, asked.gate, samples)];
   const total = workOf(rewriting) + tuning + promoting + workOf(stages);
   const [part, tuned] = [workOf(rewriting) / total, (workOf(rewriting) + tuning) / total];
   const watched = clock.watching(options);
-  const equalizing = new Steps(rewriting, portion(watched, 0, part));
-  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, equalizing);
+  const early = new Steps(rewriting, portion(watched, 0, part));
+  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, early);
   const problem = { ...asked, ...prepared };
   const found = await tuneMethod({ ...problem, model: loaded, samples, options: problem.calibration }, portion(watched, part, tuned));
   const settings = { ...problem, method: found.method };
-  const promoted = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, tuned, 1));
-  const steps = new Steps(stages, promoted.rest);
-  const calibration = await calibrate(loaded, samples, settings.method, promoted.calibration, steps);
-  return { loaded, settings, calibration, promotion: promoted.promotion, tuning: found.tuning, steps };
+  const { rest, promotion, ...promoted } = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, tuned, 1));
+  const steps = new Steps(stages, rest);
+  const calibration = await calibrate(loaded, samples, found.method, { ...promoted.calibration, journal }, steps);
+  return { loaded, settings, calibration, promotion, tuning: found.tuning, steps };
 }
 
 const named = (samples: Samples, all: Detections): SampleDetections[] =>
@@ -189,19 +200,26 @@ function requireGate({ rule }: Gate, { list }: Samples): void {
 
 function requireScores({ name, selection }: Method, { detector }: GraphModel): void {
   if (!selection || detector) return;
-  const others = METHOD_NAMES.filter((other) => !methodOf({ method: other }).selection);
+  const others = METHOD_NAMES.filter((other) => {
+    const { selection: selects, reconstruction } = methodOf({ method: other });
+    return !selects && (!reconstruction || lossesOfDetections(reconstruction).length === 0);
+  });
   throw new ArgumentError(
     "method",
     `${name} must have the class scores of a detector, got a network without a detector card (give a card, or take ${others.join(", ")})`,
   );
 }
 
+const fullConfig = ({ config, method }: Settings): Readonly<Record<string, unknown>> => ({ ...config, [method.name]: method.options });
+
 function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
-  const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
+  const { samples: _, sampleCount, card: __, name: ___, ...others } = options;
+  const { shelf, journal: ____, onEstimate: _____, signal: ______, onProgress: _______, ...rest } = others;
   const config = parseConfig(rest, "quantize");
   const { seed = 0, gate, biasSamples } = config;
+  const budget = config.budget === undefined ? undefined : parseDuration(config.budget, "budget");
   const { policy, assign: layers, biasCorrection } = layersOf(config, model);
-  const calibration = { assign: layers, seed, head: endLayers(model).head, ...defined({ biasCorrection, biasSamples }) };
+  const calibration = { assign: layers, seed, head: endLayers(model).head, ...defined({ biasCorrection, biasSamples, budget, shelf }) };
   const full = { ...config, scheme: formatScheme(layers), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }
@@ -217,13 +235,6 @@ interface Found {
   readonly detections: CalibrationRecord["detections"];
   readonly promotion: Promoted["promotion"];
   readonly tuning: Tuned["tuning"];
-}
-
-/** Visible detections before and after, and the share that was kept. */
-function countDetections({ visibleThreshold: minScore }: Card, before: Detections, after: Detections): CalibrationRecord["detections"] {
-  const { kept, share } = detectionsKept(before, after, { minScore });
-  const visible = (all: Detections) => all.reduce((n, list) => n + list.filter((p) => p.score >= minScore).length, 0);
-  return { float: visible(before), quantized: visible(after), kept, keptShare: share };
 }
 
 /** The value of a gate that compares detections. */
@@ -260,7 +271,7 @@ function recordOf(
     samples: samples.names,
     ...(samples.list.some((s) => s.picture) ? {} : { sampleKind: "tensors" as const }),
     ...(settings.equalize ? { equalize: settings.equalize } : {}),
-    config: { ...settings.config, [settings.method.name]: settings.method.options },
+    config: fullConfig(settings),
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),
     bytes: bytesOf(model, calibration),
@@ -268,8 +279,7 @@ function recordOf(
     sites: siteRecords(calibration),
     units: calibration.units,
     layers: layerRecords(model, calibration),
-    ...(found.promotion ? { promotion: found.promotion } : {}),
-    ...(found.tuning ? { tuning: found.tuning } : {}),
+    ...defined({ promotion: found.promotion, tuning: found.tuning }),
     detections: found.detections,
     gate: { rule, value, limit, passed },
   };

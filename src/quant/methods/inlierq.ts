@@ -14,7 +14,7 @@ import { descentOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
 import { adamRefiner } from "../refineAdam.ts";
 import { DEFAULTS, type InlierqOptions, SHAPE } from "./inlierqOptions.ts";
-import { ROUNDING_RATE, searchedRanges } from "./learning.ts";
+import { BIAS_RATE, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 import { dropped, dropping } from "./qdrop.ts";
 
 /** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. Errors: ArgumentError for a rho outside [0, 1], and for a tau to be found that has no say. */
@@ -116,6 +116,7 @@ const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, (o: Inli
       const stage: LearningStage = {
         name: "weights",
         weights: rounding(ROUNDING_RATE),
+        ...learningBiases(BIAS_RATE),
         quantizesActivations: false,
         input: "quantized",
         objective,

@@ -61,6 +61,7 @@ export function filteredGlobal(options: FilteredGlobalOptions = {}): GlobalObjec
   const averaged = (values: Tensor, counted: Tensor): Tensor => (normalize === "all" ? mean(values) : meanOver(values, counted));
   return {
     name: NAME,
+    detections: true,
     prepare({ logScores, boxes }) {
       const best = amax(logScores, { dim: 1, keepdim: true });
       const kept = cast(greaterEqual(exp(best), thetaC), logScores.dtype);

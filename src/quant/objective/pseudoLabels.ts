@@ -61,6 +61,7 @@ export function pseudoLabels(options: PseudoLabelOptions = {}): GlobalObjective 
   if (!(alpha >= 0)) throw new ArgumentError(NAME, `alpha must be >= 0, got ${alpha}`);
   return {
     name: NAME,
+    detections: true,
     prepare: ({ logScores, boxes }) => ({
       targets: targetsOf(logScores, gamma, topK),
       ...(boxes && { boxes: copyOf(boxes) }),

@@ -24,6 +24,8 @@ export interface Evidence {
   loss(model: GraphModel, constants: Readonly<Record<string, Tensor>>, heads: Heads): Tensor;
   /** Whether the network is the one the reconstruction starts from, with weights on their grids, or the float one. */
   readonly network: "start" | "float";
+  /** Set where the loss is one of detections: a network without a detector card has none. */
+  readonly detections?: true;
   /** Which volumes count, where not all do alike. */
   readonly selection?: Choice;
 }
@@ -47,6 +49,7 @@ export const divergence: Evidence = /* @__PURE__ */ againstFloat(predictionDiffe
 /** The saliency loss of the float network (InlierQ eq. 7), and the chosen volumes of every output (eq. 11). */
 export const salient = (loss: SaliencyLoss, selection: Choice): Evidence => ({
   network: "float",
+  detections: true,
   prepare: () => ({}),
   loss({ detector }, _, heads) {
     if (!detector) throw new ArgumentError("saliency", "the model must be a detector, got a network without a card");

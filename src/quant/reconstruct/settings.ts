@@ -30,6 +30,6 @@ export const DESCENT_SHAPE = {
 
 /** The settings with their defaults. */
 export function descentOf(s: DescentSettings): DescentOptions {
-  const { steps = 300, batch = 2, pull = 1, warmup = 0.2, betaStart = 20, betaEnd = 2, betaShape = "linear" } = s;
+  const { steps = 150, batch = 2, pull = 1, warmup = 0.1, betaStart = 10, betaEnd = 2, betaShape = "linear" } = s;
   return { steps, batch, pull, sharpness: { warmup, start: betaStart, end: betaEnd, shape: betaShape } };
 }
