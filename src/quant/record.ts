@@ -38,7 +38,7 @@ export interface SiteRecord {
   readonly mixture: Separation["mixture"] | null;
   /** Inlier iff saliency >= threshold; null where it does not apply. */
   readonly threshold: number | null;
-  /** Share of volumes that are inliers; null where the method selects none. */
+  /** Share of volumes that the split calls inliers, whatever the method makes of them; null where it splits none. */
   readonly inlierShare: number | null;
   /** Share of elements outside the final range. */
   readonly clippedShare: number;

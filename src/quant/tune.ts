@@ -28,9 +28,13 @@ export interface Tuned {
 
 /** What a search works on. */
 export interface TuneProblem {
+  /** The network to calibrate. */
   readonly model: GraphModel;
+  /** Halved by the search. */
   readonly samples: SampleSource;
+  /** What may leave an option open. */
   readonly method: Method;
+  /** As the calibration after it takes them. */
   readonly options: CalibrateOptions;
 }
 
