@@ -32,7 +32,7 @@ export interface Invocation {
 export interface Command {
   readonly name: string;
   readonly about: string;
-  /** E.g. ["MODEL"]; a trailing "..." takes one or more. */
+  /** E.g. ["MODEL"]; a trailing "..." takes one or more, and one in brackets, at the end, may be left out. */
   readonly operands: readonly string[];
   readonly flags: Readonly<Record<string, Flag>>;
   readonly examples: readonly string[];
@@ -101,8 +101,9 @@ export function parseInvocation(command: Command, argv: readonly string[]): { op
 function requireAll(command: Command, operands: readonly string[], values: Values, usage: (problem: string) => UsageError): void {
   const wanted = command.operands;
   const open = wanted.at(-1)?.endsWith("...") === true;
-  if (operands.length < wanted.length)
-    throw usage(`${wanted.join(" ")} must be given, got ${operands.length === 0 ? "nothing" : operands.join(" ")}`);
+  const needed = wanted.filter((name) => !name.startsWith("["));
+  if (operands.length < needed.length)
+    throw usage(`${needed.join(" ")} must be given, got ${operands.length === 0 ? "nothing" : operands.join(" ")}`);
   if (!open && operands.length > wanted.length) {
     throw usage(
       `takes ${wanted.length} operand${wanted.length === 1 ? "" : "s"} (${wanted.join(" ") || "none"}), got "${operands[wanted.length]}" as well`,
@@ -116,7 +117,8 @@ function requireAll(command: Command, operands: readonly string[], values: Value
 /** What may stand for an operand. */
 const OPERANDS: Readonly<Record<string, string>> = {
   MODEL: "an .onnx file, a tfjs model.json, or npm:PACKAGE/PATH for a file of an installed package",
-  STUDY: "toy (Reg-PTQ Sec. 3: weight noise, scales, form of the weights and curvature of two small nets)",
+  STUDY:
+    "toy (Reg-PTQ Sec. 3: weight noise, scales, form of the weights and curvature of two small nets) or controls (InlierQ against masks drawn by chance and other controls, on your MODEL)",
 };
 
 /** The help page of a command. */

@@ -1,44 +1,31 @@
-import { runToy, TOY_CONFIG, type ToyRecord } from "../experiments/index.ts";
 import { checkOutput, UsageError, writeOutput } from "../node/index.ts";
-import { makeToyReport, TOY_FILES } from "../report/index.ts";
 import { nearest } from "../suggest.ts";
 import { type Command, type Invocation, THREADS } from "./command.ts";
+import { controlsStudy } from "./controlsStudy.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
-import { columns, jsonText } from "./text.ts";
+import type { Study } from "./study.ts";
+import { listsInLine } from "./text.ts";
+import { toyStudy } from "./toyStudy.ts";
 import { textOf } from "./values.ts";
 
 const MOST_SEEDS = 100;
 
-/** A study that can be run again. */
-interface Study {
-  readonly name: string;
-  readonly out: string;
-  /** Its record and its files by path below the output folder. */
-  run(seeds: readonly number[], options: Parameters<typeof runToy>[1]): Promise<{ record: ToyRecord; files: Map<string, string> }>;
-  /** The files that must not exist yet. */
-  readonly writes: readonly string[];
-}
-
-const STUDIES: readonly Study[] = [
-  {
-    name: "toy",
-    out: "out/toy",
-    writes: ["toy.json", ...TOY_FILES],
-    async run(seeds, options) {
-      const record = await runToy({ ...TOY_CONFIG, seeds }, options);
-      return { record, files: new Map([["toy.json", listsInLine(record)], ...makeToyReport(record)]) };
-    },
-  },
-];
+const STUDIES: readonly Study[] = [toyStudy, controlsStudy];
 
 /** `inlierq reproduce`: studies of the papers, run again with a verdict on each claim. */
 export const reproduceCommand: Command = {
   name: "reproduce",
-  about: "run a study of a paper again, with a verdict on each of its claims (toy: Reg-PTQ Sec. 3)",
-  operands: ["STUDY"],
+  about: "run a study of a paper again, with a verdict on its claims (toy: Reg-PTQ Sec. 3; controls: InlierQ's selection)",
+  operands: ["STUDY", "[MODEL]"],
   flags: {
-    seeds: { type: "string", value: "A..B", about: "seeds, a range or a list like 0,3,7; a pair of nets each", fallback: "0..4" },
+    seeds: { type: "string", value: "A..B", about: "seeds, a range or a list like 0,3,7", fallback: "toy 0..4, controls 0..2" },
+    calibrate: { type: "string", value: "DIR", about: "controls: pictures; each seed takes its own where there are more than samples" },
+    samples: { type: "string", value: "N", about: "controls: pictures of a calibration", fallback: "16" },
+    scheme: { type: "string", value: "WnAm", about: "controls: bits of weights and activations", fallback: "W4A4" },
+    images: { type: "string", value: "DIR", about: "controls: pictures to measure on", fallback: "those calibrated on" },
+    annotations: { type: "string", value: "FILE", about: "controls: COCO annotations of --images, for AP50" },
+    card: { type: "string", value: "FILE", about: "controls: detector card for models no preset matches" },
     out: { type: "string", value: "DIR", about: "where the record, the page and its figures go", fallback: "out/STUDY" },
     force: { type: "boolean", about: "replace files of an earlier run" },
     threads: THREADS,
@@ -48,21 +35,25 @@ export const reproduceCommand: Command = {
     "inlierq reproduce toy",
     "inlierq reproduce toy --seeds 0..9 --out out/toy10",
     "inlierq reproduce toy --seeds 3 --json --force",
+    "inlierq reproduce controls yolox-nano.onnx --calibrate photos --seeds 0..2",
+    "inlierq reproduce controls yolox-nano.onnx --calibrate photos --images scenes --annotations scenes.json --scheme W4A8",
   ],
   run: runReproduce,
 };
 
-async function runReproduce({ operands: [name], values, io, signal }: Invocation): Promise<number> {
-  const study = studyOf(name);
-  const seeds = seedsOf(textOf(values, "seeds")) ?? TOY_CONFIG.seeds;
+async function runReproduce(invocation: Invocation): Promise<number> {
+  const { operands, values, io, signal } = invocation;
+  const study = studyOf(operands[0]);
+  refuseForeign(study, invocation);
+  const seeds = seedsOf(textOf(values, "seeds")) ?? study.seeds;
   const out = textOf(values, "out") ?? study.out;
   const force = values.force === true;
   const json = values.json === true;
   checkOutput(out, study.writes, force);
   const view = progressView(io, json);
-  const { record, files } = await study.run(seeds, { signal, onProgress: view.report }).finally(view.end);
+  const { record, files, summary } = await study.run(invocation, seeds, out, { signal, onProgress: view.report }).finally(view.end);
   writeOutput(out, files, force);
-  io.out(json ? listsInLine(record) : `${verdicts(record)}\nwrote ${out}/toy.json, toy.md and ${files.size - 2} figures\n`);
+  io.out(json ? listsInLine(record) : summary);
   return EXIT.done;
 }
 
@@ -72,6 +63,14 @@ function studyOf(name: string): Study {
   const names = STUDIES.map((s) => s.name);
   const guess = nearest(name, names);
   throw new UsageError("reproduce", `studies are ${names.join(", ")}, got "${name}"${guess ? `; did you mean ${guess}?` : ""}`);
+}
+
+/** Errors: UsageError for a model or a flag that the study does not take. */
+function refuseForeign({ name, flags }: Study, { operands, values }: Invocation): void {
+  if (operands.length > 1 && flags.length === 0)
+    throw new UsageError("reproduce", `${name} must stand alone, got "${operands[1]}" as well`);
+  const foreign = STUDIES.flatMap((s) => s.flags).find((flag) => values[flag] !== undefined && !flags.includes(flag));
+  if (foreign !== undefined) throw new UsageError("reproduce", `${name} must come without --${foreign}, got one`);
 }
 
 /** "0..4" as 0, 1, 2, 3, 4; "0,3,7" as it stands. Errors: UsageError for another text, a repeated seed or more than 100. */
@@ -86,13 +85,4 @@ function seedsOf(text: string | undefined): readonly number[] | undefined {
   const seeds = count > 0 ? Array.from({ length: count }, (_, i) => first + i) : text.split(",").map(Number);
   if (seeds.length > MOST_SEEDS || new Set(seeds).size < seeds.length) throw wrong(`"${text}"`);
   return seeds;
-}
-
-/** JSON with lists of numbers in one line each: a record holds curves. */
-const listsInLine = (record: ToyRecord): string =>
-  jsonText(record).replace(/\[[\s\d.,eE+-]*\]/g, (list) => list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"));
-
-function verdicts({ claims, config }: ToyRecord): string {
-  const rows = claims.map((c) => [c.id, c.of, c.verdict, `${c.satisfied}/${c.values.length}`, c.claim]);
-  return `Reg-PTQ Sec. 3 on toy nets, ${config.seeds.length} seed${config.seeds.length === 1 ? "" : "s"}\n\n${columns([["", "of", "verdict", "seeds", "claim"], ...rows], "words")}\n`;
 }

@@ -30,3 +30,7 @@ export const points = (ap: number): string => (ap < 0 ? "-" : (100 * ap).toFixed
 
 /** JSON with sorted-as-written keys and a final newline. */
 export const jsonText = (value: unknown): string => `${shownJson(value, 2)}\n`;
+
+/** JSON with lists of numbers in one line each: a record holds curves. */
+export const listsInLine = (record: object): string =>
+  jsonText(record).replace(/\[[\s\d.,eE+-]*\]/g, (list) => list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"));

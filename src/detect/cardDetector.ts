@@ -44,6 +44,7 @@ export function detectorFrom(module: Module<Heads>, card: Card): CardDetector {
     maxDetections,
     forward: (x: Tensor, tap?: Tap) => module.forward(x, tap),
     logScores: (heads) => decoder.logScores(heads),
+    ...(decoder.maps && { maps: decoder.maps }),
     ...shares(decoder, input),
     decode: (heads): Prediction[][] =>
       decoder.candidates(heads).map((found) => suppress(found.filter(hasFiniteBox), nmsIou, maxDetections)),

@@ -69,6 +69,11 @@ export interface Detector extends Module<Heads> {
    */
   logScores(heads: Heads): Tensor;
   /**
+   * Rows and columns of the maps that the P positions of `logScores` are, one map after the other, each row by row.
+   * Absent where they are no maps, e.g. where several anchors share a cell.
+   */
+  maps?(heads: Heads): readonly (readonly [rows: number, columns: number])[];
+  /**
    * The box of every position, differentiable and in ops only: [N, 4, P] as x1, y1, x2, y2 divided by the width and
    * height of the input, positions in the order of `logScores`. Absent where boxes are not regressed.
    */

@@ -1,5 +1,8 @@
 /** Studies from papers: one function each, from a configuration to a record. */
 
+export { ARMS, type Arm, armsFor } from "./controls/arms.ts";
+export type { ControlArm, ControlComparison, ControlRun, ControlsRecord, ControlVerdict } from "./controls/record.ts";
+export { type ControlsJob, compareGains, runControls } from "./controls/runControls.ts";
 export { CLAIMS, type Claim } from "./toy/claims.ts";
 export { judge, verdictOf } from "./toy/judge.ts";
 export {

@@ -1,4 +1,4 @@
-import { type Card, detectionsKept, type Prediction } from "../detect/index.ts";
+import { detectionsKept, type Prediction } from "../detect/index.ts";
 import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
@@ -14,12 +14,16 @@ import {
   type Journal,
   lossesOfDetections,
   type Method,
+  outputSqnr,
   type Plan,
   RECORD_VERSION,
   type Shelf,
   type Stage,
   type StepOptions,
   Steps,
+  type Tuned,
+  tuneMethod,
+  tuneStages,
 } from "../quant/index.ts";
 import { VERSION } from "../version.ts";
 import { Clock } from "./clock.ts";
@@ -32,10 +36,9 @@ import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome
 import { layersOf } from "./layers.ts";
 import { requireLearning } from "./learning.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
-import { outputSqnr } from "./outputSqnr.ts";
 import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
 import { portion, workOf } from "./ranking.ts";
-import { bytesOf, costRecord, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
+import { bytesOf, costRecord, countDetections, layerRecords, macsOf, siteRecords } from "./recordOf.ts";
 import { collect, type Sample, type Samples } from "./samples.ts";
 
 /** What `quantize` takes beside the model: every key of a configuration file, and these. */
@@ -120,7 +123,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   requireGate(asked.gate, samples);
   requireScores(asked.method, given);
   const clock = new Clock();
-  const { loaded, settings, calibration, promotion, steps } = await calibrated(given, asked, samples, options, clock);
+  const { loaded, settings, calibration, promotion, tuning, steps } = await calibrated(given, asked, samples, options, clock);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
   const { plan } = calibration;
   const after = loaded.detector ? await detectAll(loaded, plan, samples, (done) => steps.after("detect", done)) : [];
@@ -134,7 +137,7 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
     producerVersion: VERSION,
     fusible: settings.config.fusible ?? false,
   });
-  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections, promotion }, name, onnx.length);
+  const record = recordOf(loaded, samples, settings, calibration, { gate: judged, detections, promotion, tuning }, name, onnx.length);
   clock.lap("export");
   return {
     name,
@@ -157,21 +160,25 @@ async function calibrated(given: LoadedModel | BareModel, asked: Settings, sampl
   requireLearning(asked, given, assignment);
   const journal = options.journal?.(fullConfig(asked));
   const promoting = promotionWork({ ...asked, model: given, samples });
-  const estimated = estimate(given, samples, asked.method, asked.calibration, promoting);
+  const tuning = workOf(tuneStages(given.graph, asked.method, asked.calibration, samples.names.length));
+  const estimated = estimate(given, samples, asked.method, asked.calibration, promoting + tuning);
   options.onEstimate?.(estimated);
   clock.lap("estimate");
   const rewriting = equalizeStages(asked.config.equalize ?? [], samples.names.length);
-  const own = timedStages(given.graph, asked.method, asked.calibration, samples.names.length, estimated.forward);
-  const stages = [...own, ...comparing(given, asked.gate, samples)];
-  const part = workOf(rewriting) / (workOf(rewriting) + promoting + workOf(stages));
+  const timed = timedStages(given.graph, asked.method, asked.calibration, samples.names.length, estimated.forward);
+  const stages = [...timed, ...comparing(given, asked.gate, samples)];
+  const total = workOf(rewriting) + tuning + promoting + workOf(stages);
+  const [part, tuned] = [workOf(rewriting) / total, (workOf(rewriting) + tuning) / total];
   const watched = clock.watching(options);
-  const equalizing = new Steps(rewriting, portion(watched, 0, part));
-  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, equalizing);
-  const settings = { ...asked, ...prepared };
-  const promoted = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, part, 1));
-  const steps = new Steps(stages, promoted.rest);
-  const calibration = await calibrate(loaded, samples, settings.method, { ...promoted.calibration, journal }, steps);
-  return { loaded, settings, calibration, promotion: promoted.promotion, steps };
+  const early = new Steps(rewriting, portion(watched, 0, part));
+  const { model: loaded, ...prepared } = await equalizeModel(given, asked, assignment, samples, early);
+  const problem = { ...asked, ...prepared };
+  const found = await tuneMethod({ ...problem, model: loaded, samples, options: problem.calibration }, portion(watched, part, tuned));
+  const settings = { ...problem, method: found.method };
+  const { rest, promotion, ...promoted } = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, tuned, 1));
+  const steps = new Steps(stages, rest);
+  const calibration = await calibrate(loaded, samples, found.method, { ...promoted.calibration, journal }, steps);
+  return { loaded, settings, calibration, promotion, tuning: found.tuning, steps };
 }
 
 const named = (samples: Samples, all: Detections): SampleDetections[] =>
@@ -227,13 +234,7 @@ interface Found {
   readonly gate: GateOutcome;
   readonly detections: CalibrationRecord["detections"];
   readonly promotion: Promoted["promotion"];
-}
-
-/** Visible detections before and after, and the share that was kept. */
-function countDetections({ visibleThreshold: minScore }: Card, before: Detections, after: Detections): CalibrationRecord["detections"] {
-  const { kept, share } = detectionsKept(before, after, { minScore });
-  const visible = (all: Detections) => all.reduce((n, list) => n + list.filter((p) => p.score >= minScore).length, 0);
-  return { float: visible(before), quantized: visible(after), kept, keptShare: share };
+  readonly tuning: Tuned["tuning"];
 }
 
 /** The value of a gate that compares detections. */
@@ -278,7 +279,7 @@ function recordOf(
     sites: siteRecords(calibration),
     units: calibration.units,
     layers: layerRecords(model, calibration),
-    ...(found.promotion ? { promotion: found.promotion } : {}),
+    ...defined({ promotion: found.promotion, tuning: found.tuning }),
     detections: found.detections,
     gate: { rule, value, limit, passed },
   };

@@ -1,3 +1,4 @@
+import { type Card, detectionsKept } from "../detect/index.ts";
 import { StateError } from "../errors.ts";
 import {
   applySite,
@@ -16,6 +17,7 @@ import {
   weightOf,
 } from "../quant/index.ts";
 import type { Tensor } from "../tensor/index.ts";
+import type { Detections } from "./evaluate.ts";
 
 const rangeOf = ({ min, max }: Range): RangeRecord => ({ min: [...min], max: [...max] });
 const numbers = (t: Tensor): number[] => Array.from(t.data as Float32Array);
@@ -104,4 +106,15 @@ export function costRecord({ graph }: GraphModel, plan: Plan, file: number): Cos
 
 function missing(name: string): never {
   throw new StateError("record", `every site must have been calibrated, got nothing for "${name}"`);
+}
+
+/** Visible detections before and after, and the share that was kept. */
+export function countDetections(
+  { visibleThreshold: minScore }: Card,
+  before: Detections,
+  after: Detections,
+): CalibrationRecord["detections"] {
+  const { kept, share } = detectionsKept(before, after, { minScore });
+  const visible = (all: Detections) => all.reduce((n, list) => n + list.filter((p) => p.score >= minScore).length, 0);
+  return { float: visible(before), quantized: visible(after), kept, keptShare: share };
 }

@@ -15,6 +15,7 @@ import {
   type StepOptions,
   sensitivityItems,
   spend,
+  tuneMethod,
 } from "../quant/index.ts";
 import { didYouMean } from "../suggest.ts";
 import { VERSION } from "../version.ts";
@@ -77,8 +78,9 @@ export async function sensitivity(model: Uint8Array | Graph, options: Sensitivit
   const settings = resolve(options, loaded);
   const samples = await collect(options.samples, options.sampleCount ?? 16, loaded);
   const { calibration, mode, high } = settings;
-  const method = methodOf(settings.config);
-  const found = await rankItems({ model: loaded, samples, method, calibration, mode, high, wanted: () => true }, options);
+  const asked = { model: loaded, samples, method: methodOf(settings.config) };
+  const { method } = await tuneMethod({ ...asked, options: calibration }, { signal: options.signal });
+  const found = await rankItems({ ...asked, method, calibration, mode, high, wanted: () => true }, options);
   const proposal = settings.budget ? propose(loaded, found, settings, settings.budget) : null;
   const record: SensitivityRecord = {
     version: SENSITIVITY_VERSION,

@@ -20,11 +20,29 @@ export interface GraphDetector extends GraphModel {
 }
 
 /** The saliency loss, InlierQ eq. 7. */
-export interface SaliencyLoss {
-  /** K: heatmap entries per class; default the detector's cap on detections. */
-  readonly topK: number;
+export interface SaliencyLoss extends Pick<TopKNllOptions, "minScore" | "targets"> {
+  /** K: heatmap entries per class; "cap" takes the detector's cap on detections. */
+  readonly topK: number | "cap";
   /** Whether the K largest entries are taken per class or over all classes. */
   readonly mode: NonNullable<TopKNllOptions["mode"]>;
+  /** Whether only entries count that are the greatest of their 3 x 3 neighbourhood. Default false. */
+  readonly peaks?: boolean;
+}
+
+/**
+ * The loss of a detector's outputs, in ops only. Shape: heads as the detector has them, to [].
+ *
+ * Errors: ArgumentError where peaks are asked of a detector whose positions are no maps.
+ */
+export function saliencyLoss(detector: Detector, heads: Heads, { topK, peaks = false, ...rest }: SaliencyLoss): Tensor {
+  const k = topK === "cap" ? detector.maxDetections : topK;
+  const logScores = detector.logScores(heads);
+  return topKNll(logScores, { ...rest, topK: k, ...(peaks && { peaksOf: mapsOf(detector, heads) }) });
+}
+
+function mapsOf(detector: Detector, heads: Heads): NonNullable<TopKNllOptions["peaksOf"]> {
+  if (detector.maps) return detector.maps(heads);
+  throw new ArgumentError("saliency", `peaks must be asked of a detector whose score map is a grid, got "${detector.name}", whose is none`);
 }
 
 /** One full-precision forward: chosen tensors, and with a loss what moves it. All values hold until the next run. */
@@ -88,7 +106,7 @@ function withGradients(model: GraphDetector, x: GraphInput, names: ReadonlySet<s
   const tensors = new Map<string, Tensor>();
   const { value, tape } = record(() => {
     const heads = model.graph.forward(x, watching(names, tensors));
-    return { heads, loss: topKNll(model.detector.logScores(heads), loss) };
+    return { heads, loss: saliencyLoss(model.detector, heads, loss) };
   });
   const found = tape.vjp(value.loss, [...tensors.values()]);
   const all = [...tensors.keys()].flatMap((name, i) => (found[i] ? [[name, found[i]] as const] : []));

@@ -5,6 +5,7 @@ export { type BiasCodes, quantizeBias } from "./bias.ts";
 export { type BiasCorrection, liveBytes } from "./biasCorrection.ts";
 export { type BitRule, requireLayers } from "./bitRules.ts";
 export { type CalibrateOptions, type Calibration, calibrate, stagesOf } from "./calibrate.ts";
+export { type Choice, type ChoiceOf, type Chooser, type Chosen, choosers } from "./choosers.ts";
 export {
   COMPARISON_VERSION,
   type ComparisonRecord,
@@ -78,7 +79,15 @@ export {
   voteExponent,
   type Watch,
 } from "./equalize/index.ts";
-export { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns, type SaliencyLoss } from "./evidence.ts";
+export {
+  type FpRun,
+  floatRuns,
+  type GraphDetector,
+  type GraphModel,
+  gradientRuns,
+  type SaliencyLoss,
+  saliencyLoss,
+} from "./evidence.ts";
 export { inlierMask, inlierPosterior } from "./inlier.ts";
 export {
   type Equality,
@@ -97,7 +106,7 @@ export {
   writeIntegerFile,
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
-export type { Method, Refinement, Selection } from "./method.ts";
+export type { Method, Refinement, Selection, Tuning } from "./method.ts";
 export {
   type EntropyMethodOptions,
   entropy,
@@ -127,6 +136,7 @@ export { movingAverage } from "./observer/movingAverage.ts";
 export { mse as mseObserver } from "./observer/mse.ts";
 export type { Fold, Observer } from "./observer/observer.ts";
 export { percentile as percentileObserver } from "./observer/percentile.ts";
+export { outputSqnr } from "./outputSqnr.ts";
 export { applySite, biasOf, emptyPlan, type Plan, type SitePlan, tapOf, weightOf, withLevels } from "./plan.ts";
 export { additivePowerOfTwo } from "./quantizer/additivePowerOfTwo.ts";
 export { type DsqOptions, dsq, softStaircase } from "./quantizer/dsq.ts";
@@ -196,3 +206,4 @@ export {
 export { sqnr } from "./sqnr.ts";
 export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";
+export { type Tuned, type TuneProblem, type TuningRecord, tuneMethod, tuneStages } from "./tune.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Separator } from "../em/index.ts";
 import type { Layer } from "../graph/index.ts";
 import type { Tensor } from "../tensor/index.ts";
+import type { Choice } from "./choosers.ts";
 import type { SaliencyLoss } from "./evidence.ts";
 import type { Observer } from "./observer/observer.ts";
 import { levelSite, type SitePlan } from "./plan.ts";
@@ -11,13 +11,9 @@ import type { Refiner, RowWeights } from "./refine.ts";
 import type { Range, Scheme } from "./scheme.ts";
 
 /** How a method picks the volumes that matter (InlierQ eq. 7-11). */
-export interface Selection {
-  /** `topK: "cap"` takes the detector's cap on detections. */
-  readonly loss: { readonly topK: number | "cap"; readonly mode: SaliencyLoss["mode"] };
-  /** What tells inliers from anomalies. */
-  readonly separator: Separator;
-  /** Scores a fit sees at most, over all samples. */
-  readonly maxScores: number;
+export interface Selection extends Choice {
+  /** What saliency is the gradient of. */
+  readonly loss: SaliencyLoss;
 }
 
 /** How a method improves the ranges it found (InlierQ Algorithm 1, line 8). */
@@ -53,6 +49,14 @@ export interface LayerRole {
   readonly first: boolean;
 }
 
+/** An option that is left to be found without labels, and the method at each value that is tried. */
+export interface Tuning {
+  /** Its name among the options. */
+  readonly option: string;
+  /** In the order they are tried; of equal ones the first is taken. */
+  readonly candidates: readonly { readonly value: number; readonly method: Method }[];
+}
+
 /** A post-training quantization method: a record of parts. The driver in calibrate.ts is shared. */
 export interface Method {
   /** As the record writes it. */
@@ -73,6 +77,8 @@ export interface Method {
   readonly refinement?: Refinement;
   /** How weights and grids are learned; none: weights are rounded to nearest. */
   readonly reconstruction?: Reconstruction;
+  /** An option still to be found (`tuneMethod`); none: the method is complete. */
+  readonly tuning?: Tuning;
 }
 
 /** A method's maker: `make`, with the schema that reads the same options from JSON. Options left out take their defaults. */

@@ -2,6 +2,7 @@ import type { Separation } from "../em/index.ts";
 import type { Cost } from "./cost/index.ts";
 import type { UnitRecord } from "./reconstruct/reconstruction.ts";
 import type { Promotion } from "./sensitivity/record.ts";
+import type { TuningRecord } from "./tune.ts";
 
 /** Version of the record's layout; a reader refuses others. */
 export const RECORD_VERSION = 1;
@@ -37,7 +38,7 @@ export interface SiteRecord {
   readonly mixture: Separation["mixture"] | null;
   /** Inlier iff saliency >= threshold; null where it does not apply. */
   readonly threshold: number | null;
-  /** Share of volumes that are inliers; null where the method selects none. */
+  /** Share of volumes that the split calls inliers, whatever the method makes of them; null where it splits none. */
   readonly inlierShare: number | null;
   /** Share of elements outside the final range. */
   readonly clippedShare: number;
@@ -131,6 +132,8 @@ export interface CalibrationRecord {
   readonly cost: CostRecord;
   /** Which activation tensors got more bits than asked for; absent where none were to. */
   readonly promotion?: Promotion;
+  /** How an option of the method was found without labels; absent where none was left open. */
+  readonly tuning?: TuningRecord;
   /** One entry for each quantized activation tensor. */
   readonly sites: readonly SiteRecord[];
   /** What learning did, unit by unit and stage by stage; empty for methods that learn nothing. */

@@ -12,8 +12,8 @@ export interface LayerRows {
   readonly patches: Tensor;
   /** Gradient of the saliency loss at each output volume [outputs, rows]; zeros off its path. */
   readonly gradients: Float32Array;
-  /** 1 where the volume is an inlier of the output tensor, 0 where an anomaly. */
-  readonly inlier: Uint8Array;
+  /** How much the volume counts as an inlier of the output tensor, in [0, 1]: 1 an inlier, 0 an anomaly. */
+  readonly inlier: Float32Array | Uint8Array;
   readonly rows: number;
 }
 
@@ -35,7 +35,7 @@ export class RowSampler {
   readonly #perSample: number;
   readonly #patches: Float32Array;
   readonly #gradients: Float32Array;
-  readonly #inlier: Uint8Array;
+  readonly #inlier: Float32Array;
   #used = 0;
 
   constructor(layer: Layer | undefined, view: PatchView, limits: RowLimits, rng: Rng) {
@@ -48,23 +48,23 @@ export class RowSampler {
     this.#capacity = this.#perSample * limits.samples;
     this.#patches = new Float32Array(this.view.inputs * this.view.taps * this.#capacity);
     this.#gradients = new Float32Array(this.view.outputs * this.#capacity);
-    this.#inlier = new Uint8Array(this.#capacity);
+    this.#inlier = new Float32Array(this.#capacity);
   }
 
   /**
    * Adds volumes of one sample: x is the layer's input, `output` the shape of its output, `gradient`
-   * the loss gradient there. With a mask (1 = inlier) only inliers are candidates unless
-   * `anomalies` asks for both; a sample without candidates adds nothing.
+   * the loss gradient there. With weights (1 = inlier, 0 = anomaly) only volumes that have some are candidates unless
+   * `anomalies` asks for all; a sample without candidates adds nothing.
    */
-  add(x: Tensor, output: readonly number[], gradient: Tensor | undefined, mask: Uint8Array | undefined, anomalies = false): void {
+  add(x: Tensor, output: readonly number[], gradient: Tensor | undefined, weights: ArrayLike<number> | undefined, anomalies = false): void {
     const volumes = volumesOf(output);
-    const candidates = candidatesOf(volumes.count, anomalies ? undefined : mask);
+    const candidates = candidatesOf(volumes.count, anomalies ? undefined : weights);
     const count = Math.min(candidates.length, this.#perSample, this.#capacity - this.#used);
     const phase = this.#rng.float();
     const chosen = new Int32Array(count);
     for (let i = 0; i < count; i++) chosen[i] = candidates[Math.floor(((i + phase) * candidates.length) / count)];
     this.view.gather(x, output, chosen, this.#patches, this.#used, this.#capacity);
-    for (let i = 0; i < count; i++) this.#inlier[this.#used + i] = mask ? mask[chosen[i]] : 1;
+    for (let i = 0; i < count; i++) this.#inlier[this.#used + i] = weights ? weights[chosen[i]] : 1;
     if (gradient) {
       const { channelStride, positionStride } = volumes;
       const places = chosen.map((p) => p * positionStride);
@@ -91,10 +91,10 @@ export class RowSampler {
   }
 }
 
-function candidatesOf(count: number, mask: Uint8Array | undefined): Int32Array {
+function candidatesOf(count: number, weights: ArrayLike<number> | undefined): Int32Array {
   const candidates = new Int32Array(count);
   let n = 0;
-  for (let p = 0; p < count; p++) if (!mask || mask[p]) candidates[n++] = p;
+  for (let p = 0; p < count; p++) if (!weights || weights[p] > 0) candidates[n++] = p;
   return candidates.subarray(0, n);
 }
 

@@ -5,14 +5,15 @@ import type { GraphInput } from "../graph/index.ts";
 import { type Meta, Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
+import { type Chosen, choiceRng } from "./choosers.ts";
 import { emplace } from "./emplace.ts";
-import { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns, type SaliencyLoss } from "./evidence.ts";
-import { inlierMask } from "./inlier.ts";
+import { type FpRun, floatRuns, type GraphDetector, type GraphModel, gradientRuns } from "./evidence.ts";
 import type { Method, Selection } from "./method.ts";
 import { minmax } from "./observer/minmax.ts";
 import type { Observer } from "./observer/observer.ts";
 import { identityView, patchView } from "./patches.ts";
 import { type LayerRows, type RowLimits, RowSampler } from "./rows.ts";
+import { saliency } from "./saliency.ts";
 import type { Range } from "./scheme.ts";
 import { ScoreSample } from "./scores.ts";
 import type { Steps } from "./steps.ts";
@@ -53,12 +54,6 @@ export interface Pass {
   readonly runAt: RunAt;
 }
 
-/** Resolves eq. 7's K: "cap" is the detector's cap on detections. */
-const lossOf = ({ loss }: Selection, { detector }: GraphDetector): SaliencyLoss => ({
-  topK: loss.topK === "cap" ? detector.maxDetections : loss.topK,
-  mode: loss.mode,
-});
-
 /** The float model on one sample after the other. */
 export interface RunAt {
   (index: number): FpRun;
@@ -79,7 +74,7 @@ export function runsOf(pass: Omit<Pass, "runAt">): RunAt {
     return Object.assign((index: number) => run(samples.input(index)), { release: run.release });
   }
   const detector = scored(model, method);
-  const run = gradientRuns(detector, names, lossOf(method.selection, detector), { seen, kept: measuredBy(pass) });
+  const run = gradientRuns(detector, names, method.selection.loss, { seen, kept: measuredBy(pass) });
   return Object.assign((index: number) => run(samples.input(index), samples.names[index]), { release: run.release });
 }
 
@@ -95,9 +90,12 @@ function scored({ graph, detector }: GraphModel, { name }: Method): GraphDetecto
 /** Names of the tensors that get a saliency: activation sites and the outputs of the layers that read them. */
 const tensorsOf = ({ sites, layers }: Assignment): Set<string> => new Set([...sites.keys(), ...layers.map((l) => l.output)]);
 
-/** Names of the tensors whose values are read: activation sites, and where biases are corrected the outputs of layers. */
-const seenBy = ({ assignment: { sites, layers }, meanSamples }: Omit<Pass, "runAt">): Set<string> =>
-  new Set([...sites.keys(), ...(meanSamples.length > 0 ? layers.map((l) => l.output) : [])]);
+/**
+ * Names of the tensors whose values are read: activation sites, and the outputs of layers where biases are corrected or
+ * volumes are chosen by their values.
+ */
+const seenBy = ({ assignment: { sites, layers }, method: { selection }, meanSamples }: Omit<Pass, "runAt">): Set<string> =>
+  new Set([...sites.keys(), ...(meanSamples.length > 0 || selection?.chooser.looksAtValues ? layers.map((l) => l.output) : [])]);
 
 /** Names of the tensors whose errors refinement weighs: the sites themselves or the outputs of their readers. */
 function measuredBy({ assignment, method: { refinement } }: Pick<Pass, "assignment" | "method">): Set<string> {
@@ -160,8 +158,8 @@ export interface Selected {
 }
 
 /**
- * Second pass: with the masks known, the range over inliers (InlierQ eq. 11 and Algorithm 1, line 7) and
- * the sampled volumes that refinement works on. Sites without an inlier anywhere keep their full range.
+ * Second pass: with the volumes chosen, the range over them (InlierQ eq. 11 and Algorithm 1, line 7) and
+ * the sampled volumes that refinement works on. Sites without a chosen volume anywhere keep their full range.
  */
 export async function select(
   pass: Pass,
@@ -175,17 +173,18 @@ export async function select(
   const names = tensorsOf(assignment);
   for (let i = 0; i < samples.names.length; i++) {
     const run = pass.runAt(i);
-    const masks = masksOf(run, separations, names, pass.model);
+    const chosen = chosenBy(pass, i, run, separations, names);
     for (const { tensor } of sites) {
-      const mask = masks.get(tensor);
+      const mask = chosen.get(tensor)?.range;
       const handle = observers.get(tensor);
       if (!handle || !mask?.data.includes(1)) continue;
-      handle.add(volumesFirst(run.tensors.get(tensor) as Tensor), mask);
+      const x = run.tensors.get(tensor) as Tensor;
+      handle.add(volumesFirst(x), x.shape.length >= 4 ? mask : viewAs(mask, [mask.size]));
       handle.seen = true;
     }
     for (const s of samplers) {
-      const mask = masks.get(s.measured)?.data as Uint8Array | undefined;
-      s.sampler.add(run.tensors.get(s.site) as Tensor, s.shape, run.gradients.get(s.measured), mask, method.refinement?.anomalies);
+      const weights = chosen.get(s.measured)?.weights.data as Float32Array | undefined;
+      s.sampler.add(run.tensors.get(s.site) as Tensor, s.shape, run.gradients.get(s.measured), weights, method.refinement?.anomalies);
     }
     await pass.steps.after("select", i + 1);
   }
@@ -228,26 +227,31 @@ function rowSamplers({ assignment, method, model, samples, seed }: Pass): SiteSa
   });
 }
 
-/** u8 masks [N,h,w] (or [Q] for feature rows) of every tensor; without a separation all volumes are inliers. */
-function masksOf(
+/** The chosen volumes [N,h,w] (or [Q] for feature rows) of every tensor of sample `index`; without a separation all of them. */
+function chosenBy(
+  { method, model: { graph }, seed }: Pass,
+  index: number,
   run: FpRun,
   separations: ReadonlyMap<string, Separation>,
   names: ReadonlySet<string>,
-  { graph }: GraphModel,
-): Map<string, Tensor> {
-  const masks = new Map<string, Tensor>();
+): Map<string, Chosen> {
+  const { chooser } = method.selection as Selection;
+  const all = new Map<string, Chosen>();
   for (const name of names) {
     const h = run.saliency.get(name);
     const separation = separations.get(name);
-    masks.set(name, h && separation ? inlierMask(h, separation) : everyVolume(graph.metas.get(name) as Meta));
+    const x = chooser.looksAtValues ? run.tensors.get(name) : undefined;
+    const of = h && separation && { saliency: h, separation, magnitudes: x && saliency(x), rng: choiceRng(seed, name, index) };
+    all.set(name, of ? chooser.choose(of) : everyVolume(graph.metas.get(name) as Meta));
   }
-  return masks;
+  return all;
 }
 
-function everyVolume(x: Meta): Tensor {
+function everyVolume(x: Meta): Chosen {
   const { count } = volumesOf(x.shape);
   const shape = x.shape.length >= 4 ? [x.shape[0], ...x.shape.slice(2)] : [count];
-  return new Tensor(shape, "u8", new Uint8Array(count).fill(1));
+  const mask = new Tensor(shape, "u8", new Uint8Array(count).fill(1));
+  return { range: mask, weights: mask };
 }
 
 /** Feature rows [1,Q,D] read as Q samples of D channels, which is how masks index them. */

@@ -2,6 +2,7 @@
 
 export { type ComparisonPicture, drawComparison } from "./comparisonPicture.ts";
 export { countText, differenceCells, makeComparison, signed } from "./comparisonReport.ts";
+export { controlVerdicts, makeControls } from "./controlsReport.ts";
 export { decibels, decibelText, worstFirst } from "./decibels.ts";
 export { type DetectionPicture, type DrawnBox, drawDetections } from "./detectionPicture.ts";
 export { drawMixture } from "./mixtureFigure.ts";

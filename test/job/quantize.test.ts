@@ -47,6 +47,27 @@ describe("quantize", () => {
     expect(JSON.stringify(a.record)).toBe(JSON.stringify(b.record));
   });
 
+  it("finds tau without labels and says how in the record", async () => {
+    const seen: [string, number][] = [];
+    const { record } = await run({ inlierq: { tau: "auto" }, onProgress: (p) => seen.push([p.stage, p.fraction]) });
+    const { chosen, tried } = record.tuning ?? { chosen: 0, tried: [] };
+    expect(tried.map((t) => t.value)).toContain(chosen);
+    expect(record.config).toMatchObject({ inlierq: { tau: chosen, selection: "inliers" } });
+    expect(seen.filter(([stage]) => stage === "tune")).toHaveLength(tried.length);
+    expect(seen.map(([, fraction]) => fraction)).toEqual(seen.map(([, fraction]) => fraction).sort((a, b) => a - b));
+    const given = await run({ inlierq: { tau: chosen } });
+    expect(given.record.sites).toEqual(record.sites);
+    expect(given.record.tuning).toBeUndefined();
+  });
+
+  it("names the active selection in the record", async () => {
+    const { record } = await run({ inlierq: { selection: "random" } });
+    expect(record.config).toMatchObject({ inlierq: { selection: "random", fisherTargets: "plugin", peaks: false } });
+    const { sites } = (await run()).record;
+    expect(record.sites.map((s) => s.inlierShare)).toEqual(sites.map((s) => s.inlierShare));
+    expect(record.sites.map((s) => s.scale)).not.toEqual(sites.map((s) => s.scale));
+  });
+
   it("takes async samples", async () => {
     async function* later(): AsyncGenerator<Sample> {
       yield* pictures(2);

@@ -114,6 +114,63 @@ describe("topKNll", () => {
     expect(Array.from(g.data)).toEqual([-0.5, 0, 0]);
   });
 
+  test("expected targets: squared gradients are H / (1 - H) times those of the plug-in, and so H (1 - H) / K^2 C^2", () => {
+    fc.assert(
+      fc.property(logits, topK, mode, fc.constantFrom(0, 0.3), (shape, k, how, minScore) => {
+        const u = draw(shape);
+        const options = { topK: k, mode: how, minScore };
+        const [plugin] = grad((x) => topKNll(logSigmoid(x), options), [u]);
+        const [expected] = grad((x) => topKNll(logSigmoid(x), { ...options, targets: "expected" }), [u]);
+        u.data.forEach((logit, i) => {
+          const odds = Math.exp(logit);
+          expect(expected.data[i] ** 2).toBeCloseTo(plugin.data[i] ** 2 * odds, 10);
+        });
+      }),
+    );
+  });
+
+  test("expected targets: sure entries have a finite gradient", () => {
+    const [g] = grad((x) => topKNll(logSigmoid(x), { topK: 3, targets: "expected" }), [tensor([800, 40, 0], [1, 1, 3], "f64")]);
+    expect(Array.from(g.data).every(Number.isFinite)).toBe(true);
+    expect(g.data[2]).toBeCloseTo(-1 / 6, 12);
+  });
+
+  test("only peaks of their map count, in a mean over those that do", () => {
+    const map = [
+      [3, 1, 0, 2],
+      [0, 0, 0, 0],
+      [1, 1, 0, -1],
+    ];
+    const second = [5, 9];
+    const u = tensor([[[...map.flat(), ...second]]], undefined, "f64");
+    const peaksOf = [
+      [3, 4],
+      [1, 2],
+    ] as const;
+    // 3, 2, both ones of the last row and 9 are peaks: equal neighbours all are.
+    const [g] = grad((x) => topKNll(logSigmoid(x), { topK: 4, peaksOf }), [u]);
+    const taken = Array.from(g.data).flatMap((v, i) => (v < 0 ? [i] : []));
+    expect(taken).toEqual([0, 3, 8, 13]);
+    const chosen = tensor([[[3, 2, 1, 9]]], undefined, "f64");
+    expect(item(topKNll(logSigmoid(u), { topK: 4, peaksOf }))).toBeCloseTo(item(topKNll(logSigmoid(chosen), { topK: 4 })), 12);
+    const most = item(topKNll(logSigmoid(u), { topK: 100, peaksOf, minScore: 0.6 }));
+    const five = tensor([[[3, 2, 1, 1, 9]]], undefined, "f64");
+    expect(most).toBeCloseTo(item(topKNll(logSigmoid(five), { topK: 5 })), 12);
+    expect(() => topKNll(logSigmoid(u), { topK: 4, peaksOf: [[3, 4]] })).toThrow("maps must have as many cells as positions = 14, got 12");
+  });
+
+  test("entries below the least score do not count; without any the loss and its gradient are 0", () => {
+    const u = tensor([[[2, -1, -3]]], undefined, "f64");
+    expect(item(topKNll(logSigmoid(u), { topK: 3, minScore: 0.2 }))).toBeCloseTo(
+      item(topKNll(logSigmoid(slice(u, { dim: 2, start: 0, end: 2 })), { topK: 2 })),
+      12,
+    );
+    expect(item(topKNll(logSigmoid(u), { topK: 3, minScore: 0.99 }))).toBeCloseTo(0, 12);
+    const [g] = grad((x) => topKNll(logSigmoid(x), { topK: 3, minScore: 0.99 }), [u]);
+    expect(Array.from(g.data).every((v) => v === 0)).toBe(true);
+    expect(() => topKNll(logSigmoid(u), { topK: 3, minScore: 2 })).toThrow("minScore must be in [0, 1], got 2");
+  });
+
   test("refuses other ranks and a topK below 1", () => {
     expect(() => topKNll(zeros([2, 3]), { topK: 1 })).toThrow(ShapeError);
     expect(() => topKNll(zeros([1, 2, 3]), { topK: 0 })).toThrow(ArgumentError);

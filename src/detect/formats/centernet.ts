@@ -22,7 +22,7 @@ import { headLayers, type NetworkView, type Port, pictureInput, throughSigmoid }
 import { boxAt, boxesAround, numbersLike, pairs } from "./boxes.ts";
 import { cardKeys, name } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
-import { gridOf } from "./grid.ts";
+import { gridOf, mapSize } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const schema = z.strictObject({
@@ -74,6 +74,7 @@ function decoder(card: CenternetCard): Decoder {
   };
   return {
     boxes: (heads) => boxesOf(mapsOf(heads), card),
+    maps: (heads) => [mapSize(heatOf(heads))],
     logScores(heads) {
       const heat = heatOf(heads);
       const [n, c, h, w] = heat.shape;

@@ -5,6 +5,7 @@ import { headLayers, type NetworkView, pictureInput, throughSigmoid } from "../n
 import { connectedRegions, type Region } from "../regions.ts";
 import { cardKeys, name } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
+import { mapSize } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const schema = z.strictObject({
@@ -33,6 +34,7 @@ const LEAST_SIDE = 3;
 function decoder(card: DbnetCard): Decoder {
   const read = (heads: Heads): Tensor => readHead(heads, card.outputs.heatmap, [-1, 1, -1, -1]);
   return {
+    maps: (heads) => [mapSize(read(heads))],
     logScores(heads) {
       const heat = read(heads);
       const [n, , h, w] = heat.shape;

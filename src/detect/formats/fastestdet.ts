@@ -6,7 +6,7 @@ import { headLayers, type NetworkView, pictureInput } from "../network.ts";
 import { boxAt, boxesAround, numbersLike, pairs } from "./boxes.ts";
 import { cardKeys, name } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
-import { gridOf } from "./grid.ts";
+import { gridOf, mapSize } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const schema = z.strictObject({
@@ -40,6 +40,7 @@ function decoder(card: FastestdetCard): Decoder {
   const read = (heads: Heads): Tensor => readHead(heads, card.outputs.predictions, [-1, depth, -1, -1]);
   return {
     boxes: (heads) => boxesOf(read(heads), card.input),
+    maps: (heads) => [mapSize(read(heads))],
     logScores(heads) {
       const out = read(heads);
       const [n, , h, w] = out.shape;

@@ -7,6 +7,8 @@ import type { NetworkView } from "../network.ts";
 export interface Decoder {
   /** log H [N, C, P], differentiable. */
   logScores(heads: Heads): Tensor;
+  /** Rows and columns of the maps that the positions of log H are, in their order; absent where they are no maps. */
+  maps?(heads: Heads): readonly (readonly [rows: number, columns: number])[];
   /** Boxes [N, 4, P] as x1, y1, x2, y2 in input pixels, positions as in log H, differentiable; absent where positions have no boxes. */
   boxes?(heads: Heads): Tensor;
   /** Every candidate of every image at or above the card's score threshold, before suppression, in input pixels; formats that decode peaks give the best `maxDetections`. */

@@ -13,6 +13,13 @@ export interface Grid {
 export const cellCounts = (input: { readonly width: number; readonly height: number }, strides: readonly number[]): number[] =>
   strides.map((s) => Math.floor(input.width / s) * Math.floor(input.height / s));
 
+/** Rows and columns of a level of each stride. */
+export const levelSizes = (input: { readonly width: number; readonly height: number }, strides: readonly number[]): [number, number][] =>
+  strides.map((s) => [Math.floor(input.height / s), Math.floor(input.width / s)]);
+
+/** Rows and columns of a map. Shape: [N, C, h, w]. */
+export const mapSize = ({ shape: [, , rows, columns] }: Tensor): [number, number] => [rows, columns];
+
 /** The whole cells of each stride in an input. */
 export function gridOf(input: { readonly width: number; readonly height: number }, strides: readonly number[]): Grid {
   const counts = cellCounts(input, strides);

@@ -7,7 +7,7 @@ import { headLayers, type NetworkView, pictureInput } from "../network.ts";
 import { boxAt } from "./boxes.ts";
 import { cardKeys, name, side } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
-import { cellCounts, gridBoxes, gridOf } from "./grid.ts";
+import { cellCounts, gridBoxes, gridOf, levelSizes } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const STRIDES = [8, 16, 32];
@@ -44,6 +44,7 @@ function decoder(card: YoloxCard): Decoder {
   const boxesOf = (out: Tensor): Tensor => gridBoxes(slice(out, { dim: 2, start: 0, end: 4 }), grid);
   return {
     boxes: (heads) => boxesOf(read(heads)),
+    maps: () => levelSizes(card.input, card.strides),
     logScores(heads) {
       const out = read(heads);
       const objectness = log(clamp(slice(out, { dim: 2, start: 4, end: 5 }), { min: LEAST_SCORE }));

@@ -5,7 +5,7 @@ import { headBranches, type NetworkView, pictureInput } from "../network.ts";
 import { boxAt } from "./boxes.ts";
 import { cardKeys, name } from "./cardKeys.ts";
 import type { Decoder, Format } from "./format.ts";
-import { cellCounts, gridBoxes, gridOf } from "./grid.ts";
+import { cellCounts, gridBoxes, gridOf, levelSizes } from "./grid.ts";
 import { LEAST_SCORE, readHead } from "./heads.ts";
 
 const STRIDES = [8, 16, 32] as const;
@@ -43,6 +43,7 @@ function decoder(card: YunetCard): Decoder {
   const boxesOf = (heads: Heads): Tensor => gridBoxes(read(heads, "box", 4), grid);
   return {
     boxes: boxesOf,
+    maps: () => levelSizes(card.input, STRIDES),
     logScores(heads) {
       const [cls, obj] = [read(heads, "cls", depth), read(heads, "obj", 1)].map((p) => log(clamp(p, { min: LEAST_SCORE })));
       return permute(mul(add(cls, obj), 0.5), { perm: [0, 2, 1] });

@@ -33,7 +33,7 @@ export type { AdaquantOptions } from "./adaquant.ts";
 export type { AdaroundOptions } from "./adaround.ts";
 export type { BrecqOptions } from "./brecq.ts";
 export type { EntropyMethodOptions } from "./entropy.ts";
-export type { InlierqOptions } from "./inlierq.ts";
+export type { InlierqOptions } from "./inlierqOptions.ts";
 export type { LidarptqOptions } from "./lidarptq.ts";
 export type { MseOptions } from "./mse.ts";
 export type { PdquantOptions } from "./pdquant.ts";

@@ -1,105 +1,27 @@
-import { z } from "zod";
-import { type GmmOptions, gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
-import { ArgumentError } from "../../errors.ts";
+import { gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
+import { ArgumentError, StateError } from "../../errors.ts";
+import { choosers } from "../choosers.ts";
 import type { SaliencyLoss } from "../evidence.ts";
 import { rounding } from "../learner/rounding.ts";
-import { defineMethod, type Method } from "../method.ts";
-import { type FisherForm, type FisherOptions, importanceOf } from "../objective/importance.ts";
+import { defineMethod, type Method, type Selection } from "../method.ts";
+import { type FisherOptions, importanceOf } from "../objective/importance.ts";
 import { inlierError } from "../objective/reconstruction.ts";
 import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { salient } from "../reconstruct/evidence.ts";
 import type { LearningStage } from "../reconstruct/reconstruction.ts";
-import { DESCENT_SHAPE, type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { descentOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
-import { type AdamRefinerOptions, adamRefiner } from "../refineAdam.ts";
+import { adamRefiner } from "../refineAdam.ts";
+import { DEFAULTS, type InlierqOptions, SHAPE } from "./inlierqOptions.ts";
 import { BIAS_RATE, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 import { dropped, dropping } from "./qdrop.ts";
 
-/** Every decision of the method, with its default. */
-export interface InlierqOptions
-  extends Pick<GmmOptions, "transform" | "tau" | "monotone" | "floorShare" | "iterations" | "tolerance" | "varianceFloor"> {
-  /** K of eq. 7. Default "cap": the detector's cap on detections. Unstated in the paper per detector. */
-  readonly topK?: number | "cap";
-  /** Whether the K largest entries are taken per class (default, eq. 7) or over all classes. */
-  readonly topKMode?: SaliencyLoss["mode"];
-  /** "em" (default, eq. 10), or the paper's Table 3 alternatives. */
-  readonly separator?: "em" | "kmeans" | "svm";
-  /** Scores per fit, over all samples. Default 20000. */
-  readonly maxScores?: number;
-  /** What refinement compares: reader outputs (default) or the quantized tensor. Unstated in the paper. */
-  readonly objective?: "output" | "self";
-  /** How gradients weigh errors (eq. 4). Default "diag". */
-  readonly fisher?: FisherForm;
-  /** Damping of the Fisher weights, in [0, 1]. Default 0.1. */
-  readonly rho?: number;
-  /** Weight of inliers and anomalies in the objective (eq. 6, 12). Default 1 and 0. */
-  readonly lambdaInlier?: number;
-  /** Default 0. */
-  readonly lambdaAnomaly?: number;
-  /** "grid" (default), "adam", or "none" for the mask's min-max as it is (T = 0). */
-  readonly refine?: "grid" | "adam" | "none";
-  /** Options of the Adam refiner. */
-  readonly adam?: AdamRefinerOptions;
-  /**
-   * How weights are rounded: to nearest (default, the paper), learned layer by layer with the objective of refinement
-   * ("adaround"), or block by block after it, together with scales and with quantization dropped at random ("qdrop").
-   */
-  readonly weights?: "nearest" | "adaround" | "qdrop";
-  /** Options of the descents. */
-  readonly learn?: DescentSettings;
-  /** Output volumes per site that refinement sees. Default 4096. */
-  readonly rows?: number;
-  /** Floats kept per layer for them: wide layers get fewer volumes. Default 2^20. */
-  readonly rowFloats?: number;
-}
-
-const DEFAULTS = {
-  topK: "cap",
-  topKMode: "perClass",
-  separator: "em",
-  maxScores: 20_000,
-  objective: "output",
-  fisher: "diag",
-  rho: 0.1,
-  lambdaInlier: 1,
-  lambdaAnomaly: 0,
-  refine: "grid",
-  weights: "nearest",
-  rows: 4096,
-  rowFloats: 2 ** 20,
-} as const satisfies InlierqOptions;
-
-const count = z.int().min(1);
-const share = z.number().min(0).max(1);
-
-const SHAPE = {
-  topK: z.union([count, z.literal("cap")]),
-  topKMode: z.enum(["perClass", "joint"]),
-  separator: z.enum(["em", "kmeans", "svm"]),
-  maxScores: z.int().min(32),
-  transform: z.enum(["raw", "sqrt", "log"]),
-  tau: z.number(),
-  monotone: z.boolean(),
-  floorShare: share,
-  iterations: count,
-  tolerance: z.number().min(0),
-  varianceFloor: z.number().min(0),
-  objective: z.enum(["output", "self"]),
-  fisher: z.enum(["diag", "volume", "rank1", "none"]),
-  rho: share,
-  lambdaInlier: z.number().min(0),
-  lambdaAnomaly: z.number().min(0),
-  refine: z.enum(["grid", "adam", "none"]),
-  adam: z.strictObject({ steps: count, scaleRate: z.number().positive(), zeroPointRate: z.number().positive() }).partial(),
-  weights: z.enum(["nearest", "adaround", "qdrop"]),
-  learn: z.strictObject(DESCENT_SHAPE).partial(),
-  rows: z.int().min(16),
-  rowFloats: z.int().min(1024),
-};
-
-/** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. Errors: ArgumentError for a rho outside [0, 1]. */
+/** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. Errors: ArgumentError for a rho outside [0, 1], and for a tau to be found that has no say. */
 export const inlierq = defineMethod(SHAPE, make);
+
+/** What "auto" tries. */
+const TAUS = [0.1, 0.3, 0.5, 0.7, 0.9];
 
 function make(options: InlierqOptions): Method {
   const o = { ...DEFAULTS, ...options };
@@ -107,14 +29,16 @@ function make(options: InlierqOptions): Method {
   const weighting = { fisher, damping: rho, lambdaI: lambdaInlier, lambdaA: lambdaAnomaly };
   if (!(rho >= 0 && rho <= 1)) throw new ArgumentError("inlierq", `rho must be in [0, 1], got ${rho}`);
   const refiner = REFINERS[o.refine](o);
+  const selection = selectionOf(o);
   return {
     name: "inlierq",
     cite: "InlierQ, ICLR 2026",
     options: o,
     weightObserver: o.weights === "nearest" ? ({ axis }) => minmaxObserver({ axis }) : searchedRanges.weightObserver,
     activationObserver: ({ axis }) => masked(minmaxObserver({ axis })),
-    selection: { loss: { topK: o.topK, mode: o.topKMode }, separator: SEPARATORS[o.separator](o), maxScores: o.maxScores },
-    ...LEARNING[o.weights](o, SEPARATORS[o.separator](o), weighting),
+    selection,
+    ...tuningOf(o),
+    ...LEARNING[o.weights](o, selection, weighting),
     ...(refiner && {
       refinement: {
         refiner,
@@ -129,11 +53,49 @@ function make(options: InlierqOptions): Method {
   };
 }
 
+type Complete = InlierqOptions & Required<Pick<InlierqOptions, keyof typeof DEFAULTS>>;
+
+/** Which volumes count: saliency from the loss, a split of it, and what becomes of the split. */
+const selectionOf = (o: Complete): Selection => ({
+  loss: lossOf(o),
+  separator: SEPARATORS[o.separator](o),
+  chooser: choosers[o.selection],
+  maxScores: o.maxScores,
+});
+
+/** The loss, where defaults are left out. */
+const lossOf = ({ topK, topKMode, peaks, minScore, fisherTargets }: Complete): SaliencyLoss => ({
+  topK,
+  mode: topKMode,
+  ...(peaks && { peaks }),
+  ...(minScore > 0 && { minScore }),
+  ...(fisherTargets !== "plugin" && { targets: fisherTargets }),
+});
+
+/** The same method at every tau that "auto" tries. */
+function tuningOf(o: Complete): Pick<Method, "tuning"> {
+  if (o.tau !== "auto") return {};
+  const idle = o.separator !== "em" ? `separator "${o.separator}"` : IDLE.has(o.selection) ? `selection "${o.selection}"` : undefined;
+  if (idle) throw new ArgumentError("inlierq", `tau "auto" must have something to decide, got ${idle}`);
+  return { tuning: { option: "tau", candidates: TAUS.map((tau) => ({ value: tau, method: make({ ...o, tau }) })) } };
+}
+
+/** Choosers that no threshold changes. */
+const IDLE: ReadonlySet<string> = new Set([choosers.soft.name, choosers.all.name]);
+
 const SEPARATORS: Readonly<Record<NonNullable<InlierqOptions["separator"]>, (o: InlierqOptions) => Separator>> = {
   em: ({ transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor }) =>
-    gmm1d(given({ transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor })),
+    tau === "auto" ? unchosen : gmm1d(given({ transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor })),
   kmeans: () => kmeans1d(),
   svm: () => svm1d(),
+};
+
+/** Stands where tau is still to be found. */
+const unchosen: Separator = {
+  name: "gmm1d",
+  fit() {
+    throw new StateError("inlierq", 'tau must be chosen before calibration, got "auto" (tuneMethod chooses it)');
+  },
 };
 
 const REFINERS: Readonly<Record<NonNullable<InlierqOptions["refine"]>, (o: InlierqOptions) => Refiner | undefined>> = {
@@ -145,15 +107,11 @@ const REFINERS: Readonly<Record<NonNullable<InlierqOptions["refine"]>, (o: Inlie
 type Learning = Pick<Method, "reconstruction">;
 
 /** What learns weights, by the names of the options. */
-const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, (o: InlierqOptions, s: Separator, f: FisherOptions) => Learning>> =
+const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, (o: InlierqOptions, s: Selection, f: FisherOptions) => Learning>> =
   {
     nearest: () => ({}),
-    adaround(o, separator, weighting) {
-      const { topK = DEFAULTS.topK, topKMode = DEFAULTS.topKMode, maxScores = DEFAULTS.maxScores } = o;
-      const evidence = salient((detector) => ({ topK: topK === "cap" ? detector.maxDetections : topK, mode: topKMode }), {
-        separator,
-        maxScores,
-      });
+    adaround(o, selection, weighting) {
+      const evidence = salient(selection.loss, selection);
       const objective = inlierError(evidence, weighting);
       const stage: LearningStage = {
         name: "weights",

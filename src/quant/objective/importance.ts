@@ -44,8 +44,9 @@ export interface Importance {
 
 /**
  * Weights of eq. 12 for given gradients and inlier marks (all inliers where absent), such that the objective is lambdaI
- * * mean over inliers + lambdaA * mean over anomalies of the volume's error. A set without members adds nothing;
- * gradients that are zero on every inlier count as "none".
+ * * mean over inliers + lambdaA * mean over anomalies of the volume's error. A mark is the share of a volume, in [0, 1],
+ * that belongs to the inliers; the rest belongs to the anomalies. A set without members adds nothing; gradients that are
+ * zero on every inlier count as "none".
  *
  * Unstated: the form of H. The diagonal is the expectation of g g^T under independent rounding errors.
  *
@@ -107,23 +108,24 @@ function weighShares(
   }
 }
 
-/** lambda / count for the set each volume belongs to. */
+/** lambda / size of the sets, in the shares that each volume has in them. */
 function volumeWeights(inlier: ArrayLike<number> | undefined, count: number, { lambdaI = 1, lambdaA = 0 }: FisherOptions): Float64Array {
   let inliers = 0;
-  for (let v = 0; v < count; v++) if (!inlier || inlier[v]) inliers++;
+  for (let v = 0; v < count; v++) inliers += inlier ? inlier[v] : 1;
   const ofInlier = inliers > 0 ? lambdaI / inliers : 0;
   const ofAnomaly = inliers < count ? lambdaA / (count - inliers) : 0;
-  return Float64Array.from({ length: count }, (_, v) => (!inlier || inlier[v] ? ofInlier : ofAnomaly));
+  return Float64Array.from({ length: count }, (_, v) => (inlier ? inlier[v] * ofInlier + (1 - inlier[v]) * ofAnomaly : ofInlier));
 }
 
-/** Mean of g^2 over the channels of inlier volumes. */
+/** Mean of g^2 over the channels of inlier volumes, each with its share. */
 function meanSquare(squares: Float64Array, inlier: ArrayLike<number> | undefined, channels: number): number {
   let sum = 0;
   let count = 0;
   for (let v = 0; v < squares.length; v++) {
-    if (inlier && !inlier[v]) continue;
-    sum += squares[v];
-    count += channels;
+    const share = inlier ? inlier[v] : 1;
+    if (share === 0) continue;
+    sum += share * squares[v];
+    count += share * channels;
   }
   return count === 0 ? 0 : sum / count;
 }

@@ -7,7 +7,7 @@ import { difference } from "./mse.ts";
 export interface Evidence {
   /** Gradient of the saliency loss, [N,C,...]. */
   readonly gradient: Tensor;
-  /** Non-zero where a volume is an inlier, [N,...] or [N,1,...]; all of them where absent. */
+  /** 1 where a volume is an inlier, 0 where an anomaly, or a share of both, [N,...] or [N,1,...]; all inliers where absent. */
   readonly inlier?: Tensor;
 }
 

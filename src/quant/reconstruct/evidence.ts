@@ -1,13 +1,11 @@
 import { compileViews, record } from "../../autograd/index.ts";
-import type { Detector } from "../../detect/index.ts";
-import type { Separation, Separator } from "../../em/index.ts";
 import { ArgumentError } from "../../errors.ts";
 import type { Graph, GraphInput } from "../../graph/index.ts";
 import { inputTensors } from "../../graph/index.ts";
-import { type Tap, tapFrom, topKNll } from "../../nn/index.ts";
+import { type Tap, tapFrom } from "../../nn/index.ts";
 import { Rng, sub, Tensor } from "../../tensor/index.ts";
-import { floatRuns, type GraphModel, type SaliencyLoss } from "../evidence.ts";
-import { inlierMask } from "../inlier.ts";
+import { type Choice, type ChoiceOf, choiceRng } from "../choosers.ts";
+import { floatRuns, type GraphModel, type SaliencyLoss, saliencyLoss } from "../evidence.ts";
 import type { GlobalObjective } from "../objective/global.ts";
 import { predictionDifference } from "../objective/predictionDifference.ts";
 import { type Plan, tapOf } from "../plan.ts";
@@ -28,8 +26,8 @@ export interface Evidence {
   readonly network: "start" | "float";
   /** Set where the loss is one of detections: a network without a detector card has none. */
   readonly detections?: true;
-  /** How volumes are told apart, where errors of anomalies count differently. */
-  readonly selection?: { readonly separator: Separator; readonly maxScores: number };
+  /** Which volumes count, where not all do alike. */
+  readonly selection?: Choice;
 }
 
 /**
@@ -48,20 +46,20 @@ export const againstFloat = (objective: GlobalObjective): Evidence => ({
 /** Gradients of the difference of the score maps. Source: BRECQ section 3.3, for independent classes. */
 export const divergence: Evidence = /* @__PURE__ */ againstFloat(predictionDifference());
 
-/** The saliency loss of the float network (InlierQ eq. 7), and the inliers of every output (eq. 11). */
-export const salient = (loss: (detector: Detector) => SaliencyLoss, selection: Evidence["selection"]): Evidence => ({
+/** The saliency loss of the float network (InlierQ eq. 7), and the chosen volumes of every output (eq. 11). */
+export const salient = (loss: SaliencyLoss, selection: Choice): Evidence => ({
   network: "float",
   detections: true,
   prepare: () => ({}),
   loss({ detector }, _, heads) {
     if (!detector) throw new ArgumentError("saliency", "the model must be a detector, got a network without a card");
-    return topKNll(detector.logScores(heads), loss(detector));
+    return saliencyLoss(detector, heads, loss);
   },
-  ...(selection && { selection }),
+  selection,
 });
 
-/** Weights of errors of one output of one sample, from its gradient and its inliers. */
-export type Weigh = (gradient: Tensor, inlier: Uint8Array | undefined) => Tensor;
+/** Weights of errors of one output of one sample, from its gradient and how much each volume counts as an inlier. */
+export type Weigh = (gradient: Tensor, inlier: ArrayLike<number> | undefined) => Tensor;
 
 /** Weights of errors by output tensor and sample. */
 export type ErrorWeights = ReadonlyMap<string, readonly Kept[]>;
@@ -81,7 +79,7 @@ export async function gatherWeights(
   }: { model: GraphModel; plan: Plan; samples: SampleSource; seed: number; shelf: Shelf; steps: Steps },
 ): Promise<ErrorWeights> {
   const run = gradientsAt(evidence, model, plan, names);
-  const gradients = new Map(names.map((name) => [name, [] as Kept[]]));
+  const gradients = new Map(names.map((name) => [name, [] as Gathered[]]));
   const scores = new Map(
     names.map((name) => [
       name,
@@ -91,9 +89,10 @@ export async function gatherWeights(
   for (let i = 0; i < samples.names.length; i++) {
     const found = run(samples.input(i));
     for (const name of names) {
-      const g = copy(found[name]);
+      const g = copy(found.gradients[name]);
       requireFinite(g, name, samples.names[i]);
-      gradients.get(name)?.push(shelf.put(g));
+      const x = found.values[name];
+      gradients.get(name)?.push({ gradient: shelf.put(g), magnitudes: x && saliency(x), rng: choiceRng(seed, name, i) });
       if (evidence.selection) scores.get(name)?.add(saliency(g));
     }
     await steps.after("weigh", i + 1);
@@ -104,17 +103,21 @@ export async function gatherWeights(
     const separation = evidence.selection?.separator.fit(scores.get(name)?.values() ?? new Float64Array());
     weights.set(
       name,
-      list.map((kept) => weighed(kept, separation, weigh, shelf)),
+      list.map(({ gradient, ...rest }) => {
+        const g = gradient.get();
+        const chosen = separation && evidence.selection?.chooser.choose({ ...rest, saliency: saliency(g), separation });
+        const weighed = weigh(g, chosen?.weights.data);
+        gradient.drop();
+        return shelf.put(weighed);
+      }),
     );
   }
   return weights;
 }
 
-function weighed(kept: Kept, separation: Separation | undefined, weigh: Weigh, shelf: Shelf): Kept {
-  const g = kept.get();
-  const weights = weigh(g, separation && (inlierMask(saliency(g), separation).data as Uint8Array));
-  kept.drop();
-  return shelf.put(weights);
+/** What is kept of one output of one sample until its volumes can be told apart. */
+interface Gathered extends Pick<ChoiceOf, "magnitudes" | "rng"> {
+  readonly gradient: Kept;
 }
 
 const copy = (x: Tensor): Tensor => new Tensor(x.shape, x.dtype, x.data.slice());
@@ -124,7 +127,10 @@ function requireFinite(g: Tensor, name: string, sample: string): void {
   if (bad >= 0) throw new ArgumentError("weigh", `gradients must be finite, got ${g.data[bad]} at tensor "${name}" (sample "${sample}")`);
 }
 
-/** The gradients at the named tensors for one network input after the other, true until the next. */
+/**
+ * The gradients at the named tensors for one network input after the other, and their values where volumes are chosen by
+ * them; true until the next.
+ */
 function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: readonly string[]) {
   const { graph } = model;
   const float = floatRuns(model, new Set());
@@ -137,9 +143,10 @@ function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: r
       tensors.slice(0, count),
     );
     const prepared = named(constants, tensors.slice(count));
-    return slopes(graph, x, new Set(names), quantized, (heads) => evidence.loss(model, prepared, heads));
+    const { gradients, values } = slopes(graph, x, new Set(names), quantized, (heads) => evidence.loss(model, prepared, heads));
+    return { gradients, values: evidence.selection?.chooser.looksAtValues ? values : {} };
   });
-  const at = (x: GraphInput): Heads => {
+  const at = (x: GraphInput): Slopes => {
     const prepared = evidence.prepare(model, float(x).heads);
     constants = Object.keys(prepared);
     return program(...inputTensors(graph, x), ...Object.values(prepared));
@@ -150,8 +157,14 @@ function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: r
 const named = (names: readonly string[], tensors: readonly Tensor[]): Heads =>
   Object.fromEntries(names.map((name, i) => [name, tensors[i]]));
 
-/** Gradients of a loss of the outputs at the named tensors; zeros where it does not depend on one. */
-function slopes(graph: Graph, x: Heads, names: ReadonlySet<string>, quantized: Tap | undefined, loss: (heads: Heads) => Tensor): Heads {
+/** Gradients and values by tensor. */
+interface Slopes {
+  readonly gradients: Heads;
+  readonly values: Heads;
+}
+
+/** Gradients of a loss of the outputs at the named tensors, zeros where it does not depend on one, and their values. */
+function slopes(graph: Graph, x: Heads, names: ReadonlySet<string>, quantized: Tap | undefined, loss: (heads: Heads) => Tensor): Slopes {
   const seen = new Map<string, Tensor>();
   const watch = tapFrom((path, slot, t) => {
     if (slot === "output" && names.has(path)) seen.set(path, t);
@@ -163,7 +176,7 @@ function slopes(graph: Graph, x: Heads, names: ReadonlySet<string>, quantized: T
     value,
     list.map(([, t]) => t),
   );
-  return Object.fromEntries(list.map(([name, t], i) => [name, found[i] ?? sub(t, t)]));
+  return { gradients: Object.fromEntries(list.map(([name, t], i) => [name, found[i] ?? sub(t, t)])), values: Object.fromEntries(seen) };
 }
 
 /** What the first changes is seen by the second. */

@@ -48,6 +48,13 @@ describe.each(CARD_FORMATS)("the law of decoding: %s", (format) => {
     );
   });
 
+  test("maps have as many cells as log H has positions, where it says how they lie", () => {
+    const detector = fixed({}, cardOf(format));
+    const heads = headsOf(format, 3, 0);
+    const cells = detector.maps?.(heads).reduce((sum, [rows, columns]) => sum + rows * columns, 0);
+    expect(cells).toBe(format === "ultraface" ? undefined : detector.logScores(heads).shape[2]);
+  });
+
   test("an output the network lacks is named in one line, with what there is", () => {
     const [gone, ...rest] = Object.entries(headsOf(format, 1, 0));
     const decode = (): unknown => fixed({}, cardOf(format)).decode(Object.fromEntries([...rest, ["other", gone[1]]]));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { gmm1d } from "../../../src/em/index.ts";
 import { diskShelf, startThreads } from "../../../src/node/index.ts";
-import { applySite, requireLearnable, tapOf } from "../../../src/quant/index.ts";
+import { applySite, choosers, requireLearnable, tapOf } from "../../../src/quant/index.ts";
 import { adaquant, adaround, brecq, lidarptq, pdquant, qdrop } from "../../../src/quant/methods/index.ts";
 import { fisherError } from "../../../src/quant/objective/reconstruction.ts";
 import { uniformAffine } from "../../../src/quant/quantizer/uniformAffine.ts";
@@ -128,10 +129,9 @@ it("a loss of detections needs a network that makes some", async () => {
   const { stages, ...rest } = learningOf(METHODS.brecq);
   const weighed = stages.map((stage) => ({
     ...stage,
-    objective: fisherError(
-      salient(() => ({ topK: 5, mode: "joint" }), undefined),
-      { added: 0 },
-    ),
+    objective: fisherError(salient({ topK: 5, mode: "joint" }, { separator: gmm1d(), chooser: choosers.inliers, maxScores: 100 }), {
+      added: 0,
+    }),
   }));
   expect(() => requireLearnable(model, { stages: weighed, ...rest }, layers)).toThrow(
     /^fisherDiag: the model must be a detector, got a network without a card/,

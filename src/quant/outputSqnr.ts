@@ -1,8 +1,9 @@
 import { compileViews } from "../autograd/index.ts";
 import { log } from "../elementary.ts";
 import { type GraphInput, perInput } from "../graph/index.ts";
-import { type GraphModel, type Plan, tapOf } from "../quant/index.ts";
-import type { Samples } from "./samples.ts";
+import type { GraphModel } from "./evidence.ts";
+import { type Plan, tapOf } from "./plan.ts";
+import type { SampleSource } from "./statistics.ts";
 
 /** What a value in dB is kept within: outputs that lost nothing have no finite SQNR. */
 const MOST = 200;
@@ -14,7 +15,7 @@ const MOST = 200;
 export async function outputSqnr(
   { graph }: GraphModel,
   plan: Plan,
-  samples: Samples,
+  samples: SampleSource,
   after: (done: number) => Promise<void>,
 ): Promise<number> {
   const tap = tapOf(graph, plan);
