@@ -12,6 +12,7 @@ import { evalCommand } from "./eval.ts";
 import { inferCommand } from "./infer.ts";
 import { inspectCommand } from "./inspect.ts";
 import { EXIT, type Io, processIo } from "./io.ts";
+import { methodsCommand } from "./methods.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { reproduceCommand } from "./reproduce.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
@@ -20,6 +21,7 @@ import { wholeOf, wordOf } from "./values.ts";
 
 const COMMANDS: readonly Command[] = [
   inspectCommand,
+  methodsCommand,
   quantizeCommand,
   sensitivityCommand,
   evalCommand,

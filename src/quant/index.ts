@@ -98,6 +98,7 @@ export {
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
 export type { Method, Refinement, Selection } from "./method.ts";
+export { isSeeded, type Need, needsOf } from "./methodParts.ts";
 export {
   type EntropyMethodOptions,
   entropy,

@@ -1,7 +1,7 @@
 import { rounding } from "../learner/rounding.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
-import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { LEARNING_SHAPE, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
@@ -19,7 +19,8 @@ export interface AdaroundOptions extends DescentSettings {
 export const adaround = defineMethod(LEARNING_SHAPE, ({ unit = "layer", rate = ROUNDING_RATE, ...descent }: AdaroundOptions) => ({
   name: "adaround",
   cite: "AdaRound, ICML 2020",
-  options: { unit, rate, ...descentOf(descent) },
+  about: "Rounding of weights learned layer by layer; activation ranges of least error.",
+  options: { unit, rate, ...settingsOf(descent) },
   ...searchedRanges,
   reconstruction: {
     unit,

@@ -5,7 +5,7 @@ import { defineMethod } from "../method.ts";
 import { fisherError, fullFisherError, outputError } from "../objective/reconstruction.ts";
 import { divergence } from "../reconstruct/evidence.ts";
 import type { UnitObjective } from "../reconstruct/reconstruction.ts";
-import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { LEARNING_SHAPE, RANGE_POWER, ROUNDING_RATE, SCALE_RATE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
@@ -44,7 +44,8 @@ export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
   return {
     name: "brecq",
     cite: "BRECQ, ICLR 2021",
-    options: { unit, objective, damping, rate, scaleRate, ...descentOf(descent) },
+    about: "Rounding learned block by block with errors weighed by squared gradients; then activation scales.",
+    options: { unit, objective, damping, rate, scaleRate, ...settingsOf(descent) },
     ...searchedRanges,
     reconstruction: {
       unit,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type GmmOptions, gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
+import { GMM_DEFAULTS, type GmmOptions, gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
 import { ArgumentError } from "../../errors.ts";
 import type { SaliencyLoss } from "../evidence.ts";
 import { rounding } from "../learner/rounding.ts";
@@ -10,9 +10,9 @@ import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { salient } from "../reconstruct/evidence.ts";
 import type { LearningStage } from "../reconstruct/reconstruction.ts";
-import { DESCENT_SHAPE, type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { DESCENT_SHAPE, type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
-import { type AdamRefinerOptions, adamRefiner } from "../refineAdam.ts";
+import { ADAM_DEFAULTS, type AdamRefinerOptions, adamRefiner } from "../refineAdam.ts";
 import { ROUNDING_RATE, searchedRanges } from "./learning.ts";
 import { dropped, dropping } from "./qdrop.ts";
 
@@ -54,7 +54,10 @@ export interface InlierqOptions
   readonly rowFloats?: number;
 }
 
+const { transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor } = GMM_DEFAULTS;
+
 const DEFAULTS = {
+  ...{ transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor },
   topK: "cap",
   topKMode: "perClass",
   separator: "em",
@@ -102,7 +105,7 @@ const SHAPE = {
 export const inlierq = defineMethod(SHAPE, make);
 
 function make(options: InlierqOptions): Method {
-  const o = { ...DEFAULTS, ...options };
+  const o = { ...DEFAULTS, ...options, adam: { ...ADAM_DEFAULTS, ...options.adam }, learn: settingsOf(options.learn ?? {}) };
   const { rho, fisher, lambdaInlier, lambdaAnomaly, rows } = o;
   const weighting = { fisher, damping: rho, lambdaI: lambdaInlier, lambdaA: lambdaAnomaly };
   if (!(rho >= 0 && rho <= 1)) throw new ArgumentError("inlierq", `rho must be in [0, 1], got ${rho}`);
@@ -110,6 +113,7 @@ function make(options: InlierqOptions): Method {
   return {
     name: "inlierq",
     cite: "InlierQ, ICLR 2026",
+    about: "Activation ranges of the volumes that matter for detection, told apart by a mixture model, refined on output errors.",
     options: o,
     weightObserver: o.weights === "nearest" ? ({ axis }) => minmaxObserver({ axis }) : searchedRanges.weightObserver,
     activationObserver: ({ axis }) => masked(minmaxObserver({ axis })),

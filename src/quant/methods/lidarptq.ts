@@ -5,7 +5,7 @@ import { defineMethod } from "../method.ts";
 import { pseudoLabels } from "../objective/pseudoLabels.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { mse } from "../observer/mse.ts";
-import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { LEARNING_SHAPE, ROUNDING_RATE, SCALE_RATE } from "./learning.ts";
 
 /** Options of the method. */
@@ -43,7 +43,8 @@ export const lidarptq = defineMethod(SHAPE, (options: LidarptqOptions) => {
   return {
     name: "lidarptq",
     cite: "LiDAR-PTQ, ICLR 2024",
-    options: { unit, gamma, topK, alpha, rate, scaleRate, ...descentOf(descent) },
+    about: "Rounding and scales learned layer by layer, with a loss against the boxes that the float network finds.",
+    options: { unit, gamma, topK, alpha, rate, scaleRate, ...settingsOf(descent) },
     weightObserver: (scheme) => mse({ scheme, p: 2, seed: 0 }),
     activationObserver: (scheme, seed) => mse({ scheme, p: 2, seed }),
     reconstruction: {

@@ -61,6 +61,7 @@ export function filteredGlobal(options: FilteredGlobalOptions = {}): GlobalObjec
   const averaged = (values: Tensor, counted: Tensor): Tensor => (normalize === "all" ? mean(values) : meanOver(values, counted));
   return {
     name: NAME,
+    detections: true,
     prepare({ logScores, boxes }) {
       const best = amax(logScores, { dim: 1, keepdim: true });
       const kept = cast(greaterEqual(exp(best), thetaC), logScores.dtype);
@@ -78,6 +79,7 @@ export function filteredGlobal(options: FilteredGlobalOptions = {}): GlobalObjec
       const distance = sum(power(where(equal(passed, 1), moved, 0), p), { dim: 1, keepdim: true });
       return add(scores, mul(averaged(distance, passed), lambda));
     },
+    boxes: true,
   };
 }
 

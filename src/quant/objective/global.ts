@@ -19,10 +19,14 @@ export type GlobalConstants = Readonly<Record<string, Tensor>>;
 export interface GlobalObjective {
   /** As records write it. */
   readonly name: string;
+  /** Set where it is about detections: a network without a detector card has none. */
+  readonly detections?: true;
   /** What `loss` needs of the float network. Reads values; the tensors it gives share no memory with its input. */
   prepare(float: Predictions): GlobalConstants;
   /** A scalar, differentiable in `quantized` and in ops only, so that it can be recorded. Errors: ShapeError where shapes do not fit. */
   loss(constants: GlobalConstants, quantized: Predictions): Tensor;
+  /** Set where it also reads boxes, if the detector regresses any. */
+  readonly boxes?: true;
 }
 
 /** The tensor an objective was handed. Errors: ShapeError where it is missing or shaped unlike that of the float network. */

@@ -61,6 +61,7 @@ export function pseudoLabels(options: PseudoLabelOptions = {}): GlobalObjective 
   if (!(alpha >= 0)) throw new ArgumentError(NAME, `alpha must be >= 0, got ${alpha}`);
   return {
     name: NAME,
+    detections: true,
     prepare: ({ logScores, boxes }) => ({
       targets: targetsOf(logScores, gamma, topK),
       ...(boxes && { boxes: copyOf(boxes) }),
@@ -78,6 +79,7 @@ export function pseudoLabels(options: PseudoLabelOptions = {}): GlobalObjective 
         : scores;
       return mean(where(greater(counts, 0), div(total, maximum(counts, 1)), 0));
     },
+    boxes: true,
   };
 }
 

@@ -26,6 +26,8 @@ export interface Evidence {
   loss(model: GraphModel, constants: Readonly<Record<string, Tensor>>, heads: Heads): Tensor;
   /** Whether the network is the one the reconstruction starts from, with weights on their grids, or the float one. */
   readonly network: "start" | "float";
+  /** Set where the loss is one of detections: a network without a detector card has none. */
+  readonly detections?: true;
   /** How volumes are told apart, where errors of anomalies count differently. */
   readonly selection?: { readonly separator: Separator; readonly maxScores: number };
 }
@@ -49,6 +51,7 @@ export const divergence: Evidence = /* @__PURE__ */ againstFloat(predictionDiffe
 /** The saliency loss of the float network (InlierQ eq. 7), and the inliers of every output (eq. 11). */
 export const salient = (loss: (detector: Detector) => SaliencyLoss, selection: Evidence["selection"]): Evidence => ({
   network: "float",
+  detections: true,
   prepare: () => ({}),
   loss({ detector }, _, heads) {
     if (!detector) throw new ArgumentError("saliency", "the model must be a detector, got a network without a card");
