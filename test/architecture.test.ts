@@ -95,6 +95,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "onnx-buf": ["onnx/"],
   "@bufbuild/protobuf": ["onnx/"],
   "onnxruntime-web": ["node/runtimeCheck.ts"],
+  tinypool: ["node/sweepPool.ts"],
 };
 
 function withoutComments(text: string): string {

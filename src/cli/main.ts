@@ -16,6 +16,7 @@ import { methodsCommand } from "./methods.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { reproduceCommand } from "./reproduce.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
+import { sweepCommand } from "./sweep.ts";
 import { columns } from "./text.ts";
 import { wholeOf, wordOf } from "./values.ts";
 
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   quantizeCommand,
   sensitivityCommand,
   evalCommand,
+  sweepCommand,
   compareCommand,
   inferCommand,
   benchCommand,

@@ -6,9 +6,7 @@ import { type Command, type Invocation, THREADS } from "./command.ts";
 import { EXIT } from "./io.ts";
 import { progressView } from "./progress.ts";
 import { columns, jsonText } from "./text.ts";
-import { textOf } from "./values.ts";
-
-const MOST_SEEDS = 100;
+import { seedsOf, textOf } from "./values.ts";
 
 /** A study that can be run again. */
 interface Study {
@@ -54,7 +52,7 @@ export const reproduceCommand: Command = {
 
 async function runReproduce({ operands: [name], values, io, signal }: Invocation): Promise<number> {
   const study = studyOf(name);
-  const seeds = seedsOf(textOf(values, "seeds")) ?? TOY_CONFIG.seeds;
+  const seeds = seedsOf(values, "seeds") ?? TOY_CONFIG.seeds;
   const out = textOf(values, "out") ?? study.out;
   const force = values.force === true;
   const json = values.json === true;
@@ -72,20 +70,6 @@ function studyOf(name: string): Study {
   const names = STUDIES.map((s) => s.name);
   const guess = nearest(name, names);
   throw new UsageError("reproduce", `studies are ${names.join(", ")}, got "${name}"${guess ? `; did you mean ${guess}?` : ""}`);
-}
-
-/** "0..4" as 0, 1, 2, 3, 4; "0,3,7" as it stands. Errors: UsageError for another text, a repeated seed or more than 100. */
-function seedsOf(text: string | undefined): readonly number[] | undefined {
-  if (text === undefined) return undefined;
-  const wrong = (got: string): UsageError =>
-    new UsageError("--seeds", `must be a range A..B or a list A,B,C of 1 to ${MOST_SEEDS} distinct whole numbers >= 0, got ${got}`);
-  if (!/^\d{1,9}(\.\.\d{1,9}|(,\d{1,9})*)$/.test(text)) throw wrong(`"${text}"`);
-  const [first, last] = text.split("..").map(Number);
-  const count = text.includes("..") ? last - first + 1 : 0;
-  if (text.includes("..") && (count < 1 || count > MOST_SEEDS)) throw wrong(`"${text}"`);
-  const seeds = count > 0 ? Array.from({ length: count }, (_, i) => first + i) : text.split(",").map(Number);
-  if (seeds.length > MOST_SEEDS || new Set(seeds).size < seeds.length) throw wrong(`"${text}"`);
-  return seeds;
 }
 
 /** JSON with lists of numbers in one line each: a record holds curves. */

@@ -12,3 +12,7 @@ export { type QuantizeOptions, type QuantizeResult, quantize, type SampleDetecti
 export { collect, type PictureSample, type Sample, Samples, type TensorSample, tensorSamples } from "./samples.ts";
 export { type SensitivityOptions, type SensitivityResult, sensitivity } from "./sensitivity.ts";
 export { type ModelFiles, type ModelSource, modelParts, readGraph } from "./source.ts";
+export { collectRows, type RunOutcome } from "./sweep/collect.ts";
+export { measureRun, type RunInputs, type RunResult } from "./sweep/measure.ts";
+export { planRuns, type SweepList, type SweepRun, type SweepTerms } from "./sweep/plan.ts";
+export { runWork } from "./sweep/work.ts";

@@ -184,3 +184,4 @@ export {
 export { sqnr } from "./sqnr.ts";
 export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";
+export { type Spread, SWEEP_VERSION, type SweepRecord, type SweepRow } from "./sweepRecord.ts";
