@@ -89,7 +89,11 @@ describe("runSweep", () => {
     const out = place.path("changed");
     const small = { ...options, out, lists: [{ ...list, methods: ["minmax"] }] };
     await runSweep(small);
-    const more = await runSweep({ ...small, resume: true, lists: [{ ...list, methods: ["minmax", "mse"], schemes: ["W8A8"] }] });
+    const more = await runSweep({
+      ...small,
+      resume: true,
+      lists: [{ ...list, methods: ["minmax", "mse"], schemes: ["W8A8"], options: { qdrop: { steps: 7 } } }],
+    });
     expect(more.record.rows.map((r) => r.label)).toEqual(expect.arrayContaining(["float", "minmax", "mse"]));
     const other = { ...small, resume: true, card: { ...card, scoreThreshold: 0.015 }, samples: 2 };
     await expect(runSweep(other)).rejects.toThrow(/inputs\.json must be of the same inputs, got other card, number of samples \(/);

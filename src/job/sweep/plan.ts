@@ -66,14 +66,18 @@ function add(runs: Map<string, SweepRun>, run: SweepRun): void {
   runs.set(run.id, run);
 }
 
+const isMethod = (name: string): boolean => (METHOD_NAMES as readonly string[]).includes(name);
+
 function runsOf({ options = {}, seeds, label = "" }: SweepList, method: string, scheme: string, terms: SweepTerms): SweepRun[] {
-  if (!(METHOD_NAMES as readonly string[]).includes(method))
-    throw new ArgumentError("sweep", `methods must be known, got "${method}" (${didYouMean(method, METHOD_NAMES)})`);
-  const made = methodOf(parseConfig({ ...options, method }, "sweep"));
+  if (!isMethod(method)) throw new ArgumentError("sweep", `methods must be known, got "${method}" (${didYouMean(method, METHOD_NAMES)})`);
+  parseConfig(options, "sweep");
+  // Options of other methods change nothing about this run.
+  const own = Object.fromEntries(Object.entries(options).filter(([key]) => key === method || !isMethod(key)));
+  const made = methodOf(parseConfig({ ...own, method }, "sweep"));
   const once = !isSeeded(made) && terms.pictures <= terms.samples;
   // Only learning takes a budget.
   const budget = made.reconstruction && terms.budget !== undefined ? { budget: terms.budget } : {};
-  const config = (seed: number): QuantizeConfig => parseConfig({ ...options, ...budget, method, scheme, seed }, "sweep");
+  const config = (seed: number): QuantizeConfig => parseConfig({ ...own, ...budget, method, scheme, seed }, "sweep");
   const name = [method, ...(label === "" ? [] : [label])];
   const slug = name.map((part) => part.toLowerCase().replace(/[^a-z0-9]+/g, "-")).join("-");
   return (once ? seeds.slice(0, 1) : seeds).map((seed) => ({
