@@ -1,4 +1,4 @@
-import { visible } from "./shown.ts";
+import { shownValue, visible } from "./shown.ts";
 
 /**
  * The error classes of the library. Every message reads
@@ -39,3 +39,31 @@ export class StateError extends InlierqError {}
 
 /** Thrown when a job's AbortSignal fires. */
 export class AbortError extends InlierqError {}
+
+/** What a broken law says of itself, and how it was broken. */
+interface Broken {
+  readonly must: string;
+  readonly got: string;
+  readonly at: Readonly<Record<string, unknown>>;
+}
+
+/** A law of `inlierq/laws` that its subject breaks. */
+export class LawError extends InlierqError {
+  /** The law's name. */
+  readonly law: string;
+  /** Where the law comes from. */
+  readonly source: string;
+  /** The shrunk input that breaks it, by name, in the subject's own terms. */
+  readonly counterexample: Readonly<Record<string, unknown>>;
+  /** The seed that finds it again. */
+  readonly seed: number;
+  /** The message becomes `subject: "law": what must hold, got actual (counterexample, seed)`. */
+  constructor(subject: string, law: { readonly name: string; readonly source: string }, { must, got, at }: Broken, seed: number) {
+    const where = Object.entries(at).map(([key, value]) => `${key} = ${shownValue(value)}`);
+    super(subject, `"${law.name}": ${must}, got ${got} (${[...where, `seed ${seed}`].join(", ")})`);
+    this.law = law.name;
+    this.source = law.source;
+    this.counterexample = at;
+    this.seed = seed;
+  }
+}

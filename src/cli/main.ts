@@ -15,6 +15,7 @@ import { EXIT, type Io, processIo } from "./io.ts";
 import { methodsCommand } from "./methods.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { reproduceCommand } from "./reproduce.ts";
+import { InterruptedError } from "./resumption.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
 import { sweepCommand } from "./sweep.ts";
 import { columns } from "./text.ts";
@@ -101,6 +102,7 @@ function overview(): string {
 
 /** One line for the person: the message of an error we meant, with the stack only for a defect of ours. */
 function lineOf(error: unknown, io: Io): string {
+  if (error instanceof InterruptedError) return error.message;
   if (error instanceof AbortError) return "aborted, nothing was written";
   if (error instanceof InlierqError) return `error: ${error.message}`;
   if (!(error instanceof Error)) return `error: ${visible(String(error))}`;

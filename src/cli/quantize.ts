@@ -1,15 +1,30 @@
 import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
-import { EQUALIZER_NAMES, integerFileOf, METHOD_NAMES, parseConfig, parseGate, quantize, Samples } from "../job/index.ts";
-import { type Agreement, compareWithRuntime, readModel, resultFiles, UsageError, writeOutput } from "../node/index.ts";
-import { parseScheme } from "../quant/index.ts";
+import { EQUALIZER_NAMES, integerFileOf, METHOD_NAMES, parseConfig, parseDuration, parseGate, quantize, Samples } from "../job/index.ts";
+import {
+  type Agreement,
+  compareWithRuntime,
+  diskShelf,
+  journalKey,
+  readModel,
+  resultFiles,
+  UsageError,
+  writeOutput,
+} from "../node/index.ts";
+import { boundedShelf, parseScheme, type Shelf } from "../quant/index.ts";
 import { shownName } from "../shown.ts";
 import { nearest } from "../suggest.ts";
+import { withAssignments } from "./assignments.ts";
 import { inputsOf, readAhead } from "./calibration.ts";
 import { type Command, type Invocation, THREADS, type Values } from "./command.ts";
 import { EXIT } from "./io.ts";
+import { learningEstimate, learningLines, learningSummary } from "./learning.ts";
 import { clock, type ProgressView, progressView } from "./progress.ts";
+import { Resumption } from "./resumption.ts";
 import { jsonText, percent, short } from "./text.ts";
 import { asUsage, numberOf, readJson, textOf, textsOf, wholeOf } from "./values.ts";
+
+/** Activations that learning keeps in memory; more goes to a temporary file. */
+const HELD_BYTES = 600e6;
 
 const POLICIES = ["inlierq", "regptq"];
 
@@ -49,6 +64,17 @@ export const quantizeCommand: Command = {
       about: "give 8 bits to the activation tensors that do most damage, up to this share of all activation elements (0.25)",
     },
     config: { type: "string", value: "FILE", about: "JSON file with any option of the library; flags win" },
+    set: {
+      type: "string",
+      value: "KEY=VALUE",
+      about: "one option of the library, or of the chosen method (steps=500, qdrop.kept=0.5); wins over the file; repeatable",
+      multiple: true,
+    },
+    budget: {
+      type: "string",
+      value: "TIME",
+      about: "90s, 10m or 1h for learning, for methods that learn: as many steps as fit, so that results depend on the machine",
+    },
     gate: {
       type: "string",
       value: "RULE",
@@ -62,6 +88,11 @@ export const quantizeCommand: Command = {
     check: { type: "boolean", about: "run the export in onnxruntime-web too; --no-check skips it", fallback: "on where it is installed" },
     integer: { type: "boolean", about: "also write the compact integer model (.inlierq) that infer and bench run" },
     force: { type: "boolean", about: "replace files of an earlier run" },
+    resume: {
+      type: "boolean",
+      about:
+        "go on with an interrupted run into the same folder: same files as without the interruption; with --budget finished units are taken over and the rest of the time is spent",
+    },
     threads: THREADS,
     json: { type: "boolean", about: "print JSON; progress as JSON lines on stderr" },
   },
@@ -71,6 +102,7 @@ export const quantizeCommand: Command = {
     "inlierq quantize yolox-nano.onnx --calibrate photos --integer --out out",
     "inlierq quantize npm:@vladmandic/human/models/centernet.json --calibrate photos --out out",
     "inlierq quantize yolox-nano.onnx --calibrate inputs.npy --method percentile --out out",
+    "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W4A4 --method qdrop --budget 10m --out out",
     "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
     "inlierq quantize mobilenet-ssd.onnx --calibrate photos --scheme W4A8 --equalize cross-layer,absorb-bias --out out",
     "inlierq quantize fastestdet.onnx --calibrate photos --scheme W4A4 --promote 0.25 --out out",
@@ -79,7 +111,20 @@ export const quantizeCommand: Command = {
   run: runQuantize,
 };
 
-async function runQuantize({ operands, values, threads, io, signal }: Invocation): Promise<number> {
+async function runQuantize(invocation: Invocation): Promise<number> {
+  const { values } = invocation;
+  const resumption = new Resumption(textOf(values, "out") as string, { resume: values.resume === true, force: values.force === true });
+  const disk = diskShelf();
+  try {
+    return await quantizeInto(invocation, resumption, boundedShelf(HELD_BYTES, disk));
+  } catch (error) {
+    throw resumption.explained(error);
+  } finally {
+    disk.close();
+  }
+}
+
+async function quantizeInto({ operands, values, threads, io, signal }: Invocation, resumption: Resumption, shelf: Shelf): Promise<number> {
   const json = values.json === true;
   const { samples: sampleCount = 64, ...config } = configOf(values);
   const model = readModel(operands[0]);
@@ -89,22 +134,32 @@ async function runQuantize({ operands, values, threads, io, signal }: Invocation
   const names = [`${model.name}.${scheme}.onnx`, ...(integer ? [integer] : []), "record.json", "timing.json", "report.md"];
   const choice = { count: sampleCount, seed: config.seed ?? 0, threads };
   const ahead = readAhead(values, choice);
-  const { loaded, samples } = await inputsOf(values, model, names, choice, ahead).finally(() => ahead?.close());
+  const { loaded, samples } = await inputsOf({ ...values, force: resumption.replaces }, model, names, choice, ahead).finally(() =>
+    ahead?.close(),
+  );
   const view = progressView(io, json);
+  const say = (text: string): void => (json ? view.note(text) : io.out(`${text}\n`));
   const result = await quantize(loaded.graph, {
     ...config,
     samples,
     sampleCount,
     card: loaded.card,
     name: model.name,
+    shelf,
+    journal(full) {
+      const journal = resumption.open(journalKey(model, loaded.card, full, samples));
+      if (journal.count > 0) say(`resumed: ${journal.count} units are finished`);
+      return journal;
+    },
     signal,
     onProgress: view.report,
-    onEstimate: (e) => (json ? view.note(estimateText(e)) : io.out(`${estimateText(e)}\n`)),
+    onEstimate: (e) => say(estimateText(e)),
   }).finally(view.end);
   const agreement = values.check === false ? undefined : await checked(result, samples, view, values.check === true, signal);
   const files = resultFiles(result, samples);
   if (integer) files.set(integer, integerFileOf(result));
-  writeOutput(out, files, values.force === true);
+  writeOutput(out, files, resumption.replaces, resumption.stage);
+  resumption.end();
   io.out(json ? jsonText(summaryOf(result, out, agreement)) : summaryText(result, out, agreement));
   if (integer && !json) io.out(`wrote ${out}/${integer} (${short((files.get(integer) as Uint8Array).length)}B)\n`);
   if (!result.gate.passed) io.err(`${result.gate.message}\n`);
@@ -123,6 +178,7 @@ export function configOf(values: Values): QuantizeConfig {
     samples: wholeOf(values, "samples", 1),
     seed: wholeOf(values, "seed", Number.MIN_SAFE_INTEGER),
     gate: textOf(values, "gate"),
+    budget: textOf(values, "budget"),
     promote: numberOf(values, "promote", 0.001, 1),
     exclude: excluded.length > 0 ? [...excluded] : undefined,
     reduceRange: values["reduce-range"] as boolean | undefined,
@@ -133,7 +189,8 @@ export function configOf(values: Values): QuantizeConfig {
   };
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   return asUsage(() => {
-    const config = parseConfig({ ...file, ...given }, "quantize");
+    const config = parseConfig({ ...withAssignments(file, textsOf(values, "set"), flags.method), ...given }, "quantize");
+    if (config.budget !== undefined) parseDuration(config.budget, "--budget");
     if (config.scheme !== undefined) parseScheme(config.scheme);
     if (config.gate !== undefined) parseGate(config.gate);
     return config;
@@ -167,12 +224,12 @@ async function checked(
   return agreement;
 }
 
-const estimateText = ({ seconds, bytes }: Estimate): string =>
-  `estimate: about ${clock(1000 * seconds)} min and ${short(bytes)}B of memory`;
+const estimateText = (estimate: Estimate): string =>
+  `estimate: about ${clock(1000 * estimate.seconds)} min and ${short(estimate.bytes)}B of memory${learningEstimate(estimate)}`;
 
 function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | undefined): object {
   const { fileName, record, gate } = result;
-  const { model, method, scheme, policy, seed, macs, bytes, cost, detections } = record;
+  const { model, method, scheme, policy, seed, macs, bytes, cost, detections, units } = record;
   return {
     out,
     file: fileName,
@@ -184,6 +241,7 @@ function summaryOf(result: QuantizeResult, out: string, agreement: Agreement | u
     seed,
     macs,
     bytes,
+    ...(units.length > 0 && { learning: { units: units.length, ...learningSummary(units) } }),
     cost,
     promotion: record.promotion ?? null,
     detections,
@@ -205,6 +263,7 @@ function summaryText(result: QuantizeResult, out: string, agreement: Agreement |
     lines.push(
       `${detections.kept} of ${detections.float} float detections kept (${percent(detections.keptShare)}) on ${record.samples.length} ${record.sampleKind ?? "pictures"}`,
     );
+  lines.push(...learningLines(record.units, record.config.budget !== undefined));
   if (gate.passed) lines.push(gate.message);
   lines.push(agreement ? agreementText(agreement, record.sampleKind ?? "pictures") : "check: not run");
   return `${lines.join("\n")}\n`;

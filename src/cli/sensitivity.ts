@@ -67,7 +67,8 @@ export const sensitivityCommand: Command = {
 
 async function runSensitivity({ operands, values, threads, io, signal }: Invocation): Promise<number> {
   const json = values.json === true;
-  const { samples: sampleCount = 16, promote: _, promoteBits: __, ...given } = configOf(values);
+  // The budget here is of bits; the one of a configuration is of time.
+  const { samples: sampleCount = 16, promote: _, promoteBits: __, budget: ___, ...given } = configOf({ ...values, budget: undefined });
   const config = { ...given, scheme: given.scheme ?? "W4A4", method: given.method ?? "mse" };
   const [high, mode, budget, out] = [highOf(values), wordOf(values, "mode", MODES), textOf(values, "budget"), textOf(values, "out")];
   const top = wholeOf(values, "top", 1) ?? TOP;

@@ -52,13 +52,8 @@ export const sweepCommand: Command = {
 
 async function runSweepCommand({ operands, values, io, signal }: Invocation): Promise<number> {
   const json = values.json === true;
-  const { list, samples } = listOf(values);
-  const [out, cardFile, budget, jobs] = [
-    textOf(values, "out"),
-    textOf(values, "card"),
-    textOf(values, "budget"),
-    wholeOf(values, "jobs", 1, 256),
-  ];
+  const { list, samples, budget } = listOf(values);
+  const [out, cardFile, jobs] = [textOf(values, "out"), textOf(values, "card"), wholeOf(values, "jobs", 1, 256)];
   if (values.resume === true && out === undefined) throw new UsageError("--resume", "must come with --out DIR, got none");
   const text = (name: string): string => textOf(values, name) as string;
   const view = progressView(io, json);
@@ -96,12 +91,12 @@ async function runSweepCommand({ operands, values, io, signal }: Invocation): Pr
 }
 
 /** The combinations. Errors: UsageError for whatever is wrong with a flag or the configuration file. */
-function listOf(values: Values): { list: SweepList; samples: number } {
+function listOf(values: Values): { list: SweepList; samples: number; budget: string | number | undefined } {
   const methods = wordsOf(values, "methods", METHOD_NAMES) as readonly string[];
   const schemes = (textOf(values, "schemes") as string).split(",").map((scheme) => asUsage(() => formatScheme(parseScheme(scheme.trim()))));
-  const { samples = 64, method: _, scheme: __, seed: ___, ...options } = configOf(values);
+  const { samples = 64, budget, method: _, scheme: __, seed: ___, ...options } = configOf(values);
   asUsage(() => parseConfig(options, "sweep"));
-  return { list: { methods, schemes, seeds: seedsOf(values, "seeds") ?? [0], options }, samples };
+  return { list: { methods, schemes, seeds: seedsOf(values, "seeds") ?? [0], options }, samples, budget };
 }
 
 function startText({ runs, kept, jobs, cores, free }: SweepStart): string {

@@ -46,6 +46,7 @@ export const quantizeConfig = z
     fusible: z.boolean(),
     biasCorrection: z.boolean(),
     biasSamples: count,
+    budget: z.union([z.number(), z.string()]),
     equalize: z.array(z.enum(EQUALIZER_NAMES)),
     ...methodOptions,
   })
@@ -94,6 +95,12 @@ const inside = (schema: unknown): unknown => (schema instanceof z.ZodOptional ? 
 
 const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((v, key) => (typeof v === "object" && v !== null ? (v as Record<PropertyKey, unknown>)[key] : undefined), value);
+
+/** The keys of a configuration, and those of the options of its method. */
+export const settingKeys = ({ method = METHOD_NAMES[0] }: Pick<QuantizeConfig, "method">): { all: string[]; ofMethod: string[] } => ({
+  all: keysAt([]),
+  ofMethod: keysAt([method]),
+});
 
 /** The configured method with its options. */
 export function methodOf(config: QuantizeConfig): Method {

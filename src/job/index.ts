@@ -1,5 +1,6 @@
 export { type ComparedModel, type CompareOptions, type CompareResult, compare, parseKeptGate } from "./compare/compare.ts";
-export { METHOD_NAMES, parseConfig, type QuantizeConfig, quantizeConfig } from "./config.ts";
+export { METHOD_NAMES, parseConfig, type QuantizeConfig, quantizeConfig, settingKeys } from "./config.ts";
+export { parseDuration } from "./duration.ts";
 export { EQUALIZER_NAMES, type EqualizerName } from "./equalize.ts";
 export type { Estimate } from "./estimate.ts";
 export { type Detections, detectAll, type EvaluateOptions, type EvaluateResult, evaluate, type Scores, score } from "./evaluate.ts";

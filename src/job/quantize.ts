@@ -11,22 +11,26 @@ import {
   type EqualizeRecord,
   formatScheme,
   type GraphModel,
+  type Journal,
+  lossesOfDetections,
   type Method,
   type Plan,
   RECORD_VERSION,
+  type Shelf,
   type Stage,
   type StepOptions,
   Steps,
-  stagesOf,
 } from "../quant/index.ts";
 import { VERSION } from "../version.ts";
 import { Clock } from "./clock.ts";
 import { defined, METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
+import { parseDuration } from "./duration.ts";
 import { equalizeModel, equalizeStages, requirePlaces } from "./equalize.ts";
-import { type Estimate, estimate } from "./estimate.ts";
+import { type Estimate, estimate, timedStages } from "./estimate.ts";
 import { type Detections, detectAll, score } from "./evaluate.ts";
 import { adviceFor, comparesDetections, defaultGate, type Gate, type GateOutcome, judge, outputGate, parseGate } from "./gate.ts";
 import { layersOf } from "./layers.ts";
+import { requireLearning } from "./learning.ts";
 import { type BareModel, endLayers, type LoadedModel, loadNetwork } from "./model.ts";
 import { outputSqnr } from "./outputSqnr.ts";
 import { type Promoted, promoteWorst, promotionWork } from "./promote.ts";
@@ -50,6 +54,10 @@ export interface QuantizeOptions extends StepOptions, Omit<QuantizeConfig, "samp
   readonly card?: unknown;
   /** Base name of the model in the record and the exported file. Default "model". */
   readonly name?: string;
+  /** Where activations wait while units learn; the caller closes it. Default: memory. */
+  readonly shelf?: Shelf;
+  /** Given every option with its value before the work starts: where finished units are written down, and taken from. */
+  readonly journal?: (config: Readonly<Record<string, unknown>>) => Journal;
   /** Told once, before the work starts. */
   readonly onEstimate?: (estimate: Estimate) => void;
 }
@@ -146,11 +154,14 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
 async function calibrated(given: LoadedModel | BareModel, asked: Settings, samples: Samples, options: QuantizeOptions, clock: Clock) {
   const assignment = assign(given.graph, asked.calibration.assign);
   requirePlaces(given.graph, asked.config.equalize ?? [], assignment);
+  requireLearning(asked, given, assignment);
+  const journal = options.journal?.(fullConfig(asked));
   const promoting = promotionWork({ ...asked, model: given, samples });
-  options.onEstimate?.(estimate(given, samples, asked.method, asked.calibration, promoting));
+  const estimated = estimate(given, samples, asked.method, asked.calibration, promoting);
+  options.onEstimate?.(estimated);
   clock.lap("estimate");
   const rewriting = equalizeStages(asked.config.equalize ?? [], samples.names.length);
-  const own = stagesOf(given.graph, asked.method, asked.calibration, assignment, samples.names.length);
+  const own = timedStages(given.graph, asked.method, asked.calibration, samples.names.length, estimated.forward);
   const stages = [...own, ...comparing(given, asked.gate, samples)];
   const part = workOf(rewriting) / (workOf(rewriting) + promoting + workOf(stages));
   const watched = clock.watching(options);
@@ -159,7 +170,7 @@ async function calibrated(given: LoadedModel | BareModel, asked: Settings, sampl
   const settings = { ...asked, ...prepared };
   const promoted = await promoteWorst({ ...settings, model: loaded, samples }, stages, portion(watched, part, 1));
   const steps = new Steps(stages, promoted.rest);
-  const calibration = await calibrate(loaded, samples, settings.method, promoted.calibration, steps);
+  const calibration = await calibrate(loaded, samples, settings.method, { ...promoted.calibration, journal }, steps);
   return { loaded, settings, calibration, promotion: promoted.promotion, steps };
 }
 
@@ -182,19 +193,26 @@ function requireGate({ rule }: Gate, { list }: Samples): void {
 
 function requireScores({ name, selection }: Method, { detector }: GraphModel): void {
   if (!selection || detector) return;
-  const others = METHOD_NAMES.filter((other) => !methodOf({ method: other }).selection);
+  const others = METHOD_NAMES.filter((other) => {
+    const { selection: selects, reconstruction } = methodOf({ method: other });
+    return !selects && (!reconstruction || lossesOfDetections(reconstruction).length === 0);
+  });
   throw new ArgumentError(
     "method",
     `${name} must have the class scores of a detector, got a network without a detector card (give a card, or take ${others.join(", ")})`,
   );
 }
 
+const fullConfig = ({ config, method }: Settings): Readonly<Record<string, unknown>> => ({ ...config, [method.name]: method.options });
+
 function resolve(options: QuantizeOptions, model: LoadedModel | BareModel): Settings {
-  const { samples: _, sampleCount, card: __, name: ___, onEstimate: ____, signal: _____, onProgress: ______, ...rest } = options;
+  const { samples: _, sampleCount, card: __, name: ___, ...others } = options;
+  const { shelf, journal: ____, onEstimate: _____, signal: ______, onProgress: _______, ...rest } = others;
   const config = parseConfig(rest, "quantize");
   const { seed = 0, gate, biasSamples } = config;
+  const budget = config.budget === undefined ? undefined : parseDuration(config.budget, "budget");
   const { policy, assign: layers, biasCorrection } = layersOf(config, model);
-  const calibration = { assign: layers, seed, head: endLayers(model).head, ...defined({ biasCorrection, biasSamples }) };
+  const calibration = { assign: layers, seed, head: endLayers(model).head, ...defined({ biasCorrection, biasSamples, budget, shelf }) };
   const full = { ...config, scheme: formatScheme(layers), policy: config.policy ?? "inlierq", seed, samples: sampleCount ?? 64 };
   return { config: full, method: methodOf(config), calibration, gate: gateOf(gate, model), policy, seed };
 }
@@ -252,7 +270,7 @@ function recordOf(
     samples: samples.names,
     ...(samples.list.some((s) => s.picture) ? {} : { sampleKind: "tensors" as const }),
     ...(settings.equalize ? { equalize: settings.equalize } : {}),
-    config: { ...settings.config, [settings.method.name]: settings.method.options },
+    config: fullConfig(settings),
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),
     bytes: bytesOf(model, calibration),

@@ -25,7 +25,7 @@ import { type RankingResult, rankItems } from "./ranking.ts";
 import { collect, type Sample } from "./samples.ts";
 
 /** What `sensitivity` takes beside the model: what a configuration says about bits and ranges, and these. */
-export interface SensitivityOptions extends StepOptions, Omit<QuantizeConfig, "samples" | "promote" | "promoteBits"> {
+export interface SensitivityOptions extends StepOptions, Omit<QuantizeConfig, "samples" | "promote" | "promoteBits" | "budget"> {
   /** What ranges are calibrated and damage is measured on, at most `sampleCount` of them. Labels are not read. */
   readonly samples: Iterable<Sample> | AsyncIterable<Sample>;
   /** Default 16. */

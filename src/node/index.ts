@@ -3,6 +3,8 @@
 export { comparisonFiles } from "./comparisonFiles.ts";
 export { annotatedPictures, readAnnotations, truthByName } from "./dataset.ts";
 export { demoModel, demoScenes } from "./demo.ts";
+export { type DiskShelf, diskShelf } from "./diskShelf.ts";
+export { type DiskJournal, type JournalKey, journalKey, openJournal, UNFINISHED } from "./journal.ts";
 export { type ModelFile, readModel } from "./model.ts";
 export { checkOutput, OutputError, type OutputFiles, writeFileAtomic, writeOutput } from "./output.ts";
 export { choosePictures, listPictures, type PictureFile, readBytes, readPicture } from "./pictures.ts";

@@ -38,16 +38,17 @@ export function checkOutput(folder: string, names: Iterable<string>, force: bool
 
 /**
  * Writes a set of files so that each appears complete or not at all. Everything is written to a hidden folder first:
- * that folder becomes the output when there is none yet; otherwise its files are renamed into the output one by one.
+ * that folder becomes the output when there is none yet; otherwise its files are renamed into the output one by one. `place` is another one for that folder, on the same device.
  *
  * Errors: UsageError when a file is in the way and `force` is not set; OutputError when the folder cannot be written.
  */
-export function writeOutput(folder: string, files: OutputFiles, force = false): void {
+export function writeOutput(folder: string, files: OutputFiles, force = false, place?: string): void {
   checkOutput(folder, files.keys(), force);
   const target = resolve(folder);
   const exists = existsSync(target);
-  const stage = exists ? join(target, `.writing-${process.pid}`) : `${target}.writing-${process.pid}`;
+  const stage = place ?? (exists ? join(target, `.writing-${process.pid}`) : `${target}.writing-${process.pid}`);
   try {
+    rmSync(stage, { recursive: true, force: true });
     for (const [name, contents] of files) {
       mkdirSync(dirname(join(stage, name)), { recursive: true });
       writeFileSync(join(stage, name), contents);

@@ -15,8 +15,8 @@ export interface SweepOptions extends StepOptions, Omit<SweepSetup, "samples" | 
   readonly lists: readonly SweepList[];
   /** Pictures to calibrate on, at most. Default 64. */
   readonly samples?: number;
-  /** Wall time each run may learn, e.g. "60s"; the same for all. Default: the steps of the methods. */
-  readonly budget?: string | undefined;
+  /** Wall time each run may learn, e.g. "60s" or a number of seconds; the same for all. Default: the steps of the methods. */
+  readonly budget?: string | number | undefined;
   /** Runs at once. Default: as many as there are cores and memory for. */
   readonly jobs?: number | undefined;
   /** Folder where finished runs are kept, one file each. Default: nowhere. */
@@ -97,7 +97,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
     model: name,
     detector: loaded.card.name,
     pictures: { calibration, evaluation },
-    budget: options.budget ?? null,
+    budget: typeof options.budget === "number" ? `${options.budget}s` : (options.budget ?? null),
     versions: { inlierq: VERSION },
     rows: collectRows(runs, outcomes),
   };

@@ -68,7 +68,9 @@ export class SweepStore {
   constructor(folder: string, inputs: SweepInputs, { resume = false, force = false }: OpenOptions) {
     this.#folder = folder;
     this.#runs = join(folder, "runs");
-    checkOutput(folder, resume || force ? [] : [INPUTS, "runs"], false);
+    checkOutput(folder, [], false);
+    if (!resume && !force && existsSync(join(folder, INPUTS)))
+      throw new UsageError("sweep", `${folder} must not hold a sweep yet, got one (--resume goes on with it, --force begins again)`);
     if (force && !resume) rmSync(this.#runs, { recursive: true, force: true });
     else requireSame(join(folder, INPUTS), inputs);
     mkdirSync(this.#runs, { recursive: true });

@@ -14,12 +14,12 @@ import { planWeights } from "./planWeights.ts";
 import {
   type Journal,
   type LearningStage,
-  learningUnits,
+  learningStages,
   memoryShelf,
   type ReconstructContext,
   reconstruct,
+  requireLearnable,
   type Shelf,
-  UNIT_STEPS,
   type UnitRecord,
 } from "./reconstruct/index.ts";
 import type { Refined, RefineReader } from "./refine.ts";
@@ -86,21 +86,13 @@ export function stagesOf(graph: Graph, method: Method, options: CalibrateOptions
     { name: "separate", steps: method.selection ? 2 * assignment.sites.size : 0, work: 0.3 },
     { name: "select", steps: method.selection ? samples : 0, work: pass },
     { name: "refine", steps: method.refinement ? assignment.sites.size : 0, work: 2 },
-    { name: "reconstruct", steps: learningSteps(graph, method, assignment), work: learningWork(graph, method, assignment, samples) },
+    ...(method.reconstruction ? learningStages(graph, method.reconstruction, namesOf(assignment), samples) : []),
     { name: "correct biases", steps: correctsBiases(method, options) ? biasSampleCount(graph, options, samples) : 0, work: 1.2 },
     { name: "measure", steps: measureCount(options, samples), work: 1.2 },
   ];
 }
 
-const learningSteps = (graph: Graph, { reconstruction: r }: Method, { layers }: Assignment): number =>
-  r ? r.stages.length * UNIT_STEPS * learningUnits(graph, r, new Set(layers.map((l) => l.name))).length : 0;
-
-/** Work of one such step: forwards and backwards of the descents, and both walks of all samples. */
-function learningWork(graph: Graph, method: Method, assignment: Assignment, samples: number): number {
-  const { reconstruction: r } = method;
-  const steps = learningSteps(graph, method, assignment);
-  return r && steps > 0 ? (r.stages.length * (3.5 * r.descent.steps * r.descent.batch + 2 * samples)) / steps : 0;
-}
+const namesOf = ({ layers }: Assignment): Set<string> => new Set(layers.map((l) => l.name));
 
 /** Bytes that the activations of all samples of the bias correction may take together, where nobody says how many those are. */
 const BIAS_BYTES = 600e6;
@@ -119,7 +111,7 @@ const correctsBiases = ({ reconstruction }: Method, { biasCorrection, assign: a 
  * refine → learn with activations on their grids → correct biases → measure. InlierQ Algorithm 1 is this with its method's parts; methods
  * without a selection or refinement skip those stages.
  *
- * Errors: ArgumentError where a weight or activation is not finite, naming it.
+ * Errors: ArgumentError where a weight or activation is not finite, naming it, and where the network cannot learn as the method asks.
  */
 export async function calibrate(
   model: GraphModel,
@@ -130,6 +122,7 @@ export async function calibrate(
 ): Promise<Calibration> {
   if (samples.names.length === 0) throw new ArgumentError("calibrate", "needs at least 1 sample, got 0");
   const assignment = assign(model.graph, options.assign);
+  if (method.reconstruction) requireLearnable(model, method.reconstruction, namesOf(assignment));
   const flags = new Map<string, string[]>();
   const gridded = planWeights(model, assignment, method, { head: options.head ?? [], flags });
   const meanSamples = correctsBiases(method, options)

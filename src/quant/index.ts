@@ -141,6 +141,19 @@ export type { Quantizer } from "./quantizer/quantizer.ts";
 export { type Subset, searchSubset, subset } from "./quantizer/subset.ts";
 export { uniformAffine } from "./quantizer/uniformAffine.ts";
 export {
+  boundedShelf,
+  type Journal,
+  type Kept,
+  learningBytes,
+  lossesOfDetections,
+  memoryShelf,
+  type Reconstruction,
+  requireLearnable,
+  type Shelf,
+  type UnitEntry,
+  type UnitRecord,
+} from "./reconstruct/index.ts";
+export {
   type CalibrationRecord,
   type CostRecord,
   type EqualizeRecord,

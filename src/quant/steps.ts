@@ -36,6 +36,7 @@ export class Steps {
   readonly #stages: readonly Stage[];
   readonly #options: StepOptions;
   readonly #total: number;
+  #fraction = 0;
 
   /** Nothing is done yet. */
   constructor(stages: readonly Stage[], options: StepOptions) {
@@ -50,7 +51,9 @@ export class Steps {
     const found = this.#stages[at];
     const before = this.#stages.slice(0, at).reduce((sum, s) => sum + s.steps * s.work, 0);
     const fraction = found ? (before + Math.min(done, found.steps) * found.work) / this.#total : 1;
-    this.#options.onProgress?.({ stage, done, total: found?.steps ?? done, fraction });
+    // A stage may come in parts, with others between them.
+    this.#fraction = Math.max(this.#fraction, fraction);
+    this.#options.onProgress?.({ stage, done, total: found?.steps ?? done, fraction: this.#fraction });
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (this.#options.signal?.aborted)
       throw new AbortError(stage, `the job must not be aborted, got an abort after step ${done} of ${found?.steps ?? done}`);

@@ -1,4 +1,4 @@
-import type { CalibrationRecord, LayerRecord, RangeRecord, SiteRecord } from "../quant/index.ts";
+import type { CalibrationRecord, LayerRecord, RangeRecord, SiteRecord, UnitRecord } from "../quant/index.ts";
 import { number, percent, plain, table } from "./markdown.ts";
 
 /** Files a report refers to, by path below the report. */
@@ -48,6 +48,20 @@ function layerRow({ name, kind, quantized, macs, weightBits, weightMapping, weig
     weightSqnr === null ? "-" : weightSqnr.toFixed(1),
     bias,
     flags.join(", ") || "-",
+  ];
+}
+
+function unitRow({ unit, stage, layers, steps, start, soft, hard, kept }: UnitRecord): string[] {
+  const learned = steps > 0;
+  return [
+    plain(unit),
+    plain(stage),
+    String(layers.length),
+    String(steps),
+    number(start),
+    learned ? soft.toFixed(3) : "-",
+    learned ? hard.toFixed(3) : "-",
+    kept ? "yes" : "no",
   ];
 }
 
@@ -128,6 +142,15 @@ export function reportText(record: CalibrationRecord, figures: ReportFigures): s
       "### Saliency mixtures",
       "The fitted mixtures of the tensors with the lowest SQNR.",
       ...figures.mixtures.map(({ path, tensor }) => `![saliency of ${plain(tensor)}](${encodeURI(path)})`),
+    );
+  }
+  if (record.units.length > 0) {
+    sections.push(
+      "## Units that learned",
+      "One row a unit and stage, in the order in which they learned. Start: objective of the unit before it learned, in its own unit. " +
+        "Soft and hard: objective on the held-out samples relative to that, as the descent left it and once weights are on their grids. " +
+        "A unit whose result was no better keeps what it had.",
+      table(["unit", "stage", "layers", "steps", "start", "soft", "hard", "kept"], record.units.map(unitRow)),
     );
   }
   sections.push(

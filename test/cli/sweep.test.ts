@@ -36,7 +36,7 @@ describe("inlierq sweep", () => {
     expect(again.err).toContain("7 runs, 7 of them kept from before");
     expect(JSON.parse(again.out)).toEqual(record);
     const refused = await sweep(...words);
-    expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/must not exist yet/)]);
+    expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/must not hold a sweep yet/)]);
     const other = await sweep(...words, "--resume", "--samples", "2");
     expect([other.code, other.err]).toEqual([2, expect.stringMatching(/got other number of samples \(another --out keeps both/)]);
   });
@@ -57,6 +57,7 @@ describe("inlierq sweep", () => {
     [["--schemes", "W9A4"], /parseScheme: /],
     [["--seeds", "2..0"], /--seeds: must be a range A\.\.B or a list A,B,C .*got "2\.\.0"/],
     [["--jobs", "0"], /--jobs: must be a whole number of at least 1, got "0"/],
+    [["--budget", "fast"], /--budget: must be a time such as 90s, 10m or 1h, got "fast"/],
     [["--promote", "2"], /--promote: must be a number in/],
     [["--resume"], /--resume: must come with --out DIR, got none/],
     [["--images", "nowhere"], /nowhere/],

@@ -26,6 +26,7 @@ const EVERYTHING = {
   fusible: true,
   biasCorrection: false,
   biasSamples: 8,
+  budget: "10m",
   equalize: ["cross-layer", "absorb-bias", "smooth", "power-of-two", "low-rank"],
   inlierq: {
     topK: 20,
@@ -48,11 +49,21 @@ const EVERYTHING = {
     adam: { steps: 5, scaleRate: 0.01, zeroPointRate: 0.1 },
     rows: 512,
     rowFloats: 65_536,
+    weights: "adaround",
+    learn: { steps: 5 },
   },
   minmax: {},
   mse: { p: 2 },
   percentile: { percentile: 99.9, symmetric: true, retain: 0, bins: 1024 },
   entropy: { bins: 512, steps: 64 },
+  adaround: { unit: "layer", rate: 0.1 },
+  adaquant: { steps: 10 },
+  brecq: { objective: "mse" },
+  qdrop: { kept: 0.25 },
+  pdquant: { temperature: 2 },
+  lidarptq: { gamma: 0.2 },
+  subsetq: {},
+  regptq: {},
 } as const;
 
 describe("parseConfig", () => {

@@ -132,7 +132,7 @@ describe("tensors in place of pictures", () => {
   it("need a card where a method or gate looks at detections", async () => {
     const bare = (options: Partial<QuantizeOptions>) => quantize(unknown(), { samples: tensorSamples(list), ...options });
     await expect(bare({})).rejects.toThrow(
-      "method: inlierq must have the class scores of a detector, got a network without a detector card (give a card, or take minmax, mse, percentile, entropy)",
+      "method: inlierq must have the class scores of a detector, got a network without a detector card (give a card, or take minmax, percentile, mse, entropy, adaround, adaquant, brecq, qdrop, pdquant, subsetq)",
     );
     await expect(bare({ method: "mse", gate: "kept=0.9" })).rejects.toThrow("gate: kept must have detections to compare");
     await expect(bare({ method: "mse", samples: pictures() })).rejects.toThrow(

@@ -76,7 +76,7 @@ describe("runSweep", () => {
     const stopped = runSweep({ ...options, out, signal: abort.signal, onRun: ({ id }) => stop(id) });
     await expect(stopped).rejects.toBeInstanceOf(AbortError);
     expect(readdirSync(`${out}/runs`).sort()).toEqual(first.map((id) => `${id}.json`).sort());
-    await expect(runSweep({ ...options, out })).rejects.toThrow(/must not exist yet/);
+    await expect(runSweep({ ...options, out })).rejects.toThrow(/must not hold a sweep yet/);
     const second: string[] = [];
     const { record } = await runSweep({ ...options, out, resume: true, onRun: ({ id }) => second.push(id) });
     expect(second.filter((id) => first.includes(id))).toEqual([]);
@@ -117,6 +117,15 @@ describe("runSweep", () => {
     expect(rows[1].label).toBe("minmax");
     expect(rows.find((r) => r.label === "minmax, excluding nothing")?.failures[0].message).toMatch(/nothing\*/);
     expect(rows.find((r) => r.label === "brecq")).toMatchObject({ AP50: null, kept: null, bytes: null, seeds: [] });
+  });
+
+  it("gives a budget of time to what learns", async () => {
+    const lists = [{ methods: ["minmax", "qdrop"], schemes: ["W8A8"], seeds: [0], options: quick }];
+    const { record } = await runSweep({ ...options, lists, budget: 0.3 });
+    expect(record.budget).toBe("0.3s");
+    expect(record.rows.flatMap((r) => r.failures)).toEqual([]);
+    expect(record.rows.find((r) => r.method === "qdrop")?.steps).toBeGreaterThan(0);
+    await expect(runSweep({ ...options, lists, budget: "soon" })).rejects.toThrow(/budget: must be a time such as 90s/);
   });
 
   it.each([

@@ -10,6 +10,7 @@ export interface Manifest {
   readonly files: readonly string[];
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
 }
 
 export const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
@@ -22,7 +23,7 @@ export interface Installed {
   readonly tarball: string;
   /** Paths in the tarball, below `package/`. */
   readonly files: readonly string[];
-  /** An ES module project whose node_modules hold the package, its dependencies and @types/node. */
+  /** An ES module project whose node_modules hold the package, its dependencies, the optional ones too, and @types/node. */
   readonly project: string;
   remove(): void;
 }
@@ -58,7 +59,7 @@ export function packAndInstall(): Installed {
   const home = join(project, "node_modules/inlierq");
   mkdirSync(home, { recursive: true });
   run("tar", ["-xzf", tarball, "--strip-components=1", "-C", home], folder);
-  for (const dependency of [...Object.keys(manifest.dependencies), "@types/node"]) {
+  for (const dependency of [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies), "@types/node"]) {
     const link = join(project, "node_modules", dependency);
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(join(ROOT, "node_modules", dependency), link, "junction");

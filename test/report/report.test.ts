@@ -48,7 +48,6 @@ const record = (over: Partial<CalibrationRecord> = {}): CalibrationRecord => ({
   versions: { inlierq: "0" },
   macs: { total: 100, quantized: 80, fraction: 0.8 },
   bytes: { before: 400, after: 100 },
-  units: [],
   cost: {
     bops: 25600,
     floatBops: 102400,
@@ -57,6 +56,7 @@ const record = (over: Partial<CalibrationRecord> = {}): CalibrationRecord => ({
     bytes: { weights: 60, scales: 20, zeroPoints: 5, biases: 15, extras: 0, total: 100, file: 900 },
   },
   sites: [site(), site({ tensor: "worst", sqnr: 3 }), site({ tensor: "none", sqnr: null, mixture: null })],
+  units: [],
   layers: [
     {
       name: "conv",
@@ -109,6 +109,14 @@ describe("makeReport", () => {
 
   it("is the same text for the same record", () => {
     expect(makeReport(record(), [picture])).toEqual(makeReport(record(), [picture]));
+  });
+
+  it("has a row for every unit that learned, and no table where none did", () => {
+    const unit = { unit: "block|1", stage: "weights", layers: ["a", "b"], steps: 300, start: 0.25, soft: 0.125, hard: 0.5, kept: true };
+    const text = makeReport(record({ units: [unit, { ...unit, steps: 0, kept: false }] }), []).get("report.md");
+    expect(text).toContain("| block\\|1 | weights | 2 | 300 | 0.25 | 0.125 | 0.500 | yes |");
+    expect(text).toContain("| block\\|1 | weights | 2 | 0 | 0.25 | - | - | no |");
+    expect(makeReport(record(), []).get("report.md")).not.toContain("## Units");
   });
 
   it("does without detections, gate and sites", () => {

@@ -2,6 +2,7 @@ import { ArgumentError } from "../../errors.ts";
 import { formatScheme, isSeeded, parseScheme } from "../../quant/index.ts";
 import { didYouMean } from "../../suggest.ts";
 import { METHOD_NAMES, methodOf, parseConfig, type QuantizeConfig } from "../config.ts";
+import { parseDuration } from "../duration.ts";
 
 /** Combinations to run: every method at every scheme with every seed. */
 export interface SweepList {
@@ -21,8 +22,8 @@ export interface SweepTerms {
   readonly samples: number;
   /** Pictures there are. */
   readonly pictures: number;
-  /** Wall time each run may learn; see `quantize`. */
-  readonly budget?: string | undefined;
+  /** Wall time each run may learn, as `quantize` takes it. */
+  readonly budget?: string | number | undefined;
 }
 
 /** One run: plain data, so that a worker can be handed it. */
@@ -42,10 +43,11 @@ export const FLOAT_RUN: SweepRun = { id: "float", label: "float", seed: 0 };
  * The runs of some lists, float first. A method that is handed no seed runs once, with the first one, unless the seed also
  * chooses among the pictures; see `isSeeded`. The same run in two lists is one.
  *
- * Errors: ArgumentError for an unknown method, scheme or option, for a list that is empty, and for two lists that differ in
- * their options only and have no label.
+ * Errors: ArgumentError for an unknown method, scheme or option, for a list that is empty, for a budget that is no time, and
+ * for two lists that differ in their options only and have no label.
  */
 export function planRuns(lists: readonly SweepList[], terms: SweepTerms): SweepRun[] {
+  if (terms.budget !== undefined) parseDuration(terms.budget, "budget");
   const runs = new Map([[FLOAT_RUN.id, FLOAT_RUN]]);
   for (const list of lists) {
     for (const [name, values] of Object.entries({ methods: list.methods, schemes: list.schemes, seeds: list.seeds })) {

@@ -10,7 +10,7 @@ export interface WeightLearner {
   readonly name: string;
   /** Where the descent starts. Shapes: w as the parameter; what is learned has shapes of its own. */
   start(w: Tensor, site: SitePlan): Learned;
-  /** Learning rates of what is learned, at the first step. */
+  /** Learning rates of what is learned, at the first of 150 steps; a longer descent takes smaller ones, a shorter one larger. */
   rates(w: Tensor, site: SitePlan): Readonly<Record<string, number>>;
   /** The weight during the descent, differentiable in what is learned. Shape: that of w. */
   soft(w: Tensor, site: SitePlan, learned: Learned): Tensor;
@@ -26,7 +26,7 @@ export interface ActivationLearner {
   readonly name: string;
   /** Where the descent starts. */
   start(site: SitePlan): Learned;
-  /** Learning rates of what is learned, at the first step. */
+  /** Learning rates of what is learned, at the first of 150 steps; a longer descent takes smaller ones, a shorter one larger. */
   rates(site: SitePlan): Readonly<Record<string, number>>;
   /** The activation on its grid, differentiable in x and in what is learned. Shape: that of x. */
   soft(x: Tensor, site: SitePlan, learned: Learned): Tensor;

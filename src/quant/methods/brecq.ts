@@ -5,19 +5,26 @@ import { defineMethod } from "../method.ts";
 import { fisherError, fullFisherError, outputError } from "../objective/reconstruction.ts";
 import { divergence } from "../reconstruct/evidence.ts";
 import type { UnitObjective } from "../reconstruct/reconstruction.ts";
-import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE, RANGE_POWER, ROUNDING_RATE, SCALE_RATE, searchedRanges } from "./learning.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
+import {
+  BIAS_RATE,
+  LEARNING_SHAPE,
+  type LearningOptions,
+  learningBiases,
+  RANGE_POWER,
+  ROUNDING_RATE,
+  SCALE_RATE,
+  searchedRanges,
+} from "./learning.ts";
 
 /** Options of the method. */
-export interface BrecqOptions extends DescentSettings {
+export interface BrecqOptions extends LearningOptions {
   /** What learns at a time. Default "block". */
   readonly unit?: "layer" | "block" | "network";
   /** How errors are weighed. Default "fisherDiag", as the paper; the published script has "mse". */
   readonly objective?: "mse" | "fisherDiag" | "fisherFull";
   /** Added to |g|: 1 in the published code, 0 in the paper. Default 0. */
   readonly damping?: number;
-  /** Learning rate of the rounding variables. Default 0.02. */
-  readonly rate?: number;
   /** Learning rate of the logarithms of activation scales. Default 0.005. */
   readonly scaleRate?: number;
 }
@@ -40,12 +47,20 @@ const OBJECTIVES: Readonly<Record<NonNullable<BrecqOptions["objective"]>, (dampi
  * activation scales, with weights on their grids and float inputs. Source: Li et al. 2021 (BRECQ), eq. 10 and section 3.4.
  */
 export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
-  const { unit = "block", objective = "fisherDiag", damping = 0, rate = ROUNDING_RATE, scaleRate = SCALE_RATE, ...descent } = options;
+  const {
+    unit = "block",
+    objective = "fisherDiag",
+    damping = 0,
+    rate = ROUNDING_RATE,
+    biasRate = BIAS_RATE,
+    scaleRate = SCALE_RATE,
+    ...descent
+  } = options;
   return {
     name: "brecq",
     cite: "BRECQ, ICLR 2021",
     about: "Rounding learned block by block with errors weighed by squared gradients; then activation scales.",
-    options: { unit, objective, damping, rate, scaleRate, ...settingsOf(descent) },
+    options: { unit, objective, damping, rate, biasRate, scaleRate, ...settingsOf(descent) },
     ...searchedRanges,
     reconstruction: {
       unit,
@@ -53,6 +68,7 @@ export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
         {
           name: "weights",
           weights: rounding(rate),
+          ...learningBiases(biasRate),
           quantizesActivations: false,
           input: "quantized",
           objective: OBJECTIVES[objective](damping),

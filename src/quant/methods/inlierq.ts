@@ -13,7 +13,7 @@ import type { LearningStage } from "../reconstruct/reconstruction.ts";
 import { DESCENT_SHAPE, type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
 import { ADAM_DEFAULTS, type AdamRefinerOptions, adamRefiner } from "../refineAdam.ts";
-import { ROUNDING_RATE, searchedRanges } from "./learning.ts";
+import { BIAS_RATE, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 import { dropped, dropping } from "./qdrop.ts";
 
 /** Every decision of the method, with its default. */
@@ -162,6 +162,7 @@ const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, (o: Inli
       const stage: LearningStage = {
         name: "weights",
         weights: rounding(ROUNDING_RATE),
+        ...learningBiases(BIAS_RATE),
         quantizesActivations: false,
         input: "quantized",
         objective,

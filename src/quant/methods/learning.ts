@@ -1,14 +1,38 @@
 import { z } from "zod";
 import type { Method } from "../method.ts";
-import { minmax } from "../observer/minmax.ts";
 import { mse } from "../observer/mse.ts";
-import { DESCENT_SHAPE } from "../reconstruct/settings.ts";
+import type { LearningStage } from "../reconstruct/reconstruction.ts";
+import { DESCENT_SHAPE, type DescentSettings } from "../reconstruct/settings.ts";
 
 /** Options that every learning method has. */
-export const LEARNING_SHAPE = { ...DESCENT_SHAPE, unit: z.enum(["layer", "block", "network"]), rate: z.number().positive() };
+export const LEARNING_SHAPE = {
+  ...DESCENT_SHAPE,
+  unit: z.enum(["layer", "block", "network"]),
+  rate: z.number().positive(),
+  biasRate: z.number().min(0),
+};
+
+/** What every learning method lets a user set. */
+export interface LearningOptions extends DescentSettings {
+  /** Learning rate of rounding variables. Default 0.06. */
+  readonly rate?: number;
+  /**
+   * Learning rate of biases, in units of their layer's output; 0: they stay. Default 0.003.
+   *
+   * Departure: most sources leave biases alone, or correct them before; learned ones cost next to nothing and take a quarter
+   * off the error of the score map (docs/decisions/008-learning.md).
+   */
+  readonly biasRate?: number;
+}
 
 /** Learning rate of rounding variables. */
-export const ROUNDING_RATE = 0.02;
+export const ROUNDING_RATE = 0.06;
+
+/** Learning rate of biases. */
+export const BIAS_RATE = 0.003;
+
+/** Biases that learn beside weights; none at a rate of 0. */
+export const learningBiases = (biasRate: number): Pick<LearningStage, "biasRate"> => (biasRate > 0 ? { biasRate } : {});
 
 /** Learning rate of the logarithms of activation scales. */
 export const SCALE_RATE = 0.005;
@@ -18,6 +42,6 @@ export const RANGE_POWER = 2.4;
 
 /** Ranges of least error for weights and activations, where learning starts. Source: the code of BRECQ and QDrop. */
 export const searchedRanges: Pick<Method, "weightObserver" | "activationObserver"> = {
-  weightObserver: ({ axis }) => minmax({ axis }),
+  weightObserver: (scheme) => mse({ scheme, p: RANGE_POWER, seed: 0 }),
   activationObserver: (scheme, seed) => mse({ scheme, p: RANGE_POWER, seed }),
 };

@@ -5,11 +5,11 @@ import { defineMethod } from "../method.ts";
 import { pseudoLabels } from "../objective/pseudoLabels.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { mse } from "../observer/mse.ts";
-import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE, ROUNDING_RATE, SCALE_RATE } from "./learning.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
+import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, SCALE_RATE } from "./learning.ts";
 
 /** Options of the method. */
-export interface LidarptqOptions extends DescentSettings {
+export interface LidarptqOptions extends LearningOptions {
   /** What learns at a time. Default "layer". */
   readonly unit?: "layer" | "block" | "network";
   /** Least score of a pseudo label. Default 0.1. */
@@ -18,8 +18,6 @@ export interface LidarptqOptions extends DescentSettings {
   readonly topK?: number;
   /** Weight of the boxes beside the scores. Default 0.25. */
   readonly alpha?: number;
-  /** Learning rate of the rounding variables. Default 0.02. */
-  readonly rate?: number;
   /** Learning rate of the logarithms of activation scales. Default 0.005. */
   readonly scaleRate?: number;
 }
@@ -39,12 +37,21 @@ const SHAPE = {
  * Unstated: the balance of the two losses; here each counts relative to its start.
  */
 export const lidarptq = defineMethod(SHAPE, (options: LidarptqOptions) => {
-  const { unit = "layer", gamma = 0.1, topK = 500, alpha = 0.25, rate = ROUNDING_RATE, scaleRate = SCALE_RATE, ...descent } = options;
+  const {
+    unit = "layer",
+    gamma = 0.1,
+    topK = 500,
+    alpha = 0.25,
+    rate = ROUNDING_RATE,
+    biasRate = BIAS_RATE,
+    scaleRate = SCALE_RATE,
+    ...descent
+  } = options;
   return {
     name: "lidarptq",
     cite: "LiDAR-PTQ, ICLR 2024",
     about: "Rounding and scales learned layer by layer, with a loss against the boxes that the float network finds.",
-    options: { unit, gamma, topK, alpha, rate, scaleRate, ...settingsOf(descent) },
+    options: { unit, gamma, topK, alpha, rate, biasRate, scaleRate, ...settingsOf(descent) },
     weightObserver: (scheme) => mse({ scheme, p: 2, seed: 0 }),
     activationObserver: (scheme, seed) => mse({ scheme, p: 2, seed }),
     reconstruction: {
@@ -53,6 +60,7 @@ export const lidarptq = defineMethod(SHAPE, (options: LidarptqOptions) => {
         {
           name: "weights and scales",
           weights: rounding(rate),
+          ...learningBiases(biasRate),
           activations: stepSize(scaleRate),
           quantizesActivations: true,
           input: "quantized",

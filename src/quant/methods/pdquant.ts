@@ -22,18 +22,21 @@ const SHAPE = { ...DROPPING_SHAPE, temperature: z.number().positive() };
  * Departure: detectors have score maps of independent classes, so that the divergence is one of Bernoulli variables; both
  * terms count alike at the start, where the source divides the second by 0.1. Source: Liu et al. 2023 (PD-Quant), eq. 5-8.
  */
-export const pdquant = defineMethod(SHAPE, ({ unit = "block", temperature = 1, kept, rate, scaleRate, ...descent }: PdquantOptions) => {
-  const options = dropped({ kept, rate, scaleRate });
-  return {
-    name: "pdquant",
-    cite: "PD-Quant, CVPR 2023",
-    about: "QDrop with the difference of the predictions beside the error of each unit.",
-    options: { unit, temperature, ...options, ...settingsOf(descent) },
-    ...searchedRanges,
-    reconstruction: {
-      unit,
-      stages: [{ ...dropping(options), global: predictionDifference({ temperature }) }],
-      descent: descentOf(descent),
-    },
-  };
-});
+export const pdquant = defineMethod(
+  SHAPE,
+  ({ unit = "block", temperature = 1, kept, rate, biasRate, scaleRate, ...descent }: PdquantOptions) => {
+    const options = dropped({ kept, rate, biasRate, scaleRate });
+    return {
+      name: "pdquant",
+      cite: "PD-Quant, CVPR 2023",
+      about: "QDrop with the difference of the predictions beside the error of each unit.",
+      options: { unit, temperature, ...options, ...settingsOf(descent) },
+      ...searchedRanges,
+      reconstruction: {
+        unit,
+        stages: [{ ...dropping(options), global: predictionDifference({ temperature }) }],
+        descent: descentOf(descent),
+      },
+    };
+  },
+);

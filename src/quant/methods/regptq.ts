@@ -54,9 +54,9 @@ const SHAPE = {
  * Unstated: p, lambda and the balance of the two losses, each of which counts relative to its start.
  */
 export const regptq = defineMethod(SHAPE, (options: RegptqOptions) => {
-  const { unit = "block", filteredGlobal: global = true, logAffine: mode = "shift", kept, rate, scaleRate, ...rest } = options;
+  const { unit = "block", filteredGlobal: global = true, logAffine: mode = "shift", kept, rate, biasRate, scaleRate, ...rest } = options;
   const { thetaC = 2e-4, thetaI = 0.1, lambda = 1, p = 1, rho = 0.1, ...descent } = rest;
-  const drop = dropped({ kept, rate, scaleRate });
+  const drop = dropped({ kept, rate, biasRate, scaleRate });
   const loss = filteredGlobal({ thetaC, thetaI, lambda, p });
   const stage: LearningStage = {
     ...dropping(drop),

@@ -4,11 +4,11 @@ import { rounding } from "../learner/rounding.ts";
 import { defineMethod, onLevels } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { subset } from "../quantizer/subset.ts";
-import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE, ROUNDING_RATE, searchedRanges } from "./learning.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
+import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
-export interface SubsetqOptions extends DescentSettings {
+export interface SubsetqOptions extends LearningOptions {
   /** What learns at a time. Default "block". */
   readonly unit?: "layer" | "block" | "network";
   /** Learning rate of the factors on weights and scales. Default 0.002. */
@@ -28,24 +28,28 @@ const PULL = 0.01;
  *
  * Unstated: activations, which its code leaves in float; here they get ranges of least error.
  */
-export const subsetq = defineMethod(LEARNING_SHAPE, ({ unit = "block", rate = 0.002, ...descent }: SubsetqOptions) => ({
-  name: "subsetq",
-  cite: "SubSetQ, ECCV 2022",
-  about: "Weights on few magnitudes that suit bit shifts, chosen for each layer; then factors learned.",
-  options: { unit, rate, ...settingsOf({ pull: PULL, ...descent }) },
-  ...searchedRanges,
-  weightLevels: (layer, { bits }, { first }) => (first || layer.kind === "matmul" || bits > MOST_BITS ? undefined : onLevels(subset)),
-  reconstruction: {
-    unit,
-    stages: [
-      {
-        name: "weights",
-        weights: byGrid(rounding(ROUNDING_RATE), levelScaling(rate)),
-        quantizesActivations: false,
-        input: "quantized",
-        objective: outputError(),
-      },
-    ],
-    descent: descentOf({ pull: PULL, ...descent }),
-  },
-}));
+export const subsetq = defineMethod(
+  LEARNING_SHAPE,
+  ({ unit = "block", rate = 0.002, biasRate = BIAS_RATE, ...descent }: SubsetqOptions) => ({
+    name: "subsetq",
+    cite: "SubSetQ, ECCV 2022",
+    about: "Weights on few magnitudes that suit bit shifts, chosen for each layer; then factors learned.",
+    options: { unit, rate, biasRate, ...settingsOf({ pull: PULL, ...descent }) },
+    ...searchedRanges,
+    weightLevels: (layer, { bits }, { first }) => (first || layer.kind === "matmul" || bits > MOST_BITS ? undefined : onLevels(subset)),
+    reconstruction: {
+      unit,
+      stages: [
+        {
+          name: "weights",
+          weights: byGrid(rounding(ROUNDING_RATE), levelScaling(rate)),
+          ...learningBiases(biasRate),
+          quantizesActivations: false,
+          input: "quantized",
+          objective: outputError(),
+        },
+      ],
+      descent: descentOf({ pull: PULL, ...descent }),
+    },
+  }),
+);

@@ -4,10 +4,14 @@ export interface Budget {
   steps(milliseconds: number, costs: readonly number[]): number;
   /** Steps after which `steps` is asked; 0 where the answer does not depend on time. */
   readonly probe: number;
+  /** Milliseconds since any moment. */
+  now(): number;
 }
 
+const clock = (): number => performance.now();
+
 /** The same number for every unit. */
-export const fixedSteps = (steps: number): Budget => ({ steps: () => steps, probe: 0 });
+export const fixedSteps = (steps: number): Budget => ({ steps: () => steps, probe: 0, now: clock });
 
 const PROBE = 4;
 const MOST = 20_000;
@@ -16,10 +20,11 @@ const MOST = 20_000;
  * All units together end about `milliseconds` from now: time that one unit leaves goes to those behind it. Results depend
  * on the clock, so the record holds the number of steps that each unit took.
  */
-export function timeBudget(milliseconds: number, now: () => number = () => performance.now()): Budget {
+export function timeBudget(milliseconds: number, now: () => number = clock): Budget {
   const deadline = now() + milliseconds;
   return {
     probe: PROBE,
+    now,
     steps(each, costs) {
       const share = costs[0] / costs.reduce((a, b) => a + b, 0);
       return Math.min(MOST, Math.max(0, Math.floor((share * (deadline - now())) / each)));

@@ -4,11 +4,15 @@ import type { UnitRecord } from "./reconstruction.ts";
 
 /** What learning one unit changed in the plan, and its account. */
 export interface UnitEntry {
+  /** The account of the unit. */
   readonly record: UnitRecord;
-  /** Learned weights and the grids that differ from before, by name. */
+  /** Learned weights by name. */
   readonly tuned: ReadonlyMap<string, Tensor>;
+  /** Grids of weights that differ from before, by name. */
   readonly weights: ReadonlyMap<string, SitePlan>;
+  /** Grids of activations that differ from before, by name. */
   readonly activations: ReadonlyMap<string, SitePlan>;
+  /** Learned biases by name of the layer. */
   readonly biases: ReadonlyMap<string, Tensor>;
 }
 
@@ -16,8 +20,10 @@ export interface UnitEntry {
 export interface Journal {
   /** The entry of a unit, if it was finished. */
   find(stage: string, unit: string): UnitEntry | undefined;
-  /** Writes down a finished unit. */
-  add(entry: UnitEntry): void;
+  /** Writes down a finished unit, and the milliseconds that its stage has taken so far, earlier runs included. */
+  add(entry: UnitEntry, milliseconds: number): void;
+  /** Milliseconds that earlier runs spent on a stage. */
+  spent(stage: string): number;
 }
 
 /** What of `after` is not in `before`. */

@@ -51,8 +51,12 @@ export interface UnitDescent {
 
 /** Samples that the error at the start is measured on. */
 const START_SAMPLES = 8;
+/** Learning rates are those of a descent of so many steps: longer ones take smaller steps, so that all can go equally far. */
+const RATE_STEPS = 150;
 /** Steps between two rests. */
 const REST = 10;
+/** Steps that also record and compile: later ones say what a step takes. */
+const SLOW = 2;
 
 /**
  * Learns one unit by descent, puts the result on its grids, and keeps it where that lowers the objective on the samples
@@ -67,6 +71,7 @@ export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: U
     return { plan: task.plan, record: { ...record, steps: 0, soft: 1, hard: 1, kept: false } };
   }
   const { values, steps } = await descendUnit(task, start, train, samples, descent);
+  if (steps === 0) return { plan: task.plan, record: { ...record, steps, soft: 1, hard: 1, kept: false } };
   const plan = hardened(task, values);
   const soft = relative(errorsOf(task, values, samples, samples.held), held);
   const hard = relative(errorsOf({ ...task, plan }, NOTHING, samples, samples.held), held);
@@ -122,21 +127,22 @@ async function descendUnit(
 ): Promise<{ values: UnitValues; steps: number }> {
   let total = budget.probe > 0 ? Number.MAX_SAFE_INTEGER : budget.steps(0, costs);
   const draw = drawing(task, samples, options, rng, masks);
-  const falling = ([name, rate]: [string, number]): [string, Rate] => [name, (step) => cosine(rate, total)(step)];
+  const falling = ([name, rate]: [string, number]): [string, Rate] => [name, (step) => cosine((rate * RATE_STEPS) / total, total)(step)];
   const run = descend((params, b: Batch) => lossOf(task, unflatten(start, params), b, before), flatten(start), {
     optimizer: adam(),
     lr: new Map([...ratesOf(task, start)].map(falling)),
     steps: Number.MAX_SAFE_INTEGER,
     batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total, options) }),
   });
-  const began = performance.now();
+  let began = budget.now();
   let params: Parameters = flatten(start);
   let steps = 0;
   while (steps < total) {
     const next = run.next();
     if (next.done) break;
     steps++;
-    if (steps === budget.probe) total = Math.max(steps, budget.steps((performance.now() - began) / steps, costs));
+    if (steps === SLOW) began = budget.now();
+    if (steps === budget.probe) total = Math.max(steps, budget.steps((budget.now() - began) / (steps - SLOW), costs));
     if (steps >= total) params = next.value.params;
     else if (steps % REST === 0) await rest(steps / total);
   }
@@ -230,9 +236,11 @@ function drawing(
   masks: MaskPool | undefined,
 ): () => Batch["samples"] {
   const sites = masks ? sitesOf(task) : [];
+  // The order does not depend on whether elements are dropped.
+  const orders = rng.split("order");
   let queue: number[] = [];
   const next = (): number => {
-    if (queue.length === 0) queue = shuffled(train, rng);
+    if (queue.length === 0) queue = shuffled(train, orders);
     return queue.pop() as number;
   };
   const drawn = (i: number): Batch["samples"][number] => {

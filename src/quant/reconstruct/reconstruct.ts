@@ -47,7 +47,8 @@ export async function reconstruct(
   const units: UnitRecord[] = [];
   const { stages, descent, unit } = reconstruction;
   for (const [index, stage] of stages.entries()) {
-    const budget = context.budget === undefined ? fixedSteps(descent.steps) : timeBudget(context.budget / stages.length);
+    const spent = context.journal?.spent(stage.name) ?? 0;
+    const budget = context.budget === undefined ? fixedSteps(descent.steps) : timeBudget(context.budget / stages.length - spent);
     const learning = learningUnits(context.model.graph, { unit }, start.layers);
     const rest = (done: number) => context.steps.after("reconstruct", (context.done + index * learning.length + done) * UNIT_STEPS);
     const walked = await new Walk({ ...context, stage, descent, budget, units: learning, rest }).run(plan);

@@ -53,16 +53,21 @@ export interface DescentOptions {
 export interface Reconstruction {
   /** What is reconstructed at a time. */
   readonly unit: Grain;
+  /** Passes over all units, one after the other; their names differ. */
   readonly stages: readonly LearningStage[];
+  /** How every unit descends. */
   readonly descent: DescentOptions;
 }
 
 /** What learning did to one unit. Errors are objectives on the held-out samples relative to nearest rounding. */
 export interface UnitRecord {
+  /** Name of the unit. */
   readonly unit: string;
+  /** Name of the stage. */
   readonly stage: string;
   /** Names of the layers that learned. */
   readonly layers: readonly string[];
+  /** Steps it took. */
   readonly steps: number;
   /** Objective at the start, in its own unit. */
   readonly start: number;

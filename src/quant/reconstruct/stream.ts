@@ -41,6 +41,11 @@ export class Stream {
     for (const name of nodes.flatMap((n) => n.outputs)) if (kept(name)) at.set(name, this.#shelf.put(env.get(name) as Tensor));
   }
 
+  /** Lets go of everything. */
+  clear(): void {
+    for (const at of this.#samples) this.drop([...at.keys()]);
+  }
+
   /** Lets go of tensors of all samples. */
   drop(names: readonly string[]): void {
     for (const at of this.#samples) {

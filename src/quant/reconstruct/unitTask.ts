@@ -119,7 +119,9 @@ function softActivation(
   if (!site) return x;
   const learned = activations.get(name);
   const quantized = learned && stage.activations ? stage.activations.soft(x, site, learned) : applySite(x, site);
-  return masks[name] ? add(x, mul(masks[name], sub(quantized, x))) : quantized;
+  const mask = masks[name];
+  // Exact for masks of 0 and 1: what is quantized stays on its grid.
+  return mask ? add(mul(mask, quantized), mul(sub(1, mask), x)) : quantized;
 }
 
 /** The plan with what was learned put on its grids. */

@@ -66,7 +66,8 @@ export class Walk {
   }
 
   async run(start: Plan): Promise<{ plan: Plan; records: UnitRecord[] }> {
-    const { model, samples, shelf, journal, stage, units, rest } = this.#c;
+    const { model, samples, shelf, journal, stage, units, budget, rest } = this.#c;
+    const began = budget.now() - (journal?.spent(stage.name) ?? 0);
     const inputs = () => samples.names.map((_, i) => samples.input(i));
     const weights = await this.#weights(start);
     const constants = this.#constants();
@@ -84,7 +85,8 @@ export class Walk {
         const known = journal?.find(stage.name, stop.unit.name);
         const around = { plan, float, read, weights, constants, behind, settled, done: records.length };
         const entry = known ?? (await this.#learn(stop.unit, around));
-        if (!known) journal?.add(entry);
+        if (!known) journal?.add(entry, budget.now() - began);
+        for (const name of stop.unit.outputs) for (const kept of weights.get(name) ?? []) kept.drop();
         plan = withEntry(plan, entry);
         records.push(entry.record);
         for (const name of entry.tuned.keys()) settled.add(name);
@@ -93,14 +95,18 @@ export class Walk {
       for (const stream of [float, quantized]) stream?.drop(stop.dying);
       await rest(records.length);
     }
+    for (const kept of constants.flatMap((c) => [...c.values()])) kept.drop();
+    for (const stream of [float, quantized]) stream?.clear();
     return { plan, records };
   }
 
-  /** Weights of errors at the outputs of all units, where the objective takes any. */
+  /** Weights of errors at the outputs of all units that are to be learned, where the objective takes any. */
   async #weights(plan: Plan): Promise<ErrorWeights> {
-    const { weighing } = this.#c.stage.objective;
-    if (!weighing) return new Map();
-    const names = this.#c.units.flatMap((u) => u.outputs);
+    const { stage, units, journal } = this.#c;
+    const { weighing } = stage.objective;
+    const open = units.filter((u) => !journal?.find(stage.name, u.name));
+    if (!weighing || open.length === 0) return new Map();
+    const names = open.flatMap((u) => u.outputs);
     return gatherWeights(weighing.evidence, weighing.weigh, names, { ...this.#c, plan });
   }
 
