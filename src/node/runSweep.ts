@@ -35,13 +35,15 @@ export interface SweepOptions extends StepOptions, Omit<SweepSetup, "samples" | 
 
 /** What a sweep begins with. */
 export interface SweepStart extends SweepJobs {
-  /** All runs, and those that an earlier call finished. */
+  /** All runs, float included. */
   readonly runs: number;
+  /** Those that an earlier call finished. */
   readonly kept: number;
 }
 
 /** What `runSweep` gives. */
 export interface SweepResult {
+  /** The account: what sweep.json holds. */
   readonly record: SweepRecord;
   /** The runs that finished, by their id. */
   readonly results: ReadonlyMap<string, RunResult>;

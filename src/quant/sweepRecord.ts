@@ -3,6 +3,7 @@ export const SWEEP_VERSION = 1;
 
 /** A number over the runs of a row. */
 export interface Spread {
+  /** Arithmetic mean. */
   readonly mean: number;
   /** Sample standard deviation; null where there was one run. */
   readonly deviation: number | null;
@@ -43,7 +44,9 @@ export interface SweepRow {
 
 /** The account of a sweep. */
 export interface SweepRecord {
+  /** Of the form of this record. */
   readonly version: typeof SWEEP_VERSION;
+  /** What the file is. */
   readonly kind: "inlierq/sweep";
   /** Name of the model. */
   readonly model: string;
@@ -53,6 +56,7 @@ export interface SweepRecord {
   readonly pictures: { readonly calibration: number; readonly evaluation: number };
   /** Wall time each run had to learn, as given; null where steps decided. */
   readonly budget: string | null;
+  /** Version of this library. */
   readonly versions: Readonly<Record<string, string>>;
   /** Float first, then scheme by scheme, the best AP50 first. */
   readonly rows: readonly SweepRow[];
