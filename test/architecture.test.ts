@@ -97,6 +97,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@bufbuild/protobuf": ["onnx/"],
   "fast-check": ["laws/"],
   "onnxruntime-web": ["node/runtimeCheck.ts"],
+  tinypool: ["node/sweepPool.ts"],
 };
 
 function withoutComments(text: string): string {

@@ -12,18 +12,22 @@ import { evalCommand } from "./eval.ts";
 import { inferCommand } from "./infer.ts";
 import { inspectCommand } from "./inspect.ts";
 import { EXIT, type Io, processIo } from "./io.ts";
+import { methodsCommand } from "./methods.ts";
 import { quantizeCommand } from "./quantize.ts";
 import { reproduceCommand } from "./reproduce.ts";
 import { InterruptedError } from "./resumption.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
+import { sweepCommand } from "./sweep.ts";
 import { columns } from "./text.ts";
 import { wholeOf, wordOf } from "./values.ts";
 
 const COMMANDS: readonly Command[] = [
   inspectCommand,
+  methodsCommand,
   quantizeCommand,
   sensitivityCommand,
   evalCommand,
+  sweepCommand,
   compareCommand,
   inferCommand,
   benchCommand,

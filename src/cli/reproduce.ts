@@ -7,9 +7,7 @@ import { progressView } from "./progress.ts";
 import type { Study } from "./study.ts";
 import { listsInLine } from "./text.ts";
 import { toyStudy } from "./toyStudy.ts";
-import { textOf } from "./values.ts";
-
-const MOST_SEEDS = 100;
+import { seedsOf, textOf } from "./values.ts";
 
 const STUDIES: readonly Study[] = [toyStudy, controlsStudy];
 
@@ -45,7 +43,7 @@ async function runReproduce(invocation: Invocation): Promise<number> {
   const { operands, values, io, signal } = invocation;
   const study = studyOf(operands[0]);
   refuseForeign(study, invocation);
-  const seeds = seedsOf(textOf(values, "seeds")) ?? study.seeds;
+  const seeds = seedsOf(values, "seeds") ?? study.seeds;
   const out = textOf(values, "out") ?? study.out;
   const force = values.force === true;
   const json = values.json === true;
@@ -71,18 +69,4 @@ function refuseForeign({ name, flags }: Study, { operands, values }: Invocation)
     throw new UsageError("reproduce", `${name} must stand alone, got "${operands[1]}" as well`);
   const foreign = STUDIES.flatMap((s) => s.flags).find((flag) => values[flag] !== undefined && !flags.includes(flag));
   if (foreign !== undefined) throw new UsageError("reproduce", `${name} must come without --${foreign}, got one`);
-}
-
-/** "0..4" as 0, 1, 2, 3, 4; "0,3,7" as it stands. Errors: UsageError for another text, a repeated seed or more than 100. */
-function seedsOf(text: string | undefined): readonly number[] | undefined {
-  if (text === undefined) return undefined;
-  const wrong = (got: string): UsageError =>
-    new UsageError("--seeds", `must be a range A..B or a list A,B,C of 1 to ${MOST_SEEDS} distinct whole numbers >= 0, got ${got}`);
-  if (!/^\d{1,9}(\.\.\d{1,9}|(,\d{1,9})*)$/.test(text)) throw wrong(`"${text}"`);
-  const [first, last] = text.split("..").map(Number);
-  const count = text.includes("..") ? last - first + 1 : 0;
-  if (text.includes("..") && (count < 1 || count > MOST_SEEDS)) throw wrong(`"${text}"`);
-  const seeds = count > 0 ? Array.from({ length: count }, (_, i) => first + i) : text.split(",").map(Number);
-  if (seeds.length > MOST_SEEDS || new Set(seeds).size < seeds.length) throw wrong(`"${text}"`);
-  return seeds;
 }

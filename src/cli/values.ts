@@ -44,6 +44,31 @@ export function numberOf(values: Values, name: string, least: number, most: numb
   return value;
 }
 
+/** A flag's list of words with commas between, each one of those it may have. Errors: UsageError for another, with the nearest. */
+export function wordsOf<W extends string>(values: Values, name: string, words: readonly W[]): readonly W[] | undefined {
+  return textOf(values, name)
+    ?.split(",")
+    .map((word) => wordOf({ [name]: word.trim() }, name, words) as W);
+}
+
+/** Seeds a flag may list. */
+const MOST_SEEDS = 100;
+
+/** A flag's seeds: "0..4" as 0, 1, 2, 3, 4; "0,3,7" as it stands. Errors: UsageError for another text, a repeated seed or more than 100. */
+export function seedsOf(values: Values, name: string): readonly number[] | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  const wrong = (got: string): UsageError =>
+    new UsageError(`--${name}`, `must be a range A..B or a list A,B,C of 1 to ${MOST_SEEDS} distinct whole numbers >= 0, got ${got}`);
+  if (!/^\d{1,9}(\.\.\d{1,9}|(,\d{1,9})*)$/.test(text)) throw wrong(`"${text}"`);
+  const [first, last] = text.split("..").map(Number);
+  const count = text.includes("..") ? last - first + 1 : 0;
+  if (text.includes("..") && (count < 1 || count > MOST_SEEDS)) throw wrong(`"${text}"`);
+  const seeds = count > 0 ? Array.from({ length: count }, (_, i) => first + i) : text.split(",").map(Number);
+  if (seeds.length > MOST_SEEDS || new Set(seeds).size < seeds.length) throw wrong(`"${text}"`);
+  return seeds;
+}
+
 /** The JSON value in a file. Errors: UsageError when it cannot be read or is not JSON. */
 export function readJson(path: string): unknown {
   const text = new TextDecoder().decode(readBytes(path, "readJson"));

@@ -39,7 +39,8 @@ export interface GmmOptions {
   readonly maxScores?: number;
 }
 
-const DEFAULTS = {
+/** The defaults of `fitGmm` and `gmm1d`. */
+export const GMM_DEFAULTS = {
   transform: "raw",
   tau: 0.5,
   monotone: true,
@@ -80,7 +81,7 @@ const MIN_GAP = 1e-6;
  * Shape: scores [n].
  */
 export function fitGmm(scores: Float64Array, options: GmmOptions = {}): Separation {
-  const o: Resolved = { ...DEFAULTS, ...options };
+  const o: Resolved = { ...GMM_DEFAULTS, ...options };
   checkOptions(o);
   const prepared = prepareScores("fitGmm", scores, o.maxScores, o.transform === "log");
   if (typeof prepared === "string") return everyScore([prepared]);

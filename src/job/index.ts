@@ -7,8 +7,13 @@ export { type Detections, detectAll, type EvaluateOptions, type EvaluateResult, 
 export { type Gate, type GateOutcome, parseGate } from "./gate.ts";
 export { type Inspection, inspect } from "./inspect.ts";
 export { detectInteger, type IntegerDetector, integerFileOf, loadInteger, type QuantizedFile, readQuantized } from "./integer.ts";
+export { describeMethods, type MethodDescription, type MethodOption } from "./methodList.ts";
 export { type BareModel, type LoadedModel, loadModel, loadNetwork } from "./model.ts";
 export { type QuantizeOptions, type QuantizeResult, quantize, type SampleDetections } from "./quantize.ts";
 export { collect, type PictureSample, type Sample, Samples, type TensorSample, tensorSamples } from "./samples.ts";
 export { type SensitivityOptions, type SensitivityResult, sensitivity } from "./sensitivity.ts";
 export { type ModelFiles, type ModelSource, modelParts, readGraph } from "./source.ts";
+export { collectRows, type RunOutcome } from "./sweep/collect.ts";
+export { measureRun, type RunInputs, type RunResult } from "./sweep/measure.ts";
+export { planRuns, type SweepList, type SweepRun, type SweepTerms } from "./sweep/plan.ts";
+export { runWork } from "./sweep/work.ts";

@@ -10,6 +10,7 @@ export { checkOutput, OutputError, type OutputFiles, writeFileAtomic, writeOutpu
 export { choosePictures, listPictures, type PictureFile, readBytes, readPicture } from "./pictures.ts";
 export { type PictureReading, type ReadOptions, readPictures } from "./readPictures.ts";
 export { encodedPicture, readableBoxes, resultFiles } from "./resultFiles.ts";
+export { runSweep, type SweepOptions, type SweepResult, type SweepStart } from "./runSweep.ts";
 export {
   type Agreement,
   type AgreementOptions,
@@ -21,6 +22,7 @@ export {
   RuntimeError,
 } from "./runtimeCheck.ts";
 export { sensitivityFiles } from "./sensitivityFiles.ts";
+export { sweepFiles } from "./sweepFiles.ts";
 export { type ArraySource, findArrays, readTensorSamples, type TensorReadOptions } from "./tensorSamples.ts";
 export { spawnThread, startThreads } from "./threads.ts";
 export { reasonOf, UsageError } from "./usageError.ts";

@@ -107,6 +107,7 @@ export {
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
 export type { Method, Refinement, Selection, Tuning } from "./method.ts";
+export { isSeeded, type Need, needsOf } from "./methodParts.ts";
 export {
   type EntropyMethodOptions,
   entropy,
@@ -206,4 +207,5 @@ export {
 export { sqnr } from "./sqnr.ts";
 export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";
+export { type Spread, SWEEP_VERSION, type SweepRecord, type SweepRow } from "./sweepRecord.ts";
 export { type Tuned, type TuneProblem, type TuningRecord, tuneMethod, tuneStages } from "./tune.ts";

@@ -63,7 +63,9 @@ export interface Method {
   readonly name: string;
   /** The publication, or what the method is commonly called. */
   readonly cite: string;
-  /** Every option with its value, for the record. */
+  /** What it does, in one sentence. */
+  readonly about: string;
+  /** Every option with its value, by the names that the schema has: reading them back gives an equal method. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Range of a weight, per output channel. */
   weightObserver(scheme: Scheme): Observer;

@@ -15,13 +15,20 @@ export interface AdamRefinerOptions {
   readonly zeroPointRate?: number | undefined;
 }
 
+/** The defaults of `adamRefiner`. */
+export const ADAM_DEFAULTS = { steps: 100, scaleRate: 0.02, zeroPointRate: 0.1 } as const satisfies AdamRefinerOptions;
+
 /**
  * Gradient refinement by straight-through estimation (InlierQ Algorithm 1, line 8): Adam on ln(scale) and
  * a real zero point, started from the grid's result and kept only where it lowers the objective.
  *
  * Unstated: optimiser, rates and number of steps.
  */
-export const adamRefiner = ({ steps = 100, scaleRate = 0.02, zeroPointRate = 0.1 }: AdamRefinerOptions = {}): Refiner => ({
+export const adamRefiner = ({
+  steps = ADAM_DEFAULTS.steps,
+  scaleRate = ADAM_DEFAULTS.scaleRate,
+  zeroPointRate = ADAM_DEFAULTS.zeroPointRate,
+}: AdamRefinerOptions = {}): Refiner => ({
   name: "adam",
   refine(problem) {
     const start = gridRefiner().refine(problem);

@@ -11,6 +11,7 @@ export { bySqnr, type ReportFigures, rangeText, reportText } from "./reportText.
 export { drawSensitivity, isLifted } from "./sensitivityFigure.ts";
 export { makeSensitivity } from "./sensitivityReport.ts";
 export { drawSqnr } from "./sqnrFigure.ts";
+export { makeSweep, SWEEP_HEAD, sweepCells } from "./sweepReport.ts";
 export { TOY_FILES } from "./toyFigures.ts";
 export { makeToyReport } from "./toyReport.ts";
 export { dataUri, escapeXml } from "./xml.ts";

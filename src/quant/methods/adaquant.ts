@@ -45,6 +45,7 @@ export const adaquant = defineMethod(SHAPE, (options: AdaquantOptions) => {
   return {
     name: "adaquant",
     cite: "AdaQuant, ICML 2021",
+    about: "Weights, grids and biases learned together, straight through the rounding.",
     options: { unit, sequential, rate, scaleRate, zeroPointRate, biasRate, steps, batch },
     ...searchedRanges,
     reconstruction: {

@@ -1,7 +1,7 @@
 import { rounding } from "../learner/rounding.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
-import { descentOf } from "../reconstruct/settings.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
@@ -19,7 +19,8 @@ export const adaround = defineMethod(
   ({ unit = "layer", rate = ROUNDING_RATE, biasRate = BIAS_RATE, ...descent }: AdaroundOptions) => ({
     name: "adaround",
     cite: "AdaRound, ICML 2020",
-    options: { unit, rate, biasRate, ...descentOf(descent) },
+    about: "Rounding of weights learned layer by layer; activation ranges of least error.",
+    options: { unit, rate, biasRate, ...settingsOf(descent) },
     ...searchedRanges,
     reconstruction: {
       unit,

@@ -5,7 +5,7 @@ import { defineMethod } from "../method.ts";
 import { fisherError, fullFisherError, outputError } from "../objective/reconstruction.ts";
 import { divergence } from "../reconstruct/evidence.ts";
 import type { UnitObjective } from "../reconstruct/reconstruction.ts";
-import { descentOf } from "../reconstruct/settings.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
 import {
   BIAS_RATE,
   LEARNING_SHAPE,
@@ -59,7 +59,8 @@ export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
   return {
     name: "brecq",
     cite: "BRECQ, ICLR 2021",
-    options: { unit, objective, damping, rate, biasRate, scaleRate, ...descentOf(descent) },
+    about: "Rounding learned block by block with errors weighed by squared gradients; then activation scales.",
+    options: { unit, objective, damping, rate, biasRate, scaleRate, ...settingsOf(descent) },
     ...searchedRanges,
     reconstruction: {
       unit,

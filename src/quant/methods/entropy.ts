@@ -20,6 +20,7 @@ export const entropy = defineMethod(
   ({ bins = 2048, steps = 256 }: EntropyMethodOptions) => ({
     name: "entropy",
     cite: "entropy calibration (TensorRT, ONNX Runtime)",
+    about: "Activation ranges of least Kullback-Leibler divergence from the histogram of the values.",
     options: { bins, steps },
     weightObserver: ({ axis }) => minmaxObserver({ axis }),
     activationObserver: (scheme) => entropyObserver({ scheme, bins, steps }),

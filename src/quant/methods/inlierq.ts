@@ -10,9 +10,9 @@ import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { salient } from "../reconstruct/evidence.ts";
 import type { LearningStage } from "../reconstruct/reconstruction.ts";
-import { descentOf } from "../reconstruct/settings.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
-import { adamRefiner } from "../refineAdam.ts";
+import { ADAM_DEFAULTS, adamRefiner } from "../refineAdam.ts";
 import { DEFAULTS, type InlierqOptions, SHAPE } from "./inlierqOptions.ts";
 import { BIAS_RATE, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 import { dropped, dropping } from "./qdrop.ts";
@@ -24,7 +24,7 @@ export const inlierq = defineMethod(SHAPE, make);
 const TAUS = [0.1, 0.3, 0.5, 0.7, 0.9];
 
 function make(options: InlierqOptions): Method {
-  const o = { ...DEFAULTS, ...options };
+  const o = { ...DEFAULTS, ...options, adam: { ...ADAM_DEFAULTS, ...options.adam }, learn: settingsOf(options.learn ?? {}) };
   const { rho, fisher, lambdaInlier, lambdaAnomaly, rows } = o;
   const weighting = { fisher, damping: rho, lambdaI: lambdaInlier, lambdaA: lambdaAnomaly };
   if (!(rho >= 0 && rho <= 1)) throw new ArgumentError("inlierq", `rho must be in [0, 1], got ${rho}`);
@@ -33,6 +33,7 @@ function make(options: InlierqOptions): Method {
   return {
     name: "inlierq",
     cite: "InlierQ, ICLR 2026",
+    about: "Activation ranges of the volumes that matter for detection, told apart by a mixture model, refined on output errors.",
     options: o,
     weightObserver: o.weights === "nearest" ? ({ axis }) => minmaxObserver({ axis }) : searchedRanges.weightObserver,
     activationObserver: ({ axis }) => masked(minmaxObserver({ axis })),

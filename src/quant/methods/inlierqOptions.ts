@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { GmmOptions } from "../../em/index.ts";
+import { GMM_DEFAULTS, type GmmOptions } from "../../em/index.ts";
 import { choosers } from "../choosers.ts";
 import type { SaliencyLoss } from "../evidence.ts";
 import type { FisherForm } from "../objective/importance.ts";
@@ -61,8 +61,11 @@ export interface InlierqOptions
   readonly rowFloats?: number;
 }
 
+const { transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor } = GMM_DEFAULTS;
+
 /** Defaults of the options; those of the fit are its own. */
 export const DEFAULTS = {
+  ...{ transform, tau, monotone, floorShare, iterations, tolerance, varianceFloor },
   topK: "cap",
   topKMode: "perClass",
   peaks: false,

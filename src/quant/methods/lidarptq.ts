@@ -5,7 +5,7 @@ import { defineMethod } from "../method.ts";
 import { pseudoLabels } from "../objective/pseudoLabels.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { mse } from "../observer/mse.ts";
-import { descentOf } from "../reconstruct/settings.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, SCALE_RATE } from "./learning.ts";
 
 /** Options of the method. */
@@ -50,7 +50,8 @@ export const lidarptq = defineMethod(SHAPE, (options: LidarptqOptions) => {
   return {
     name: "lidarptq",
     cite: "LiDAR-PTQ, ICLR 2024",
-    options: { unit, gamma, topK, alpha, rate, biasRate, scaleRate, ...descentOf(descent) },
+    about: "Rounding and scales learned layer by layer, with a loss against the boxes that the float network finds.",
+    options: { unit, gamma, topK, alpha, rate, biasRate, scaleRate, ...settingsOf(descent) },
     weightObserver: (scheme) => mse({ scheme, p: 2, seed: 0 }),
     activationObserver: (scheme, seed) => mse({ scheme, p: 2, seed }),
     reconstruction: {

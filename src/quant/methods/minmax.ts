@@ -5,6 +5,7 @@ import { minmax as minmaxObserver } from "../observer/minmax.ts";
 export const minmax = defineMethod({}, (_: object) => ({
   name: "minmax",
   cite: "min-max calibration",
+  about: "The range of everything seen: nothing is clipped.",
   options: {},
   weightObserver: ({ axis }) => minmaxObserver({ axis }),
   activationObserver: ({ axis }) => minmaxObserver({ axis }),

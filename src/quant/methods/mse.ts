@@ -16,6 +16,7 @@ export interface MseOptions {
 export const mse = defineMethod({ p: z.number().positive() }, ({ p = 2.4 }: MseOptions) => ({
   name: "mse",
   cite: "Lp range search (OMSE, LAPQ, BRECQ)",
+  about: "Activation ranges of least quantization error.",
   options: { p },
   weightObserver: ({ axis }) => minmaxObserver({ axis }),
   activationObserver: (scheme, seed) => mseObserver({ scheme, p, seed }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineMethod } from "../method.ts";
 import { predictionDifference } from "../objective/predictionDifference.ts";
-import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { searchedRanges } from "./learning.ts";
 import { DROPPING_SHAPE, type DroppingOptions, dropped, dropping } from "./qdrop.ts";
 
@@ -29,7 +29,8 @@ export const pdquant = defineMethod(
     return {
       name: "pdquant",
       cite: "PD-Quant, CVPR 2023",
-      options: { unit, temperature, ...options, ...descentOf(descent) },
+      about: "QDrop with the difference of the predictions beside the error of each unit.",
+      options: { unit, temperature, ...options, ...settingsOf(descent) },
       ...searchedRanges,
       reconstruction: {
         unit,

@@ -33,6 +33,7 @@ export const percentile = defineMethod(
     return {
       name: "percentile",
       cite: "percentile calibration (TensorRT, ONNX Runtime, MQBench)",
+      about: "Activation ranges that leave a small share of the values outside.",
       options,
       weightObserver: ({ axis }) => minmaxObserver({ axis }),
       activationObserver: ({ axis }) => percentileObserver({ ...options, axis }),

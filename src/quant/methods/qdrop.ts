@@ -4,7 +4,7 @@ import { stepSize } from "../learner/stepSize.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import type { LearningStage } from "../reconstruct/reconstruction.ts";
-import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, SCALE_RATE, searchedRanges } from "./learning.ts";
 
 /** What is dropped and how fast things are learned. */
@@ -53,7 +53,8 @@ export const qdrop = defineMethod(DROPPING_SHAPE, ({ unit = "block", kept, rate,
   return {
     name: "qdrop",
     cite: "QDrop, ICLR 2022",
-    options: { unit, ...options, ...descentOf(descent) },
+    about: "Rounding and activation scales learned block by block, with the quantization of random elements dropped.",
+    options: { unit, ...options, ...settingsOf(descent) },
     ...searchedRanges,
     reconstruction: { unit, stages: [dropping(options)], descent: descentOf(descent) },
   };

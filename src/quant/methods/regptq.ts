@@ -8,7 +8,7 @@ import { fisherError, outputError } from "../objective/reconstruction.ts";
 import { logAffine } from "../quantizer/logAffine.ts";
 import { againstFloat } from "../reconstruct/evidence.ts";
 import type { LearningStage } from "../reconstruct/reconstruction.ts";
-import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
+import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import type { Scheme } from "../scheme.ts";
 import { searchedRanges } from "./learning.ts";
 import { DROPPING_SHAPE, type DroppingOptions, dropped, dropping } from "./qdrop.ts";
@@ -67,7 +67,8 @@ export const regptq = defineMethod(SHAPE, (options: RegptqOptions) => {
   return {
     name: "regptq",
     cite: "Reg-PTQ, CVPR 2024",
-    options: { unit, filteredGlobal: global, logAffine: mode, thetaC, thetaI, lambda, p, rho, ...drop, ...descentOf(descent) },
+    about: "QDrop with errors weighed by gradients of a filtered loss of scores and boxes; logarithmic grids for the head.",
+    options: { unit, filteredGlobal: global, logAffine: mode, thetaC, thetaI, lambda, p, rho, ...drop, ...settingsOf(descent) },
     ...searchedRanges,
     ...(mode !== "none" && {
       weightLevels: (_: unknown, { signed }: Scheme, { head }: LayerRole) => (head && signed ? onLevels(logAffine({ mode })) : undefined),

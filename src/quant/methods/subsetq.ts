@@ -4,7 +4,7 @@ import { rounding } from "../learner/rounding.ts";
 import { defineMethod, onLevels } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { subset } from "../quantizer/subset.ts";
-import { descentOf } from "../reconstruct/settings.ts";
+import { descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
@@ -18,6 +18,9 @@ export interface SubsetqOptions extends LearningOptions {
 /** More bits have more magnitudes than the universal set. */
 const MOST_BITS = 4;
 
+/** Weight of the pull towards codes, where the other learning methods have 1. */
+const PULL = 0.01;
+
 /**
  * Weights on a sign and a few of 15 magnitudes that suit bit shifts, chosen for each layer; then factors on weights and
  * scales learned block by block. The first layer, matrix products and weights of more than 4 bits stay on uniform grids and
@@ -30,7 +33,8 @@ export const subsetq = defineMethod(
   ({ unit = "block", rate = 0.002, biasRate = BIAS_RATE, ...descent }: SubsetqOptions) => ({
     name: "subsetq",
     cite: "SubSetQ, ECCV 2022",
-    options: { unit, rate, biasRate, ...descentOf(descent) },
+    about: "Weights on few magnitudes that suit bit shifts, chosen for each layer; then factors learned.",
+    options: { unit, rate, biasRate, ...settingsOf({ pull: PULL, ...descent }) },
     ...searchedRanges,
     weightLevels: (layer, { bits }, { first }) => (first || layer.kind === "matmul" || bits > MOST_BITS ? undefined : onLevels(subset)),
     reconstruction: {
@@ -45,7 +49,7 @@ export const subsetq = defineMethod(
           objective: outputError(),
         },
       ],
-      descent: descentOf({ pull: 0.01, ...descent }),
+      descent: descentOf({ pull: PULL, ...descent }),
     },
   }),
 );

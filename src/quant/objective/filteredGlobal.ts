@@ -79,6 +79,7 @@ export function filteredGlobal(options: FilteredGlobalOptions = {}): GlobalObjec
       const distance = sum(power(where(equal(passed, 1), moved, 0), p), { dim: 1, keepdim: true });
       return add(scores, mul(averaged(distance, passed), lambda));
     },
+    boxes: true,
   };
 }
 

@@ -25,6 +25,8 @@ export interface GlobalObjective {
   prepare(float: Predictions): GlobalConstants;
   /** A scalar, differentiable in `quantized` and in ops only, so that it can be recorded. Errors: ShapeError where shapes do not fit. */
   loss(constants: GlobalConstants, quantized: Predictions): Tensor;
+  /** Set where it also reads boxes, if the detector regresses any. */
+  readonly boxes?: true;
 }
 
 /** The tensor an objective was handed. Errors: ShapeError where it is missing or shaped unlike that of the float network. */

@@ -79,6 +79,7 @@ export function pseudoLabels(options: PseudoLabelOptions = {}): GlobalObjective 
         : scores;
       return mean(where(greater(counts, 0), div(total, maximum(counts, 1)), 0));
     },
+    boxes: true,
   };
 }
 

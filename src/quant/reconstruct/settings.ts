@@ -28,8 +28,14 @@ export const DESCENT_SHAPE = {
   betaShape: z.enum(["linear", "cosine"]),
 };
 
-/** The settings with their defaults. */
-export function descentOf(s: DescentSettings): DescentOptions {
+/** The settings with their defaults, as options and records have them. */
+export function settingsOf(s: DescentSettings): Required<DescentSettings> {
   const { steps = 150, batch = 2, pull = 1, warmup = 0.1, betaStart = 10, betaEnd = 2, betaShape = "linear" } = s;
+  return { steps, batch, pull, warmup, betaStart, betaEnd, betaShape };
+}
+
+/** The settings with their defaults, as descents take them. */
+export function descentOf(s: DescentSettings): DescentOptions {
+  const { steps, batch, pull, warmup, betaStart, betaEnd, betaShape } = settingsOf(s);
   return { steps, batch, pull, sharpness: { warmup, start: betaStart, end: betaEnd, shape: betaShape } };
 }

@@ -1,0 +1,26 @@
+import type { Method } from "./method.ts";
+
+/** What a method needs of a network beside its tensors. */
+export type Need = "scores" | "boxes" | "blocks";
+
+/**
+ * What a method needs, as its parts say: class scores of a detector card, boxes where the card has any (without, it goes by
+ * scores alone), and blocks in the graph.
+ */
+export function needsOf({ selection, reconstruction }: Method): Need[] {
+  const stages = reconstruction?.stages ?? [];
+  const scores = selection !== undefined || stages.some((s) => s.global?.detections || s.objective.weighing?.evidence.detections);
+  const needs: readonly (readonly [Need, boolean])[] = [
+    ["scores", scores],
+    ["boxes", stages.some((s) => s.global?.boxes === true)],
+    ["blocks", reconstruction?.unit === "block"],
+  ];
+  return needs.filter(([, wanted]) => wanted).map(([need]) => need);
+}
+
+/**
+ * Whether any part of a method is handed the seed: samples of scores, rows for refinement, descents, or an activation
+ * observer that declares it. A method without such a part gives the same result for every seed on the same samples.
+ */
+export const isSeeded = ({ selection, refinement, reconstruction, activationObserver }: Method): boolean =>
+  selection !== undefined || refinement !== undefined || reconstruction !== undefined || activationObserver.length > 1;
