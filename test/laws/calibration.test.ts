@@ -23,13 +23,19 @@ import { runs } from "../runs.ts";
 
 const RUNS = { numRuns: runs(3) };
 const METHODS: readonly [string, () => Method][] = [
-  ...Object.entries(methods).map(([name, make]): [string, () => Method] => [name, () => make()]),
+  ...Object.entries(methods).map(([name, make]): [string, () => Method] => [name, () => quick(make)]),
+  ["inlierq that learns", () => inlierq({ weights: "adaround", learn: { steps: 5 } })],
   ["inlierq self", () => inlierq({ objective: "self" })],
   ["inlierq adam", () => inlierq({ refine: "adam", adam: { steps: 10 } })],
   ["inlierq literal", () => inlierq({ monotone: false, refine: "none" })],
   ["inlierq rank1", () => inlierq({ fisher: "rank1" })],
   ["inlierq both sets", () => inlierq({ lambdaAnomaly: 0.5 })],
 ];
+
+/** Few steps for methods that learn, layer by layer: the tiny network has no blocks. */
+function quick(make: (options?: object) => Method): Method {
+  return make().reconstruction ? make({ unit: "layer", steps: 5 }) : make();
+}
 
 const optionsOf = (bits: number, more: Partial<CalibrateOptions> = {}): CalibrateOptions => ({
   assign: { weightBits: bits, activationBits: bits, keep: ["heat", "size"] },
@@ -109,6 +115,7 @@ describe.each(METHODS)("calibration with %s", (_, make) => {
     const [a, b] = [await run(5, make(), optionsOf(6)), await run(5, make(), optionsOf(6))];
     expect([...a.plan.activations]).toEqual([...b.plan.activations]);
     expect([...a.plan.biases]).toEqual([...b.plan.biases]);
+    expect([...a.plan.tuned]).toEqual([...b.plan.tuned]);
   });
 
   it("keeps the method's range within the observed one", async () => {
