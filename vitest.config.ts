@@ -15,7 +15,7 @@ type GroupBy = <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) 
   return groups;
 };
 
-/** Tests of parts that run no kernel: one pass is enough. */
+/** Tests of parts that run no kernel, or that kernels run under all the same: one pass is enough. */
 const KERNEL_FREE = [
   "test/architecture.test.ts",
   "test/report/**",
@@ -27,6 +27,10 @@ const KERNEL_FREE = [
   "test/package/**",
   "test/scripts/**",
   "test/laws/bitFlips.test.ts",
+  "test/laws/kit/**",
+  "test/experiments/**",
+  "test/quant/reconstruct/**",
+  "test/quant/sensitivity/**",
 ];
 
 /** `npm run test:deep` multiplies the runs of every property. */
