@@ -5,7 +5,7 @@
  *   --again       measure rows again that out/results already has: needed after a change of code
  *   --render      measure nothing, write the page from what is there
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Bench, type Measured } from "./results/measure.ts";
@@ -45,6 +45,8 @@ for (const row of ROWS) {
   results.set(row.id, measured);
   if (wanted) console.log(`${row.id}: AP50 ${(100 * measured.AP50).toFixed(1)}, kept ${(100 * measured.kept).toFixed(1)} %`);
 }
+const compared = join(ROOT, "docs/methods.json");
+const methods = existsSync(compared) ? JSON.parse(readFileSync(compared, "utf8")) : {};
 writeFileSync(join(ROOT, "docs/results.json"), `${JSON.stringify({ version: 1, rows: Object.fromEntries(results) }, null, 2)}\n`);
-writeFileSync(join(ROOT, "docs/results.md"), render(results));
+writeFileSync(join(ROOT, "docs/results.md"), render(results, methods));
 console.log(`docs/results.md: ${results.size} of ${ROWS.length} rows`);

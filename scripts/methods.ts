@@ -1,0 +1,71 @@
+/**
+ * Compares all methods on the detectors in INLIERQ_DATA with equal time to learn, and writes docs/methods.json, which
+ * `npm run results -- --render` puts on docs/results.md: `npm run methods`.
+ *
+ *   --only TEXT   models whose name contains TEXT
+ *   --again       measure runs again that out/methods already has: needed after a change of code
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { METHOD_NAMES } from "../src/job/index.ts";
+import { runSweep } from "../src/node/index.ts";
+import type { SweepRecord } from "../src/quant/index.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const PAGE = join(ROOT, "docs/methods.json");
+const SEEDS = [0, 1, 2];
+const LEARNED = { inlierq: { weights: "qdrop" } } as const;
+
+/** What is run on one model. */
+const PLANS = [
+  {
+    model: "fastestdet-352",
+    budget: "35s",
+    lists: [
+      { methods: METHOD_NAMES, schemes: ["W8A8", "W6A6"], seeds: [0] },
+      { methods: METHOD_NAMES, schemes: ["W4A8", "W4A4"], seeds: SEEDS },
+      { methods: ["inlierq"], schemes: ["W4A8", "W4A4"], seeds: SEEDS, options: LEARNED, label: "weights: qdrop" },
+      { methods: ["mse", "adaround", "qdrop"], schemes: ["W4A4"], seeds: SEEDS, options: { promote: 0.25 }, label: "promote 25 %" },
+      {
+        methods: ["inlierq"],
+        schemes: ["W4A4"],
+        seeds: SEEDS,
+        options: { ...LEARNED, promote: 0.25 },
+        label: "weights: qdrop, promote 25 %",
+      },
+    ],
+  },
+  {
+    model: "yolox-nano-416",
+    budget: "150s",
+    lists: [
+      { methods: ["minmax", "mse", "adaround", "brecq", "qdrop", "inlierq"], schemes: ["W4A8", "W4A4"], seeds: [0] },
+      { methods: ["adaround", "qdrop"], schemes: ["W4A4"], seeds: [0], options: { promote: 0.25 }, label: "promote 25 %" },
+    ],
+  },
+] as const;
+
+const { values } = parseArgs({ options: { only: { type: "string" }, again: { type: "boolean", default: false } } });
+const data = process.env.INLIERQ_DATA;
+if (!data) {
+  console.error("methods: INLIERQ_DATA must name the folder with voc100, coco-calib64 and models, got nothing");
+  process.exit(2);
+}
+const known: Record<string, SweepRecord> = existsSync(PAGE) ? JSON.parse(readFileSync(PAGE, "utf8")) : {};
+for (const { model, budget, lists } of PLANS) {
+  if (values.only !== undefined && !model.includes(values.only)) continue;
+  const out = join(ROOT, "out/methods", model);
+  const { record } = await runSweep({
+    model: join(data, "models", `${model}.onnx`),
+    calibrate: join(data, "coco-calib64"),
+    images: join(data, "voc100", "images"),
+    annotations: join(data, "voc100", "instances_coco.json"),
+    ...{ lists, budget, out, resume: !values.again && existsSync(out), force: values.again },
+    nodeFlags: ["--import", join(ROOT, "scripts/typescript.mjs")],
+    onStart: ({ runs, kept, jobs }) => console.log(`${model}: ${runs} runs, ${kept} of them kept, ${jobs} at once`),
+    onRun: ({ id }, outcome) => console.log(`${id}: ${"result" in outcome ? (100 * outcome.result.AP50).toFixed(1) : outcome.message}`),
+  });
+  known[model] = record;
+  writeFileSync(PAGE, `${JSON.stringify(known, null, 1)}\n`);
+}
