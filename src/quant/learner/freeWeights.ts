@@ -1,8 +1,7 @@
-import { exp as exponential, log as logarithm } from "../../elementary.ts";
-import { add, exp, fakeQuant, Tensor, zeros } from "../../tensor/index.ts";
+import { add, exp, fakeQuant, zeros } from "../../tensor/index.ts";
 import type { SitePlan } from "../plan.ts";
 import { uniformAffine } from "../quantizer/uniformAffine.ts";
-import { settledZeroPoint } from "./gridParameters.ts";
+import { logarithms, scalesOf, settledZeroPoint } from "./gridParameters.ts";
 import type { Learned, WeightLearner } from "./learner.ts";
 
 /** Learning rates, relative to what they move: steps of the grid, logarithms of scales, codes. */
@@ -22,7 +21,7 @@ export const freeWeights = (rates: FreeWeightRates): WeightLearner => ({
   name: "freeWeights",
   start: (w, { params }) => ({
     offset: zeros(w.shape),
-    logScale: new Tensor(params.scale.shape, "f32", Float32Array.from(params.scale.data as Float32Array, logarithm)),
+    logScale: logarithms(params.scale),
     zeroPoint: params.zeroPoint,
   }),
   rates(_, { params, scheme }) {
@@ -44,6 +43,5 @@ export const freeWeights = (rates: FreeWeightRates): WeightLearner => ({
 });
 
 function gridOf(site: SitePlan, { logScale, zeroPoint }: Learned): SitePlan {
-  const scale = new Tensor(logScale.shape, "f32", Float32Array.from(logScale.data as Float32Array, exponential));
-  return { ...site, params: { scale, zeroPoint: settledZeroPoint(zeroPoint, site.scheme) } };
+  return { ...site, params: { scale: scalesOf(logScale), zeroPoint: settledZeroPoint(zeroPoint, site.scheme) } };
 }

@@ -11,18 +11,26 @@ export const settledZeroPoint = (zeroPoint: Tensor, { qmin, qmax }: Scheme): Ten
     Float32Array.from(zeroPoint.data as Float32Array, (z) => Math.min(qmax, Math.max(qmin, roundHalfEven(z)))),
   );
 
+/** Scales as logarithms, so that they stay positive while they learn. Shape: kept. */
+export const logarithms = (scale: Tensor): Tensor => mapped(scale, logarithm);
+
+/** The scales of learned logarithms. Shape: kept. */
+export const scalesOf = (logScale: Tensor): Tensor => mapped(logScale, exponential);
+
+const mapped = ({ shape, data }: Tensor, f: (v: number) => number): Tensor =>
+  new Tensor(shape, "f32", Float32Array.from(data as Float32Array, f));
+
 /** Learned scale and zero point of an activation. Source: LSQ+ eq. 3-5, AdaQuant. */
 export const gridParameters = (rates: { readonly scale: number; readonly zeroPoint: number }): ActivationLearner => ({
   name: "gridParameters",
   start: ({ params }) => ({
-    logScale: new Tensor(params.scale.shape, "f32", Float32Array.from(params.scale.data as Float32Array, logarithm)),
+    logScale: logarithms(params.scale),
     zeroPoint: params.zeroPoint,
   }),
   rates: () => ({ logScale: rates.scale, zeroPoint: rates.zeroPoint }),
   soft: (x, { params, scheme }, { logScale, zeroPoint }) =>
     fakeQuant(x, exp(logScale), zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: params.scale.size === 1 ? null : scheme.axis }),
   harden(site, { logScale, zeroPoint }) {
-    const scale = new Tensor(logScale.shape, "f32", Float32Array.from(logScale.data as Float32Array, exponential));
-    return { ...site, params: { scale, zeroPoint: settledZeroPoint(zeroPoint, site.scheme) } };
+    return { ...site, params: { scale: scalesOf(logScale), zeroPoint: settledZeroPoint(zeroPoint, site.scheme) } };
   },
 });

@@ -1,12 +1,12 @@
-import { exp as exponential, log as logarithm } from "../../elementary.ts";
-import { exp, fakeQuant, type Tensor, tensor } from "../../tensor/index.ts";
+import { exp, fakeQuant } from "../../tensor/index.ts";
 import type { SitePlan } from "../plan.ts";
+import { logarithms, scalesOf } from "./gridParameters.ts";
 import type { ActivationLearner } from "./learner.ts";
 
 /** Learned step size of an activation, as its logarithm so that it stays positive; the zero point stays. Source: LSQ, QDrop section 4. */
 export const stepSize = (rate: number): ActivationLearner => ({
   name: "stepSize",
-  start: ({ params }) => ({ logScale: mapped(params.scale, logarithm) }),
+  start: ({ params }) => ({ logScale: logarithms(params.scale) }),
   rates: () => ({ logScale: rate }),
   soft: (x, { params, scheme }, { logScale }) =>
     fakeQuant(x, exp(logScale), params.zeroPoint, {
@@ -14,7 +14,5 @@ export const stepSize = (rate: number): ActivationLearner => ({
       qmax: scheme.qmax,
       axis: params.scale.size === 1 ? null : scheme.axis,
     }),
-  harden: (site: SitePlan, { logScale }) => ({ ...site, params: { ...site.params, scale: mapped(logScale, exponential) } }),
+  harden: (site: SitePlan, { logScale }) => ({ ...site, params: { ...site.params, scale: scalesOf(logScale) } }),
 });
-
-const mapped = ({ data, shape }: Tensor, f: (v: number) => number): Tensor => tensor(Array.from(data as Float32Array, f), shape, "f32");

@@ -1,8 +1,7 @@
-import { rounding } from "../learner/rounding.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { descentOf, settingsOf } from "../reconstruct/settings.ts";
-import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
+import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, ROUNDING_RATE, searchedRanges, weightStage } from "./learning.ts";
 
 /** Options of the method. */
 export interface AdaroundOptions extends LearningOptions {
@@ -24,16 +23,7 @@ export const adaround = defineMethod(
     ...searchedRanges,
     reconstruction: {
       unit,
-      stages: [
-        {
-          name: "weights",
-          weights: rounding(rate),
-          ...learningBiases(biasRate),
-          quantizesActivations: false,
-          input: "quantized",
-          objective: outputError(),
-        },
-      ],
+      stages: [weightStage({ rate, biasRate }, outputError())],
       descent: descentOf(descent),
     },
   }),

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { rounding } from "../learner/rounding.ts";
 import { stepSize } from "../learner/stepSize.ts";
 import { defineMethod } from "../method.ts";
 import { fisherError, fullFisherError, outputError } from "../objective/reconstruction.ts";
@@ -10,11 +9,11 @@ import {
   BIAS_RATE,
   LEARNING_SHAPE,
   type LearningOptions,
-  learningBiases,
   RANGE_POWER,
   ROUNDING_RATE,
   SCALE_RATE,
   searchedRanges,
+  weightStage,
 } from "./learning.ts";
 
 /** Options of the method. */
@@ -65,14 +64,7 @@ export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
     reconstruction: {
       unit,
       stages: [
-        {
-          name: "weights",
-          weights: rounding(rate),
-          ...learningBiases(biasRate),
-          quantizesActivations: false,
-          input: "quantized",
-          objective: OBJECTIVES[objective](damping),
-        },
+        weightStage({ rate, biasRate }, OBJECTIVES[objective](damping)),
         {
           name: "scales",
           activations: stepSize(scaleRate),

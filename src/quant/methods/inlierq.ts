@@ -2,19 +2,17 @@ import { gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
 import { ArgumentError, StateError } from "../../errors.ts";
 import { choosers } from "../choosers.ts";
 import type { SaliencyLoss } from "../evidence.ts";
-import { rounding } from "../learner/rounding.ts";
 import { defineMethod, type Method, type Selection } from "../method.ts";
 import { type FisherOptions, importanceOf } from "../objective/importance.ts";
 import { inlierError } from "../objective/reconstruction.ts";
 import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { salient } from "../reconstruct/evidence.ts";
-import type { LearningStage } from "../reconstruct/reconstruction.ts";
 import { descentOf, settingsOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
 import { ADAM_DEFAULTS, adamRefiner } from "../refineAdam.ts";
 import { DEFAULTS, type InlierqOptions, SHAPE } from "./inlierqOptions.ts";
-import { BIAS_RATE, learningBiases, ROUNDING_RATE, searchedRanges } from "./learning.ts";
+import { BIAS_RATE, ROUNDING_RATE, searchedRanges, weightStage } from "./learning.ts";
 import { dropped, dropping } from "./qdrop.ts";
 
 /** InlierQ, ICLR 2026. Algorithm 1; eq. 7 and 9-12. Errors: ArgumentError for a rho outside [0, 1], and for a tau to be found that has no say. */
@@ -114,14 +112,7 @@ const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, (o: Inli
     adaround(o, selection, weighting) {
       const evidence = salient(selection.loss, selection);
       const objective = inlierError(evidence, weighting);
-      const stage: LearningStage = {
-        name: "weights",
-        weights: rounding(ROUNDING_RATE),
-        ...learningBiases(BIAS_RATE),
-        quantizesActivations: false,
-        input: "quantized",
-        objective,
-      };
+      const stage = weightStage({ rate: ROUNDING_RATE, biasRate: BIAS_RATE }, objective);
       return { reconstruction: { unit: "layer", stages: [stage], descent: descentOf(o.learn ?? {}) } };
     },
     qdrop: ({ learn = {} }) => ({ reconstruction: { unit: "block", stages: [dropping(dropped({}))], descent: descentOf(learn) } }),

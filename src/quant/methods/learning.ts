@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { rounding } from "../learner/rounding.ts";
 import type { Method } from "../method.ts";
 import { mse } from "../observer/mse.ts";
-import type { LearningStage } from "../reconstruct/reconstruction.ts";
+import type { LearningStage, UnitObjective } from "../reconstruct/reconstruction.ts";
 import { DESCENT_SHAPE, type DescentSettings } from "../reconstruct/settings.ts";
 
 /** Options that every learning method has. */
@@ -33,6 +34,19 @@ export const BIAS_RATE = 0.003;
 
 /** Biases that learn beside weights; none at a rate of 0. */
 export const learningBiases = (biasRate: number): Pick<LearningStage, "biasRate"> => (biasRate > 0 ? { biasRate } : {});
+
+/** Rounding and biases learned with activations in float, from inputs of the network quantized so far. */
+export const weightStage = (
+  { rate, biasRate }: Required<Pick<LearningOptions, "rate" | "biasRate">>,
+  objective: UnitObjective,
+): LearningStage => ({
+  name: "weights",
+  weights: rounding(rate),
+  ...learningBiases(biasRate),
+  quantizesActivations: false,
+  input: "quantized",
+  objective,
+});
 
 /** Learning rate of the logarithms of activation scales. */
 export const SCALE_RATE = 0.005;
