@@ -8,6 +8,7 @@ const NEEDS: Readonly<Record<Need, string>> = {
   scores: "class scores (a detector card)",
   boxes: "boxes where the card has any",
   blocks: "blocks in the graph",
+  normalisations: "batch normalisations that were not folded before export",
 };
 
 /** `inlierq methods`: what there is to choose from, out of the records of the methods. */

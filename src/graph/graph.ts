@@ -4,6 +4,7 @@ import { bind, formatShape, type Meta, sameShape, type Tensor } from "../tensor/
 import { type GraphInput, inputTensors } from "./input.ts";
 import { findLayers, type Layer, type Node, type Port } from "./layer.ts";
 import { soundMetas } from "./soundMetas.ts";
+import { type NormStatistics, presentStatistics, unreachedStatistics } from "./statistics.ts";
 
 /** What a graph is built from; everything else about it follows. */
 export interface GraphParts {
@@ -17,6 +18,8 @@ export interface GraphParts {
   readonly nodes: readonly Node[];
   /** Weights and other constants by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
+  /** What batch normalisations, folded or not, promise of the tensors they wrote, by name. Default none. */
+  readonly statistics?: ReadonlyMap<string, NormStatistics>;
 }
 
 /**
@@ -37,6 +40,8 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
   readonly nodes: readonly Node[];
   /** Weights and other constants by name. */
   readonly parameters: ReadonlyMap<string, Tensor>;
+  /** What batch normalisations, folded or not, promise of the tensors they wrote, by name. */
+  readonly statistics: ReadonlyMap<string, NormStatistics>;
   /** In execution order. */
   readonly layers: readonly Layer[];
   /** Shape and dtype of every input, parameter and node output, free dimensions taken as 1. */
@@ -46,7 +51,7 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
 
   /**
    * Checks the parts and infers every shape. Errors: ArgumentError for names that occur twice or that nothing computes,
-   * ShapeError or DTypeError of an op.
+   * ShapeError or DTypeError of an op, ShapeError for statistics of another number of channels.
    */
   constructor(parts: GraphParts) {
     this.name = parts.name;
@@ -55,6 +60,7 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
     this.nodes = parts.nodes;
     this.parameters = parts.parameters;
     this.metas = inferMetas(parts);
+    this.statistics = presentStatistics(parts.statistics ?? new Map(), this.metas);
     this.layers = findLayers(parts.nodes, parts.parameters);
     this.#layerOf = new Map(this.layers.map((layer) => [layer.name, layer]));
     this.#dying = lastReads(parts);
@@ -91,10 +97,13 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
   }
 
   /**
-   * A copy with the named parameters replaced; names must exist and shapes must agree. Errors: ArgumentError for an
-   * unknown name, ShapeError.
+   * A copy with the named parameters replaced; names must exist and shapes must agree. Statistics of tensors that depend on
+   * them are dropped, unless `statistics` says which ones hold now. Errors: ArgumentError for an unknown name, ShapeError.
    */
-  withParameters(replaced: ReadonlyMap<string, Tensor>): Graph {
+  withParameters(
+    replaced: ReadonlyMap<string, Tensor>,
+    statistics: ReadonlyMap<string, NormStatistics> = unreachedStatistics(this.statistics, this.nodes, replaced.keys()),
+  ): Graph {
     const parameters = new Map(this.parameters);
     for (const [name, next] of replaced) {
       const old = parameters.get(name);
@@ -104,7 +113,8 @@ export class Graph implements Module<Readonly<Record<string, Tensor>>> {
       }
       parameters.set(name, next);
     }
-    return new Graph({ name: this.name, inputs: this.inputs, outputs: this.outputs, nodes: this.nodes, parameters });
+    const { name, inputs, outputs, nodes } = this;
+    return new Graph({ name, inputs, outputs, nodes, parameters, statistics });
   }
 
   /**

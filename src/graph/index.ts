@@ -8,5 +8,6 @@ export { describeGraph, type GraphDescription, type LayerDescription } from "./d
 export { Graph, type GraphParts, runNode } from "./graph.ts";
 export { type GraphInput, inputTensors, type PerInput, perInput } from "./input.ts";
 export { findLayers, type Layer, type Node, type Port } from "./layer.ts";
+export { type NormStatistics, normStatistics } from "./statistics.ts";
 export { type TraceOptions, traceGraph } from "./trace.ts";
 export { findUnits, type Grain, type Unit } from "./units.ts";

@@ -4,6 +4,7 @@ import { listen, type OpEvent, type Tensor } from "../tensor/index.ts";
 import { assembleGraph, liveNodes } from "./assemble.ts";
 import type { Graph } from "./graph.ts";
 import type { Node } from "./layer.ts";
+import { statisticsOfNodes } from "./statistics.ts";
 
 /** What `traceGraph` calls the graph and its tensors. */
 export interface TraceOptions {
@@ -16,7 +17,7 @@ export interface TraceOptions {
 /**
  * Turns a module into a Graph by running it once on `example` and keeping the op calls. Parameters keep their dotted
  * names; nodes and tensors are named after the module path that announced them; outputs after the keys of the result.
- * The batch dimension is free where every op allows it.
+ * The batch dimension is free where every op allows it. What batch normalisations of fixed statistics promise is kept.
  *
  * Errors: StateError when an output was not computed by an op from the input.
  *
@@ -60,7 +61,8 @@ export function traceGraph(
   );
   const used = new Set(live.flatMap((n) => n.inputs));
   const port = { name: input, shape: [-1, ...example.shape.slice(1)], dtype: example.dtype };
-  return assembleGraph({ name, inputs: [port], outputs, nodes: live, parameters: new Map([...stored].filter(([key]) => used.has(key))) });
+  const kept = new Map([...stored].filter(([key]) => used.has(key)));
+  return assembleGraph({ name, inputs: [port], outputs, nodes: live, parameters: kept, statistics: statisticsOfNodes(live, kept) });
 }
 
 interface Recording {

@@ -67,7 +67,6 @@ export {
   leadingRows,
   lowRankBranch,
   type Matrix,
-  normStatistics,
   type PreActivations,
   powerOfTwoScaling,
   type Rewrite,

@@ -1,11 +1,11 @@
 import type { Method } from "./method.ts";
 
 /** What a method needs of a network beside its tensors. */
-export type Need = "scores" | "boxes" | "blocks";
+export type Need = "scores" | "boxes" | "blocks" | "normalisations";
 
 /**
  * What a method needs, as its parts say: class scores of a detector card, boxes where the card has any (without, it goes by
- * scores alone), and blocks in the graph.
+ * scores alone), blocks in the graph, and batch normalisations whose statistics are known.
  */
 export function needsOf({ selection, reconstruction }: Method): Need[] {
   const stages = reconstruction?.stages ?? [];
@@ -14,6 +14,7 @@ export function needsOf({ selection, reconstruction }: Method): Need[] {
     ["scores", scores],
     ["boxes", stages.some((s) => s.global?.boxes === true)],
     ["blocks", reconstruction?.unit === "block"],
+    ["normalisations", stages.some((s) => s.correction)],
   ];
   return needs.filter(([, wanted]) => wanted).map(([need]) => need);
 }

@@ -4,6 +4,7 @@ import { assembleGraph, liveNodes } from "../assemble.ts";
 import type { Graph } from "../graph.ts";
 import type { Node, Port } from "../layer.ts";
 import { soundMetas } from "../soundMetas.ts";
+import { type NormStatistics, statisticsOfNodes } from "../statistics.ts";
 import { constant, type Operand } from "./operand.ts";
 
 /**
@@ -26,6 +27,8 @@ export class GraphBuilder {
   readonly file: string;
   readonly nodes: Node[] = [];
   readonly parameters = new Map<string, Tensor>();
+  /** What normalisations that are folded promise of the tensors they wrote. */
+  readonly statistics = new Map<string, NormStatistics>();
   readonly #operands = new Map<string, Operand>();
   readonly #names: Set<string>;
   readonly #nodeNames = new Set<string>();
@@ -157,6 +160,9 @@ export class GraphBuilder {
       const name = wrote && nodeName !== undefined ? this.freshNodeName(nodeName) : node.name;
       this.nodes[i] = { ...node, name, inputs: node.inputs.map(change), outputs: node.outputs.map(change) };
     });
+    const known = this.statistics.get(from);
+    this.statistics.delete(from);
+    if (known) this.statistics.set(to, known);
   }
 
   /** Replaces a node in place, e.g. by one with other parameters. */
@@ -198,7 +204,9 @@ export class GraphBuilder {
     const used = new Set(live.flatMap((n) => n.inputs));
     const parameters = new Map([...this.parameters].filter(([key]) => used.has(key)));
     const outputs = outputNames.map((output) => ({ name: output, ...(this.find(output) as Operand).meta }));
-    return assembleGraph({ name, inputs, outputs, nodes: live, parameters });
+    const folded = [...this.statistics].map(([tensor, known]) => [rename(tensor), known] as const);
+    const statistics = new Map([...folded, ...statisticsOfNodes(live, parameters)]);
+    return assembleGraph({ name, inputs, outputs, nodes: live, parameters, statistics });
   }
 }
 

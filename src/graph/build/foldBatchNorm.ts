@@ -1,5 +1,6 @@
 import { type BatchNormStatistics, foldBatchNorm } from "../../nn/index.ts";
 import { conv2d, convTranspose2d, type Tensor } from "../../tensor/index.ts";
+import { normStatistics } from "../statistics.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { Operand } from "./operand.ts";
 
@@ -13,7 +14,8 @@ interface Names {
 
 /**
  * Folds a batch normalisation with known statistics into the convolution that writes `x`. False, and nothing changed, where
- * there is none, where something else reads `x`, or where the convolution's weights are not known.
+ * there is none, where something else reads `x`, or where the convolution's weights are not known. What the normalisation
+ * promises of its output is kept with the graph.
  */
 export function foldIntoConvolution(builder: GraphBuilder, x: Operand, statistics: BatchNormStatistics, names: Names): boolean {
   const node = builder.producerOf(x.name);
@@ -31,6 +33,8 @@ export function foldIntoConvolution(builder: GraphBuilder, x: Operand, statistic
   };
   const inputs = [input, own(weightName, folded.weight), own(biasName ?? names.bias, folded.bias)];
   builder.replace(node, { ...node, inputs, outputs: [names.output] });
+  builder.statistics.delete(x.name);
+  builder.statistics.set(names.output, normStatistics(statistics));
   return true;
 }
 

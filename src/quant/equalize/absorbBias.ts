@@ -1,9 +1,8 @@
-import type { Graph, Layer } from "../../graph/index.ts";
+import type { Graph, Layer, NormStatistics } from "../../graph/index.ts";
 import type { Conv2dAttrs } from "../../tensor/index.ts";
 import { weightChannels } from "./channels.ts";
 import { ChangedParameters, type Rewrite } from "./parameters.ts";
 import { findSeams, type Seam } from "./seams.ts";
-import type { ChannelStatistics } from "./statistics.ts";
 
 /** How much is absorbed. */
 export interface AbsorbOptions {
@@ -11,8 +10,11 @@ export interface AbsorbOptions {
   readonly deviations?: number;
 }
 
-/** Mean and deviation of pre-activations, by the name of the tensor that the layer before the activation writes. */
-export type PreActivations = ReadonlyMap<string, Pick<ChannelStatistics, "mean" | "deviation">>;
+/**
+ * Mean and deviation of pre-activations, by the name of the tensor that the layer before the activation writes: measured, or
+ * what batch normalisations promise (`graph.statistics`).
+ */
+export type PreActivations = ReadonlyMap<string, NormStatistics>;
 
 /** Seams whose source has a bias to lower and whose readers have one to raise, with at most a ReLU between. */
 export const absorbableSeams = (graph: Graph): Seam[] =>
@@ -48,8 +50,9 @@ export function absorbBias(graph: Graph, statistics: PreActivations, { deviation
   return { graph: parameters.graph(), changed, keep: [] };
 }
 
-function move(parameters: ChangedParameters, { shift, readers }: Seam, c: Float64Array): void {
+function move(parameters: ChangedParameters, { source, shift, readers }: Seam, c: Float64Array): void {
   if (!shift) return;
+  parameters.lower(source, c);
   const lowered = parameters.of(shift.parameter);
   for (let i = 0; i < lowered.length; i++) lowered[i] -= c[shift.channelOf(i)];
   for (const reader of readers) {

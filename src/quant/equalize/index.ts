@@ -11,4 +11,4 @@ export type { Rewrite } from "./parameters.ts";
 export { channelExponents, powerOfTwoScaling, voteExponent } from "./powerOfTwo.ts";
 export { type Between, type Fold as SeamFold, findSeams, type Seam } from "./seams.ts";
 export { type LargestValues, type SmoothOptions, smooth } from "./smooth.ts";
-export { ChannelMeter, type ChannelStatistics, normStatistics } from "./statistics.ts";
+export { ChannelMeter, type ChannelStatistics } from "./statistics.ts";

@@ -110,8 +110,9 @@ export function addLowRankBranches(
   });
   const used = new Set(nodes.flatMap((n) => n.inputs));
   const left = new Map([...parameters].filter(([name]) => used.has(name) || !graph.nodes.some((n) => n.inputs.includes(name))));
-  const { name, inputs, outputs } = graph;
-  return { graph: assembleGraph({ name, inputs, outputs, nodes, parameters: left }), changed: [...chosen.keys()], keep };
+  // The sum of the layer and its branch has the name of what the layer wrote, and its values.
+  const { name, inputs, outputs, statistics } = graph;
+  return { graph: assembleGraph({ name, inputs, outputs, nodes, parameters: left, statistics }), changed: [...chosen.keys()], keep };
 }
 
 /** The layer on its residual, the two layers of the branch, and their sum under the layer's old output name. */

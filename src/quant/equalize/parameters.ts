@@ -1,16 +1,21 @@
-import type { Graph } from "../../graph/index.ts";
+import type { Graph, NormStatistics } from "../../graph/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { emplace } from "../emplace.ts";
 import { largestBy, weightChannels } from "./channels.ts";
 import type { Seam } from "./seams.ts";
 
-/** Double-precision copies of the parameters that a rewrite changes; each is rounded once, at the end. */
+/**
+ * Double-precision copies of the parameters that a rewrite changes, each rounded once, at the end, and what then holds of
+ * normalised tensors.
+ */
 export class ChangedParameters {
   readonly #graph: Graph;
   readonly #values = new Map<string, Float64Array>();
+  readonly #statistics: Map<string, NormStatistics>;
 
   constructor(graph: Graph) {
     this.#graph = graph;
+    this.#statistics = new Map(graph.statistics);
   }
 
   /** The values of a parameter so far, to be changed in place. */
@@ -23,7 +28,7 @@ export class ChangedParameters {
   }
 
   /** Divides the channels of a seam by `factors` at its source and multiplies them at its readers. */
-  scale({ folds, readers }: Seam, factors: Float64Array): void {
+  scale({ folds, scaled, readers }: Seam, factors: Float64Array): void {
     for (const { parameter, channelOf } of folds) {
       const values = this.of(parameter);
       for (let i = 0; i < values.length; i++) values[i] /= factors[channelOf(i)];
@@ -33,6 +38,17 @@ export class ChangedParameters {
       const { inputOf } = weightChannels(reader, this.shapeOf(reader.weight));
       for (let i = 0; i < values.length; i++) values[i] *= factors[inputOf(i)];
     }
+    for (const name of scaled) {
+      const known = this.#statistics.get(name);
+      const each = (x: Float64Array): Float64Array => x.map((v, c) => v / factors[c]);
+      if (known) this.#statistics.set(name, { mean: each(known.mean), deviation: each(known.deviation) });
+    }
+  }
+
+  /** Notes that the channels of a tensor fell by `c`. */
+  lower(tensor: string, c: Float64Array): void {
+    const known = this.#statistics.get(tensor);
+    if (known) this.#statistics.set(tensor, { ...known, mean: known.mean.map((m, i) => m - c[i]) });
   }
 
   /** Largest magnitude that each channel of a seam meets in its readers' weights. */
@@ -50,7 +66,7 @@ export class ChangedParameters {
       const { shape, dtype } = this.#graph.parameters.get(name) as Tensor;
       replaced.set(name, new Tensor(shape, dtype, dtype === "f64" ? values : Float32Array.from(values)));
     }
-    return this.#graph.withParameters(replaced);
+    return this.#graph.withParameters(replaced, this.#statistics);
   }
 }
 

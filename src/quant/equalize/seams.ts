@@ -31,6 +31,8 @@ export interface Seam {
   readonly layer: Layer | undefined;
   /** What is divided by s. */
   readonly folds: readonly Fold[];
+  /** Tensors whose channels are so divided: `tensor`, `source` and those on the way from the first fold. */
+  readonly scaled: readonly string[];
   /** The last shift among them: the bias that `source` was written with. */
   readonly shift: Fold | undefined;
   readonly readers: readonly Layer[];
@@ -110,12 +112,14 @@ function seamAt(wiring: Wiring, tensor: string): Seam | undefined {
 /** Follows a tensor back to what its channels can be divided in. */
 function walkBack(wiring: Wiring, tensor: string, place: Pick<Seam, "axis" | "channels">) {
   const folds: Fold[] = [];
+  const scaled: string[] = [];
   let between: Between = "nothing";
   let source: string | undefined;
   let shift: Fold | undefined;
   for (let at = tensor; ; ) {
     const node = wiring.writerOf.get(at);
     if (node?.outputs.length !== 1) return undefined;
+    scaled.push(at);
     const passing = PASSING.get(node.op)?.(node.attrs, place.axis);
     if (passing) {
       if (!source && passing !== "nothing") between = between === "nothing" ? passing : joined(between, passing);
@@ -125,12 +129,12 @@ function walkBack(wiring: Wiring, tensor: string, place: Pick<Seam, "axis" | "ch
       const layer = wiring.graph.layerOf(node);
       if (layer) {
         const own = layerFolds(wiring, layer, place);
-        return own && { source, between, layer, folds: [...folds, ...own.folds], shift: shift ?? own.shift };
+        return own && { source, between, layer, folds: [...folds, ...own.folds], scaled, shift: shift ?? own.shift };
       }
       const affine = affineFold(wiring, node, place);
       if (!affine) return undefined;
       folds.push(affine.fold);
-      if (node.op === mul.def) return { source, between, layer: undefined, folds, shift };
+      if (node.op === mul.def) return { source, between, layer: undefined, folds, scaled, shift };
       shift ??= affine.fold;
       at = affine.input;
     }

@@ -1,12 +1,9 @@
 import { ShapeError } from "../../errors.ts";
+import type { NormStatistics } from "../../graph/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 
 /** What is known of a tensor's channels over the calibration samples, [C] each. */
-export interface ChannelStatistics {
-  /** Mean: [C], in activation units. */
-  readonly mean: Float64Array;
-  /** Standard deviation: [C], in activation units. */
-  readonly deviation: Float64Array;
+export interface ChannelStatistics extends NormStatistics {
   /** Largest magnitude: [C], in activation units. */
   readonly largest: Float64Array;
 }
@@ -49,9 +46,4 @@ export class ChannelMeter {
     const deviation = this.#squares.map((s, c) => (this.#count[c] > 0 ? Math.sqrt(s / this.#count[c]) : 0));
     return { mean: this.#mean.slice(), deviation, largest: this.#largest.slice() };
   }
-}
-
-/** What a batch normalisation promises of its output: mean its shift, deviation its scale. Shape: [C] each. */
-export function normStatistics(weight: ArrayLike<number>, bias: ArrayLike<number>): Pick<ChannelStatistics, "mean" | "deviation"> {
-  return { mean: Float64Array.from(bias), deviation: Float64Array.from(weight, Math.abs) };
 }

@@ -138,11 +138,12 @@ export function planFromGraph(graph: Graph, weightGrids: ReadonlyMap<string, Wei
 }
 
 /** The graph without the nodes and parameters nobody needs any more. */
-function liveParts({ name, inputs, outputs, parameters }: Graph, nodes: readonly Node[]): Graph {
+function liveParts({ name, inputs, outputs, parameters, statistics }: Graph, nodes: readonly Node[]): Graph {
   const live = liveNodes(
     nodes,
     outputs.map((p) => p.name),
   );
   const used = new Set(live.flatMap((node) => node.inputs));
-  return new Graph({ name, inputs, outputs, nodes: live, parameters: new Map([...parameters].filter(([key]) => used.has(key))) });
+  const kept = new Map([...parameters].filter(([key]) => used.has(key)));
+  return new Graph({ name, inputs, outputs, nodes: live, parameters: kept, statistics });
 }

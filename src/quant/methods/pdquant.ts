@@ -11,32 +11,49 @@ export interface PdquantOptions extends DescentSettings, DroppingOptions {
   readonly unit?: "layer" | "block" | "network";
   /** Divides the logits of the scores that are compared. Default 1. */
   readonly temperature?: number;
+  /**
+   * Whether the targets of units are corrected by the statistics that batch normalisations learned in training. Default
+   * false: most exports hold none, since their normalisations were folded into convolutions.
+   */
+  readonly distribution?: boolean;
+  /** Steps of the correction of each group of samples, where no budget decides. Default 20. */
+  readonly correctionSteps?: number;
+  /** What divides the distance that inputs are moved by the correction, > 0: more lets them move further. Default 0.02. */
+  readonly correctionShare?: number;
 }
 
-const SHAPE = { ...DROPPING_SHAPE, temperature: z.number().positive() };
+const SHAPE = {
+  ...DROPPING_SHAPE,
+  temperature: z.number().positive(),
+  distribution: z.boolean(),
+  correctionSteps: z.int().min(0),
+  correctionShare: z.number().positive(),
+};
+
+/** Learning rate of the correction, in activation units. Source: the code of PD-Quant. */
+const CORRECTION_RATE = 1e-3;
 
 /**
  * QDrop with the difference of the predictions beside the error of each unit: the unit's output goes on through the rest
- * of the network in float, and its score map is compared with that of the float network.
+ * of the network in float, and its score map is compared with that of the float network. With `distribution`, units learn
+ * from float inputs and targets that have the statistics of training.
  *
  * Departure: detectors have score maps of independent classes, so that the divergence is one of Bernoulli variables; both
- * terms count alike at the start, where the source divides the second by 0.1. Source: Liu et al. 2023 (PD-Quant), eq. 5-8.
+ * terms count alike at the start, where the source divides the second by 0.1. Units are judged on the held-out samples as
+ * they are, without correction. Source: Liu et al. 2023 (PD-Quant), eq. 5-8.
  */
-export const pdquant = defineMethod(
-  SHAPE,
-  ({ unit = "block", temperature = 1, kept, rate, biasRate, scaleRate, ...descent }: PdquantOptions) => {
-    const options = dropped({ kept, rate, biasRate, scaleRate });
-    return {
-      name: "pdquant",
-      cite: "PD-Quant, CVPR 2023",
-      about: "QDrop with the difference of the predictions beside the error of each unit.",
-      options: { unit, temperature, ...options, ...settingsOf(descent) },
-      ...searchedRanges,
-      reconstruction: {
-        unit,
-        stages: [{ ...dropping(options), global: predictionDifference({ temperature }) }],
-        descent: descentOf(descent),
-      },
-    };
-  },
-);
+export const pdquant = defineMethod(SHAPE, (given: PdquantOptions) => {
+  const { unit = "block", temperature = 1, kept, rate, biasRate, scaleRate, ...others } = given;
+  const { distribution = false, correctionSteps = 20, correctionShare = 0.02, ...descent } = others;
+  const options = dropped({ kept, rate, biasRate, scaleRate });
+  const stage = { ...dropping(options), global: predictionDifference({ temperature }) };
+  const correction = { steps: correctionSteps, rate: CORRECTION_RATE, share: correctionShare };
+  return {
+    name: "pdquant",
+    cite: "PD-Quant, CVPR 2023",
+    about: "QDrop with the difference of the predictions beside the error of each unit.",
+    options: { unit, temperature, distribution, correctionSteps, correctionShare, ...options, ...settingsOf(descent) },
+    ...searchedRanges,
+    reconstruction: { unit, stages: [distribution ? { ...stage, correction } : stage], descent: descentOf(descent) },
+  };
+});

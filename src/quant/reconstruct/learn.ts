@@ -4,6 +4,7 @@ import { add, div, item, mul, type Rng, Tensor, tensor } from "../../tensor/inde
 import type { Plan } from "../plan.ts";
 import { betaAt } from "../quantizer/adaround.ts";
 import type { Budget } from "./budget.ts";
+import { drive } from "./drive.ts";
 import type { MaskPool } from "./masks.ts";
 import type { DescentOptions, UnitRecord } from "./reconstruction.ts";
 import { hardened, runUnit, sitesOf, startOf, type UnitTask, type UnitValues } from "./unitTask.ts";
@@ -25,9 +26,11 @@ export type UnitSample = {
 export interface UnitSamples {
   readonly train: readonly number[];
   readonly held: readonly number[];
-  /** What the network quantized so far gives, or the float one, as the stage says. */
+  /** What the network quantized so far gives, or the float one, as the stage says: results are judged on it. */
   at(sample: number): UnitSample;
-  /** The same with float inputs, where elements are dropped. */
+  /** The same with the targets that are learned, which may be corrected. */
+  taught(sample: number): UnitSample;
+  /** Float inputs that belong to those targets, where elements are dropped. */
   float(sample: number): UnitSample["inputs"];
 }
 
@@ -53,10 +56,6 @@ export interface UnitDescent {
 const START_SAMPLES = 8;
 /** Learning rates are those of a descent of so many steps: longer ones take smaller steps, so that all can go equally far. */
 const RATE_STEPS = 150;
-/** Steps between two rests. */
-const REST = 10;
-/** Steps that also record and compile: later ones say what a step takes. */
-const SLOW = 2;
 
 /**
  * Learns one unit by descent, puts the result on its grids, and keeps it where that lowers the objective on the samples
@@ -64,8 +63,8 @@ const SLOW = 2;
  */
 export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: UnitDescent): Promise<UnitOutcome> {
   const start = startOf(task);
-  const train = errorsOf(task, NOTHING, samples, samples.train.slice(0, START_SAMPLES));
-  const held = errorsOf(task, NOTHING, samples, samples.held);
+  const train = errorsOf(task, NOTHING, samples.taught, samples.train.slice(0, START_SAMPLES));
+  const held = errorsOf(task, NOTHING, samples.at, samples.held);
   const record = { unit: task.unit.name, stage: task.stage.name, layers: task.layers.map((l) => l.name), start: held[0] };
   if (flatten(start).size === 0 || !(train[0] > 0)) {
     return { plan: task.plan, record: { ...record, steps: 0, soft: 1, hard: 1, kept: false } };
@@ -73,8 +72,8 @@ export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: U
   const { values, steps } = await descendUnit(task, start, train, samples, descent);
   if (steps === 0) return { plan: task.plan, record: { ...record, steps, soft: 1, hard: 1, kept: false } };
   const plan = hardened(task, values);
-  const soft = relative(errorsOf(task, values, samples, samples.held), held);
-  const hard = relative(errorsOf({ ...task, plan }, NOTHING, samples, samples.held), held);
+  const soft = relative(errorsOf(task, values, samples.at, samples.held), held);
+  const hard = relative(errorsOf({ ...task, plan }, NOTHING, samples.at, samples.held), held);
   const kept = hard < 1;
   return { plan: kept ? plan : task.plan, record: { ...record, steps, soft, hard, kept } };
 }
@@ -82,10 +81,10 @@ export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: U
 const NOTHING: UnitValues = { weights: new Map(), activations: new Map(), biases: new Map() };
 
 /** The terms of the objective of the unit as `values` has it, means over samples, nothing dropped. */
-function errorsOf(task: UnitTask, values: UnitValues, samples: UnitSamples, chosen: readonly number[]): number[] {
+function errorsOf(task: UnitTask, values: UnitValues, at: UnitSamples["at"], chosen: readonly number[]): number[] {
   const sums: number[] = [];
   for (const i of chosen) {
-    termsOn(task, values, samples.at(i), {}).forEach((term, k) => {
+    termsOn(task, values, at(i), {}).forEach((term, k) => {
       sums[k] = (sums[k] ?? 0) + item(term);
     });
   }
@@ -125,28 +124,18 @@ async function descendUnit(
   samples: UnitSamples,
   { options, budget, costs, rng, masks, rest }: UnitDescent,
 ): Promise<{ values: UnitValues; steps: number }> {
-  let total = budget.probe > 0 ? Number.MAX_SAFE_INTEGER : budget.steps(0, costs);
   const draw = drawing(task, samples, options, rng, masks);
-  const falling = ([name, rate]: [string, number]): [string, Rate] => [name, (step) => cosine((rate * RATE_STEPS) / total, total)(step)];
-  const run = descend((params, b: Batch) => lossOf(task, unflatten(start, params), b, before), flatten(start), {
-    optimizer: adam(),
-    lr: new Map([...ratesOf(task, start)].map(falling)),
-    steps: Number.MAX_SAFE_INTEGER,
-    batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total, options) }),
+  const rates = ratesOf(task, start);
+  const course = { budget, stepsOf: (each: number) => budget.steps(each, costs), rest };
+  const { params, steps } = await drive(flatten(start), course, (total) => {
+    const falling = (rate: number) => (step: number) => cosine((rate * RATE_STEPS) / total(), total())(step);
+    return descend((learned, b: Batch) => lossOf(task, unflatten(start, learned), b, before), flatten(start), {
+      optimizer: adam(),
+      lr: new Map([...rates].map(([name, rate]): [string, Rate] => [name, falling(rate)])),
+      steps: Number.MAX_SAFE_INTEGER,
+      batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total(), options) }),
+    });
   });
-  let began = budget.now();
-  let params: Parameters = flatten(start);
-  let steps = 0;
-  while (steps < total) {
-    const next = run.next();
-    if (next.done) break;
-    steps++;
-    if (steps === SLOW) began = budget.now();
-    if (steps === budget.probe) total = Math.max(steps, budget.steps((budget.now() - began) / (steps - SLOW), costs));
-    if (steps >= total) params = next.value.params;
-    else if (steps % REST === 0) await rest(steps / total);
-  }
-  run.return({ params, loss: Number.NaN, losses: [] });
   return { values: unflatten(start, params), steps };
 }
 
@@ -230,7 +219,7 @@ function pullAt(step: number, total: number, { pull, sharpness }: DescentOptions
 /** Batches without end: every sample once, in an order drawn anew each time round. */
 function drawing(
   task: UnitTask,
-  { train, at, float }: UnitSamples,
+  { train, taught, float }: UnitSamples,
   { batch }: DescentOptions,
   rng: Rng,
   masks: MaskPool | undefined,
@@ -244,7 +233,7 @@ function drawing(
     return queue.pop() as number;
   };
   const drawn = (i: number): Batch["samples"][number] => {
-    const sample = at(i);
+    const sample = taught(i);
     if (!masks) return { ...sample, masks: {} };
     const other = float(i);
     const inputs = Object.entries(sample.inputs).map(([name, x]) => [name, mixed(other[name], x, masks.draw(x.shape, rng))]);

@@ -15,6 +15,16 @@ export interface UnitObjective {
   loss(target: Tensor, output: Tensor, weights: Tensor | undefined): Tensor;
 }
 
+/** How what units learn from is made more like what the network was trained on. */
+export interface DistributionCorrection {
+  /** Steps of each group of samples, where no budget says otherwise. */
+  readonly steps: number;
+  /** Learning rate at the first step, in activation units. */
+  readonly rate: number;
+  /** What divides the distance from the inputs as they were, > 0: more lets them move further. */
+  readonly share: number;
+}
+
 /** One pass over the units of a network. */
 export interface LearningStage {
   /** As progress and the record write it. */
@@ -35,6 +45,8 @@ export interface LearningStage {
   readonly objective: UnitObjective;
   /** What it lowers besides: a loss of the outputs of the network, whose part behind the unit is in float. */
   readonly global?: GlobalObjective;
+  /** How float inputs and targets are corrected by the statistics of batch normalisations; absent: they stay. */
+  readonly correction?: DistributionCorrection;
 }
 
 /** How the descents run. */
@@ -59,6 +71,16 @@ export interface Reconstruction {
   readonly descent: DescentOptions;
 }
 
+/** What the correction of a unit's inputs did. */
+export interface CorrectionRecord {
+  /** Steps of each group of samples. */
+  readonly steps: number;
+  /** Distance from the promised statistics before, mean over groups. */
+  readonly before: number;
+  /** The same afterwards, with what moving the inputs costs. */
+  readonly after: number;
+}
+
 /** What learning did to one unit. Errors are objectives on the held-out samples relative to nearest rounding. */
 export interface UnitRecord {
   /** Name of the unit. */
@@ -77,4 +99,6 @@ export interface UnitRecord {
   readonly hard: number;
   /** Whether the learned unit replaced the start. */
   readonly kept: boolean;
+  /** How its inputs were corrected; absent: they were not. */
+  readonly correction?: CorrectionRecord;
 }

@@ -4,10 +4,11 @@ import { Rng, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { floatRuns } from "../evidence.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import type { Budget } from "./budget.ts";
+import { type Corrected, correctSamples, isCorrectable } from "./distribution.ts";
 import { type ErrorWeights, gatherWeights } from "./evidence.ts";
 import { globalOf } from "./global.ts";
 import { entryOf, type UnitEntry, withEntry } from "./journal.ts";
-import { learnUnit, type UnitSamples } from "./learn.ts";
+import { learnUnit, type UnitSample, type UnitSamples } from "./learn.ts";
 import { MaskPool } from "./masks.ts";
 import type { ReconstructContext } from "./reconstruct.ts";
 import type { DescentOptions, LearningStage, UnitRecord } from "./reconstruction.ts";
@@ -155,7 +156,8 @@ export class Walk {
       ...{ graph, unit, stage, plan, layers, settled },
       rest: stage.global && { nodes: behind, loss: globalOf(model, stage.global) },
     };
-    const outcome = await learnUnit(task, this.#samplesOf(unit, around), {
+    const corrected = await this.#corrected(unit, around);
+    const outcome = await learnUnit(task, this.#samplesOf(unit, around, corrected), {
       options: descent,
       budget,
       costs: this.#costs.slice(done),
@@ -163,25 +165,39 @@ export class Walk {
       masks: this.#masks,
       rest: (share) => rest(done + share),
     });
-    return entryOf(outcome.record, plan, outcome.plan);
+    for (const { inputs, targets } of corrected?.samples.values() ?? []) for (const kept of [...inputs.values(), ...targets]) kept.drop();
+    return entryOf({ ...outcome.record, ...(corrected && { correction: corrected.record }) }, plan, outcome.plan);
   }
 
-  #samplesOf(unit: Unit, { float, read, weights, constants, behind }: Surroundings): UnitSamples {
+  /** What the samples that a unit learns on become, where the stage corrects them. */
+  async #corrected(unit: Unit, { float, done }: Surroundings): Promise<Corrected | undefined> {
+    const { model, samples, stage, descent, budget, shelf, rest } = this.#c;
+    const { correction } = stage;
+    if (!correction || correction.steps === 0 || !isCorrectable(model.graph, unit)) return undefined;
+    const costs = this.#costs.slice(done);
+    const run = { correction, batch: descent.batch, budget, costs, shelf, rest: () => rest(done) };
+    return correctSamples(model.graph, unit, split(samples.names.length).train, (i) => float.pick(i, unit.inputs), run);
+  }
+
+  #samplesOf(unit: Unit, { float, read, weights, constants, behind }: Surroundings, corrected: Corrected | undefined): UnitSamples {
     const written = new Set(unit.nodes.flatMap((n) => n.outputs));
     const beside = this.#c.stage.global ? readsOf(this.#c.model.graph, behind).filter((name) => !written.has(name)) : [];
     const unshelved = (kept: ReadonlyMap<string, Kept> | undefined): Record<string, Tensor> =>
       Object.fromEntries([...(kept ?? [])].map(([name, k]) => [name, k.get()]));
-    return {
-      ...split(this.#c.samples.names.length),
-      at: (i) => ({
-        inputs: read.pick(i, unit.inputs),
-        targets: unit.outputs.map((name) => float.get(i, name)),
-        weights: unit.outputs.flatMap((name) => weights.get(name)?.[i].get() ?? []),
-        beside: read.pick(i, beside),
-        constants: unshelved(constants[i]),
-      }),
-      float: (i) => float.pick(i, unit.inputs),
+    const at = (i: number): UnitSample => ({
+      inputs: read.pick(i, unit.inputs),
+      targets: unit.outputs.map((name) => float.get(i, name)),
+      weights: unit.outputs.flatMap((name) => weights.get(name)?.[i].get() ?? []),
+      beside: read.pick(i, beside),
+      constants: unshelved(constants[i]),
+    });
+    const floats = (i: number): UnitSample["inputs"] =>
+      corrected ? unshelved(corrected.samples.get(i)?.inputs) : float.pick(i, unit.inputs);
+    const taught = (i: number): UnitSample => {
+      const targets = corrected?.samples.get(i)?.targets.map((kept) => kept.get());
+      return targets ? { ...at(i), ...(read === float && { inputs: floats(i) }), targets } : at(i);
     };
+    return { ...split(this.#c.samples.names.length), at, taught, float: floats };
   }
 }
 
