@@ -55,7 +55,9 @@ describe("inlierq quantize on arrays", () => {
     expect(timed.code).toBe(0);
     const refused = await cli(...argv.map((word) => (word === place.model ? model : word === "mse" ? "inlierq" : word)), "--force");
     expect(refused.code).toBe(1);
-    expect(refused.err).toMatch(/without a detector card \(give a card, or take minmax, percentile, mse, entropy, adaround, adaquant, brecq, qdrop, pdquant, subsetq\)/);
+    expect(refused.err).toMatch(
+      /without a detector card \(give a card, or take minmax, percentile, mse, entropy, adaround, adaquant, brecq, qdrop, pdquant, subsetq\)/,
+    );
   });
 
   it("wants pictures for annotations, and fitting arrays", async () => {

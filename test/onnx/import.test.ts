@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { int } from "../../src/onnx/export/attribute.ts";
+import { float, int } from "../../src/onnx/export/attribute.ts";
 import { importOnnx } from "../../src/onnx/index.ts";
 import { DataType, type NodeInit, type TensorInit } from "../../src/onnx/protobuf.ts";
 import { ones, Rng, randn, type Tensor, tensor } from "../../src/tensor/index.ts";
@@ -27,6 +27,32 @@ describe("importOnnx", () => {
     expect(graph.inputs[0].shape).toEqual([-1, 3, 4, 4]);
     expect(graph.outputs[0].shape).toEqual([-1, 2, 4, 4]);
     expect(graph.forward(random([3, 3, 4, 4])).y.shape).toEqual([3, 2, 4, 4]);
+  });
+
+  test("keeps what a normalisation promises of the tensor it wrote, folded or not", () => {
+    const given = { s: [2, -0.5], b: [1, -3], m: [9, 9], v: [3, 0.001] };
+    const initializers = [
+      floats("w", random([2, 3, 1, 1])),
+      ...Object.entries(given).map(([name, values]) => floats(name, tensor(values, [2], "f32"))),
+    ];
+    const norm = node("BatchNormalization", ["c", "s", "b", "m", "v"], ["n"], [float("epsilon", 1e-3)]);
+    const conv = node("Conv", ["x", "w"], ["c"]);
+    const promised = {
+      mean: Float64Array.of(1, -3),
+      deviation: given.s.map((s, c) => Math.abs(s) * Math.sqrt(Math.fround(given.v[c]) / (Math.fround(given.v[c]) + Math.fround(1e-3)))),
+    };
+    const read = (...nodes: NodeInit[]) => importOnnx(file({ input: [1, 3, 4, 4], nodes, initializers })).statistics;
+    const folded = read(conv, norm, node("Relu", ["n"], ["y"]));
+    const lone = read(conv, norm, node("Add", ["c", "n"], ["y"]));
+    for (const statistics of [folded, lone]) {
+      expect([...statistics.keys()]).toEqual(["n"]);
+      expect(statistics.get("n")?.mean).toEqual(promised.mean);
+      promised.deviation.forEach((d, c) => expect(statistics.get("n")?.deviation[c]).toBeCloseTo(d, 12));
+    }
+    const twice = node("BatchNormalization", ["n", "s", "b", "m", "v"], ["y"]);
+    expect([...read(conv, norm, twice).keys()]).toEqual(["y"]);
+    expect([...read(conv, norm, node("Identity", ["n"], ["y"])).keys()]).toEqual(["y"]);
+    expect([...read(conv, node("Relu", ["c"], ["y"])).keys()]).toEqual([]);
   });
 
   test("fixes the batch where a shape in the file is written for one picture", () => {

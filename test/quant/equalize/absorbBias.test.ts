@@ -1,29 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Graph } from "../../../src/graph/index.ts";
-import { tapFrom } from "../../../src/nn/index.ts";
-import { absorbBias, type ChannelStatistics, findSeams } from "../../../src/quant/index.ts";
-import { relu, type Tensor } from "../../../src/tensor/index.ts";
+import { absorbBias } from "../../../src/quant/index.ts";
+import { relu } from "../../../src/tensor/index.ts";
 import { drawWith } from "../../laws/draw.ts";
-import { Chain, drawChain, outputGap, pointwise, vector } from "./chains.ts";
-
-/** The least value of every channel at every seam's source: absorbing no more than that changes nothing. */
-function least(graph: Graph, x: Tensor): Map<string, Pick<ChannelStatistics, "mean" | "deviation">> {
-  const found = new Map<string, Pick<ChannelStatistics, "mean" | "deviation">>();
-  const sources = new Map(findSeams(graph).map((s) => [s.source, s]));
-  graph.forward(
-    x,
-    tapFrom((path, slot, y) => {
-      const seam = slot === "output" ? sources.get(path) : undefined;
-      if (!seam) return y;
-      const inner = y.size / seam.channels;
-      const mean = Float64Array.from({ length: seam.channels }, (_, c) => Math.min(...y.data.slice(c * inner, (c + 1) * inner)));
-      found.set(path, { mean, deviation: new Float64Array(seam.channels) });
-      return y;
-    }),
-  );
-  return found;
-}
+import { Chain, drawChain, least, outputGap, pointwise, vector } from "./chains.ts";
 
 describe("absorbBias", () => {
   it("leaves what a network computes where activations exceed what is absorbed", () => {

@@ -1,4 +1,6 @@
-import { Graph, type Node } from "../../../src/graph/index.ts";
+import { Graph, type Node, type NormStatistics } from "../../../src/graph/index.ts";
+import { tapFrom } from "../../../src/nn/index.ts";
+import { findSeams } from "../../../src/quant/index.ts";
 import {
   type AnyOp,
   add,
@@ -168,4 +170,22 @@ export function outputGap(a: Graph, b: Graph, x: Tensor): number {
     gap = Math.max(gap, largest === 0 ? most : most / largest);
   }
   return gap;
+}
+
+/** The least value of every channel at every seam's source: absorbing no more than that changes nothing. */
+export function least(graph: Graph, x: Tensor): Map<string, NormStatistics> {
+  const found = new Map<string, NormStatistics>();
+  const sources = new Map(findSeams(graph).map((s) => [s.source, s]));
+  graph.forward(
+    x,
+    tapFrom((path, slot, y) => {
+      const seam = slot === "output" ? sources.get(path) : undefined;
+      if (!seam) return y;
+      const inner = y.size / seam.channels;
+      const mean = Float64Array.from({ length: seam.channels }, (_, c) => Math.min(...y.data.slice(c * inner, (c + 1) * inner)));
+      found.set(path, { mean, deviation: new Float64Array(seam.channels) });
+      return y;
+    }),
+  );
+  return found;
 }
