@@ -76,6 +76,10 @@ describe("quantize by a method that learns", () => {
 describe("what cannot be learned", () => {
   it.each([
     [["--method", "qdrop"], /unit: "block" must find blocks in the graph, got none/],
+    [
+      ["--method", "pdquant", "--set", "unit=layer", "--set", "distribution=true"],
+      /distribution: a quantized unit must hold a batch normalisation, got a network where none does \(.*leave distribution off\)/,
+    ],
     [["--method", "minmax", "--budget", "1s"], /budget: must come with a method that learns \(.*qdrop.*\), got minmax/],
   ])("is said before the work: %j", async (words, message) => {
     const { code, out, err } = await cli(...job("never", ...words));

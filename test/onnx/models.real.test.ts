@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodePicture, preprocess } from "../../src/data/index.ts";
 import { type Card, matchPreset } from "../../src/detect/index.ts";
-import { describeGraph } from "../../src/graph/index.ts";
+import { describeGraph, type NormStatistics } from "../../src/graph/index.ts";
+import { tapFrom } from "../../src/nn/index.ts";
 import { exportOnnx, importOnnx } from "../../src/onnx/index.ts";
-import { tapOf } from "../../src/quant/index.ts";
+import { ChannelMeter, tapOf } from "../../src/quant/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 import { minmaxPlan } from "./network.ts";
 import { gap, runInRuntime } from "./runtime.ts";
@@ -75,6 +76,31 @@ describe.skipIf(!present)("real detectors (needs INLIERQ_DATA/models and INLIERQ
       }
     }
     for (const [name, found] of gaps) expect(found.value, name).toBeLessThan(RUNTIME_GAP);
+  });
+
+  test("the normalisations of ultraface are folded, and what they promise is what photos give, roughly", () => {
+    const graph = importOnnx(load("models", "ultraface-rfb-320-raw.onnx"));
+    const folded = graph.layers.filter((layer) => graph.statistics.has(layer.output));
+    expect([graph.statistics.size, folded.length]).toEqual([35, 35]);
+    expect(importOnnx(load("models", "yunet-n-320.onnx")).statistics.size).toBe(0);
+    const card = matchPreset(graph) as Card;
+    const meters = new Map(folded.map(({ output }) => [output, new ChannelMeter(1, graph.metas.get(output)?.shape[1] ?? 0)]));
+    for (const picture of pictures()) {
+      graph.forward(
+        preprocess(decodePicture(load("coco-calib64", picture)), card.input).x,
+        tapFrom((path, slot, t) => {
+          if (slot === "output") meters.get(path)?.add(t);
+          return t;
+        }),
+      );
+    }
+    for (const [name, meter] of meters) {
+      const { mean, deviation } = graph.statistics.get(name) as NormStatistics;
+      const found = meter.result();
+      const gap = mean.reduce((sum, m, c) => sum + (m - found.mean[c]) ** 2 + (deviation[c] - found.deviation[c]) ** 2, 0);
+      const size = mean.reduce((sum, m, c) => sum + m ** 2 + deviation[c] ** 2, 0);
+      expect(gap / size, name).toBeLessThan(0.5);
+    }
   });
 
   test.each([

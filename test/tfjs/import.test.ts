@@ -3,7 +3,7 @@ import { loadTfjs, startTfjs } from "../../scripts/tfjs.ts";
 import { ArgumentError } from "../../src/errors.ts";
 import { Rng, tensor, uniform } from "../../src/tensor/index.ts";
 import { importTfjs, type TfjsImportOptions, tfjsWeightPaths } from "../../src/tfjs/index.ts";
-import { attr, floats, graphModel, type PartialNode, type Weight, whole } from "./build.ts";
+import { attr, graphModel, type PartialNode, type Weight, whole } from "./build.ts";
 import { node, random } from "./caseParts.ts";
 
 const bytesOf = (json: object): Uint8Array => new TextEncoder().encode(JSON.stringify(json));
@@ -279,36 +279,5 @@ describe("free sizes", () => {
       const one = tensor(x.data.slice(48 * i, 48 * (i + 1)) as Float32Array, [1, 4, 4, 3]);
       expect(graph.forward(one).y.data).toEqual(all.data.slice(8 * i, 8 * (i + 1)));
     }
-  });
-});
-
-describe("batch normalisations", () => {
-  const weights = {
-    w: random(9, 1, 1, 4, 4),
-    g: floats([4], [1, -2, 0.5, 3]),
-    b: random(2, 4),
-    m: random(3, 4),
-    v: floats([4], [0.5, 1, 2, 3]),
-  };
-  const norm = node("FusedBatchNormV3", ["c", "g", "b", "m", "v"], { epsilon: attr.float(0.25), is_training: attr.bool(false) }, "n");
-  const conv = node(
-    "Conv2D",
-    ["x", "w"],
-    { strides: attr.ints(1, 1, 1, 1), padding: attr.text("SAME"), dilations: attr.ints(1, 1, 1, 1) },
-    "c",
-  );
-
-  test.each([
-    ["folded", [conv, norm, node("Relu", ["n"], {}, "y")]],
-    ["on its own", [conv, norm, node("AddV2", ["c", "n"], {}, "y")]],
-  ])("%s leave what they promise of the tensor they wrote", (_, nodes) => {
-    const graph = read([placeholder(1, 5, 5, 4), ...nodes], {}, weights);
-    expect(graph.statistics.size).toBe(1);
-    const [[name, { mean, deviation }]] = graph.statistics;
-    expect(graph.metas.get(name)?.shape).toEqual([1, 4, 5, 5]);
-    expect([...mean]).toEqual([...weights.b.data]);
-    [1, -2, 0.5, 3].forEach((g, c) => {
-      expect(deviation[c]).toBeCloseTo(Math.abs(g) * Math.sqrt(weights.v.data[c] / (weights.v.data[c] + 0.25)), 12);
-    });
   });
 });

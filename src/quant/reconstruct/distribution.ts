@@ -59,7 +59,8 @@ const moves = ({ metas }: Graph, name: string): boolean => metas.get(name)?.dtyp
  * Shape: inputs are batches of one. Source: Liu et al. 2023 (PD-Quant), section 3.3.
  *
  * Departure: the published code looks at what normalisations read, picture by picture; ours at what they write, which is all
- * that a folded one leaves, and at several pictures together, as training does. Its 500 steps are 20.
+ * that a folded one leaves, and at several pictures together, as training does. Unstated: both distances are means over their
+ * elements.
  */
 export async function correctSamples(
   graph: Graph,
