@@ -3,6 +3,7 @@ import type { SitePlan } from "../plan.ts";
 import { uniformAffine } from "../quantizer/uniformAffine.ts";
 import { logarithms, scalesOf, settledZeroPoint } from "./gridParameters.ts";
 import type { Learned, WeightLearner } from "./learner.ts";
+import { falling } from "./rates.ts";
 
 /** Learning rates, relative to what they move: steps of the grid, logarithms of scales, codes. */
 export interface FreeWeightRates {
@@ -27,7 +28,11 @@ export const freeWeights = (rates: FreeWeightRates): WeightLearner => ({
   rates(_, { params, scheme }) {
     const steps = params.scale.data as Float32Array;
     const typical = steps.reduce((a, b) => a + b, 0) / steps.length;
-    return { offset: rates.weight * typical, logScale: rates.scale, zeroPoint: scheme.mapping === "affine" ? rates.zeroPoint : 0 };
+    return {
+      offset: falling(rates.weight * typical),
+      logScale: falling(rates.scale),
+      zeroPoint: falling(scheme.mapping === "affine" ? rates.zeroPoint : 0),
+    };
   },
   soft(w, { scheme }, { offset, logScale, zeroPoint }) {
     return fakeQuant(add(w, offset), exp(logScale), zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: scheme.axis });

@@ -2,6 +2,7 @@ import { exp as exponential, log as logarithm } from "../../elementary.ts";
 import { exp, fakeQuant, roundHalfEven, Tensor } from "../../tensor/index.ts";
 import type { Scheme } from "../scheme.ts";
 import type { ActivationLearner } from "./learner.ts";
+import { falling } from "./rates.ts";
 
 /** A learned zero point as a code. Shape: kept. */
 export const settledZeroPoint = (zeroPoint: Tensor, { qmin, qmax }: Scheme): Tensor =>
@@ -27,7 +28,7 @@ export const gridParameters = (rates: { readonly scale: number; readonly zeroPoi
     logScale: logarithms(params.scale),
     zeroPoint: params.zeroPoint,
   }),
-  rates: () => ({ logScale: rates.scale, zeroPoint: rates.zeroPoint }),
+  rates: () => ({ logScale: falling(rates.scale), zeroPoint: falling(rates.zeroPoint) }),
   soft: (x, { params, scheme }, { logScale, zeroPoint }) =>
     fakeQuant(x, exp(logScale), zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: params.scale.size === 1 ? null : scheme.axis }),
   harden(site, { logScale, zeroPoint }) {

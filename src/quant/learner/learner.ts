@@ -1,5 +1,6 @@
 import type { Tensor } from "../../tensor/index.ts";
 import type { SitePlan } from "../plan.ts";
+import type { LearningRate } from "./rates.ts";
 
 /** What a descent learns, by name. */
 export type Learned = Readonly<Record<string, Tensor>>;
@@ -10,8 +11,8 @@ export interface WeightLearner {
   readonly name: string;
   /** Where the descent starts. Shapes: w as the parameter; what is learned has shapes of its own. */
   start(w: Tensor, site: SitePlan): Learned;
-  /** Learning rates of what is learned, at the first of 150 steps; a longer descent takes smaller ones, a shorter one larger. */
-  rates(w: Tensor, site: SitePlan): Readonly<Record<string, number>>;
+  /** Learning rates of what is learned. */
+  rates(w: Tensor, site: SitePlan): Readonly<Record<string, LearningRate>>;
   /** The weight during the descent, differentiable in what is learned. Shape: that of w. */
   soft(w: Tensor, site: SitePlan, learned: Learned): Tensor;
   /** A term that pulls towards codes, per weight about 1 at most, of a sharpness that falls; a scalar. */
@@ -26,8 +27,8 @@ export interface ActivationLearner {
   readonly name: string;
   /** Where the descent starts. */
   start(site: SitePlan): Learned;
-  /** Learning rates of what is learned, at the first of 150 steps; a longer descent takes smaller ones, a shorter one larger. */
-  rates(site: SitePlan): Readonly<Record<string, number>>;
+  /** Learning rates of what is learned. */
+  rates(site: SitePlan): Readonly<Record<string, LearningRate>>;
   /** The activation on its grid, differentiable in x and in what is learned. Shape: that of x. */
   soft(x: Tensor, site: SitePlan, learned: Learned): Tensor;
   /** The learned grid. */

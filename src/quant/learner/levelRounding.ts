@@ -4,6 +4,7 @@ import type { SitePlan } from "../plan.ts";
 import { roundingAt, softRounding } from "../quantizer/adaround.ts";
 import { indexOfLevels } from "../quantizer/levels.ts";
 import type { WeightLearner } from "./learner.ts";
+import { steady } from "./rates.ts";
 import { pullToEnds } from "./rounding.ts";
 
 /**
@@ -23,7 +24,7 @@ export const levelRounding = (rate: number): WeightLearner => ({
       ),
     };
   },
-  rates: () => ({ rounding: rate }),
+  rates: () => ({ rounding: steady(rate) }),
   soft(w, site, { rounding }) {
     const { low, high } = neighbours(w, site);
     const gap = Float32Array.from(high, (v, i) => v - low[i]);

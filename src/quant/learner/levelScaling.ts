@@ -2,6 +2,7 @@ import { abs, div, mul, ones, sqrt, square, sub, sum, type Tensor } from "../../
 import type { SitePlan } from "../plan.ts";
 import { fakeQuantLevels } from "../quantizer/levels.ts";
 import type { WeightLearner } from "./learner.ts";
+import { falling } from "./rates.ts";
 
 /**
  * A factor on every weight and one on every scale, learned straight through the nearest level; a term keeps magnitudes near
@@ -10,7 +11,7 @@ import type { WeightLearner } from "./learner.ts";
 export const levelScaling = (rate: number): WeightLearner => ({
   name: "levelScaling",
   start: (w, { params }) => ({ factor: ones(w.shape), gain: ones(params.scale.shape) }),
-  rates: () => ({ factor: rate, gain: rate }),
+  rates: () => ({ factor: falling(rate), gain: falling(rate) }),
   soft: (w, site, { factor, gain }) => onLevels(mul(w, factor), mul(site.params.scale, gain), site),
   pull(learned, _, w, site) {
     const gap = sub(abs(w), abs(onLevels(mul(w, learned.factor), mul(site.params.scale, learned.gain), site)));

@@ -1,6 +1,7 @@
 import { abs, clamp, exp, log, mul, sub, sum, type Tensor } from "../../tensor/index.ts";
 import { adaround, initialRounding, softRounding } from "../quantizer/adaround.ts";
 import type { WeightLearner } from "./learner.ts";
+import { steady } from "./rates.ts";
 
 /** |2h - 1| is kept off 0, where its logarithm has no gradient. */
 const LEAST = 1e-6;
@@ -22,7 +23,7 @@ export function pullToEnds(rounding: Tensor, sharpness: Tensor): Tensor {
 export const rounding = (rate: number): WeightLearner => ({
   name: "rounding",
   start: (w, { params, scheme }) => ({ rounding: initialRounding(w, params, scheme.axis) }),
-  rates: () => ({ rounding: rate }),
+  rates: () => ({ rounding: steady(rate) }),
   soft: (w, { params, scheme }, { rounding: v }) => adaround.fakeQuant(w, { ...params, rounding: v }, scheme),
   pull: ({ rounding: v }, sharpness) => pullToEnds(v, sharpness),
   harden(w, site, { rounding: v }) {

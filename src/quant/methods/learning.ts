@@ -15,7 +15,7 @@ export const LEARNING_SHAPE = {
 
 /** What every learning method lets a user set. */
 export interface LearningOptions extends DescentSettings {
-  /** Learning rate of rounding variables. Default 0.06. */
+  /** Learning rate of rounding variables. Default 0.1. */
   readonly rate?: number;
   /**
    * Learning rate of biases, in units of their layer's output; 0: they stay. Default 0.003.
@@ -27,7 +27,7 @@ export interface LearningOptions extends DescentSettings {
 }
 
 /** Learning rate of rounding variables. */
-export const ROUNDING_RATE = 0.06;
+export const ROUNDING_RATE = 0.1;
 
 /** Learning rate of biases. */
 export const BIAS_RATE = 0.003;

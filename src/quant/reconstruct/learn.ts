@@ -1,6 +1,7 @@
 import { runNode } from "../../graph/index.ts";
-import { adam, cosine, descend, type Parameters, type Rate } from "../../nn/index.ts";
+import { adam, descend, type Parameters, type Rate } from "../../nn/index.ts";
 import { add, div, item, mul, type Rng, Tensor, tensor } from "../../tensor/index.ts";
+import { falling, type LearningRate } from "../learner/rates.ts";
 import type { Plan } from "../plan.ts";
 import { betaAt } from "../quantizer/adaround.ts";
 import type { Budget } from "./budget.ts";
@@ -54,8 +55,6 @@ export interface UnitDescent {
 
 /** Samples that the error at the start is measured on. */
 const START_SAMPLES = 8;
-/** Learning rates are those of a descent of so many steps: longer ones take smaller steps, so that all can go equally far. */
-const RATE_STEPS = 150;
 
 /**
  * Learns one unit by descent, puts the result on its grids, and keeps it where that lowers the objective on the samples
@@ -128,10 +127,9 @@ async function descendUnit(
   const rates = ratesOf(task, start);
   const course = { budget, stepsOf: (each: number) => budget.steps(each, costs), rest };
   const { params, steps } = await drive(flatten(start), course, (total) => {
-    const falling = (rate: number) => (step: number) => cosine((rate * RATE_STEPS) / total(), total())(step);
     return descend((learned, b: Batch) => lossOf(task, unflatten(start, learned), b, before), flatten(start), {
       optimizer: adam(),
-      lr: new Map([...rates].map(([name, rate]): [string, Rate] => [name, falling(rate)])),
+      lr: new Map([...rates].map(([name, rate]): [string, Rate] => [name, (step) => rate(step, total())])),
       steps: Number.MAX_SAFE_INTEGER,
       batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total(), options) }),
     });
@@ -158,9 +156,9 @@ function unflatten(like: UnitValues, params: Parameters): UnitValues {
   return { weights: taken("w", like.weights), activations: taken("a", like.activations), biases: taken("b", like.biases) };
 }
 
-/** Learning rates by parameter of the descent, at the first step. */
-function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activations, biases }: UnitValues): Map<string, number> {
-  const rates = new Map<string, number>();
+/** Learning rates by parameter of the descent. */
+function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activations, biases }: UnitValues): Map<string, LearningRate> {
+  const rates = new Map<string, LearningRate>();
   for (const layer of layers) {
     const site = plan.weights.get(layer.weight);
     const w = graph.parameters.get(layer.weight);
@@ -173,7 +171,7 @@ function ratesOf({ stage, plan, graph, layers }: UnitTask, { weights, activation
     if (!site || !stage.activations) continue;
     for (const [key, rate] of Object.entries(stage.activations.rates(site))) rates.set(`a/${key}/${name}`, rate);
   }
-  for (const name of biases.keys()) rates.set(`b/offset/${name}`, stage.biasRate ?? 0);
+  for (const name of biases.keys()) rates.set(`b/offset/${name}`, falling(stage.biasRate ?? 0));
   return rates;
 }
 

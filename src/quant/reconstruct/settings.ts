@@ -30,7 +30,7 @@ export const DESCENT_SHAPE = {
 
 /** The settings with their defaults, as options and records have them. */
 export function settingsOf(s: DescentSettings): Required<DescentSettings> {
-  const { steps = 150, batch = 2, pull = 1, warmup = 0.1, betaStart = 10, betaEnd = 2, betaShape = "linear" } = s;
+  const { steps = 150, batch = 2, pull = 4, warmup = 0.1, betaStart = 10, betaEnd = 2, betaShape = "linear" } = s;
   return { steps, batch, pull, warmup, betaStart, betaEnd, betaShape };
 }
 

@@ -147,14 +147,14 @@ function answersOf(model: GraphModel, plan: Plan): { (x: GraphInput): Answer; re
     model.graph,
     (x) => {
       const heads = model.graph.forward(x, tap);
-      const { scores } = answerOf(model, heads);
-      return { heads, scores: scores ? [scores] : [] };
+      const { scores, boxes } = answerOf(model, heads);
+      return { heads, read: { ...(scores && { scores }), ...(boxes && { boxes }) } };
     },
     compileViews,
   );
   const answer = (x: GraphInput): Answer => {
-    const { heads, scores } = run(x);
-    return scores.length > 0 ? { heads, scores: scores[0] } : { heads };
+    const { heads, read } = run(x);
+    return { heads, ...read };
   };
   return Object.assign(answer, { release: run.release });
 }

@@ -56,12 +56,12 @@ function answerAll(
   const live = [...states[0].keys()];
   const run = compileViews((...tensors: Tensor[]) => {
     const heads = resume(model.graph, at, new Map(live.map((name, i) => [name, tensors[i]])), tap);
-    const { scores } = answerOf(model, heads);
-    return { heads, scores: scores ? [scores] : [] };
+    const { scores, boxes } = answerOf(model, heads);
+    return { heads, read: { ...(scores && { scores }), ...(boxes && { boxes }) } };
   });
   states.forEach((env, sample) => {
-    const { heads, scores } = run(...live.map((name) => env.get(name) as Tensor));
-    visit(sample, scores.length > 0 ? { heads, scores: scores[0] } : { heads });
+    const { heads, read } = run(...live.map((name) => env.get(name) as Tensor));
+    visit(sample, { heads, ...read });
   });
   run.release();
 }

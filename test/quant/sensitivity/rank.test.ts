@@ -16,7 +16,7 @@ import {
   Steps,
 } from "../../../src/quant/index.ts";
 import { answerOf, DamageSums, Reference } from "../../../src/quant/sensitivity/damage.ts";
-import { Tensor } from "../../../src/tensor/index.ts";
+import { Tensor, tensor } from "../../../src/tensor/index.ts";
 import { tinyDetector, tinyPair, tinyPairInput, tinySamples } from "../tiny.ts";
 
 const tiny = tinyDetector(5);
@@ -141,10 +141,32 @@ describe("damage", () => {
     expect(sums.result().total).toBeLessThan(100);
   });
 
-  it("counts squared distances of boxes, and lost ones in full", () => {
+  it("weighs squared distances of boxes by the float network's scores", () => {
+    // Three positions; the third one's score is below the least that counts.
+    const boxed: GraphModel = {
+      graph,
+      detector: { ...tiny.detector, logScores: ({ heatmap }) => heatmap, boxes: ({ sizes }) => sizes, decode: () => [[]] },
+    };
+    const answer = (lefts: readonly number[]) =>
+      answerOf(boxed, {
+        heatmap: tensor([0.8, 0.4, 1e-5].map(Math.log), [1, 1, 3]),
+        sizes: tensor([...lefts, 0, 0, 0, ...lefts.map((x) => x + 1), 1, 1, 1], [1, 4, 3]),
+      });
+    const reference = new Reference(boxed, answer([0, 0, 0]), card.visibleThreshold);
+    const sums = new DamageSums();
+    reference.addTo(sums, answer([0.25, 5, 5]));
+    expect(sums.result().scores).toBe(0);
+    expect(sums.result().boxes).toBeCloseTo((0.8 * 0.4 ** 2 + 0.4) / 1.2, 6);
+    const unchanged = new DamageSums();
+    new Reference(boxed, answer([0, 0, 0]), card.visibleThreshold).addTo(unchanged, answer([0, 0, 0]));
+    expect(unchanged.result()).toEqual({ total: 0, scores: 0, boxes: 0 });
+  });
+
+  it("counts squared distances of detections where positions have no boxes, and lost ones in full", () => {
     const box = (x: number) => ({ box: [x, 0, x + 10, 10] as const, score: 0.9, label: 0 });
     let found = [box(0), box(100), { ...box(200), score: 0.1 }];
-    const boxed: GraphModel = { graph, detector: { ...tiny.detector, logScores: ({ heatmap }) => heatmap, decode: () => [found] } };
+    const { boxes: _, ...boxless } = tiny.detector;
+    const boxed: GraphModel = { graph, detector: { ...boxless, logScores: ({ heatmap }) => heatmap, decode: () => [found] } };
     const answer = answerOf(boxed, heads([-1, -2, -3, -4]));
     const reference = new Reference(boxed, answer, card.visibleThreshold);
     found = [box(2)];
