@@ -57,6 +57,27 @@ describe("controls of inlierq", () => {
     for (const { params } of plan.activations.values()) expect(params.scale.data.every((s) => s > 0)).toBe(true);
   });
 
+  it.each(["adaround", "qdrop"] as const)("learns weights by %s in the units it is told", async (weights) => {
+    const unitOf = (learn: NonNullable<InlierqOptions["learn"]>) => inlierq({ weights, learn }).reconstruction?.unit;
+    expect(unitOf({})).toBe(weights === "qdrop" ? "block" : "layer");
+    for (const unit of ["layer", "block", "network"] as const) expect(unitOf({ unit })).toBe(unit);
+    const layersOf = async (unit: "layer" | "network") =>
+      (await run(inlierq({ weights, learn: { unit, steps: 3 } }))).units.map((u) => u.layers);
+    expect(await layersOf("layer")).toEqual([["stem"], ["depthwise"]]);
+    expect(await layersOf("network")).toEqual([["stem", "depthwise"]]);
+  });
+
+  it("refuses blocks of a network without any before it reads a sample, unless weights are rounded to nearest", async () => {
+    const model = tinyDetector(5);
+    const unread = { names: ["a"], input: (): never => expect.fail("a sample was read") };
+    for (const weights of ["adaround", "qdrop"] as const) {
+      const method = inlierq({ weights, learn: { unit: "block" } });
+      await expect(calibrate(model, unread, method, OPTIONS, new Steps([], {}))).rejects.toThrow(/^unit: "block" must find blocks/);
+    }
+    expect((await run(inlierq({ learn: { unit: "block" } }))).units).toEqual([]);
+    expect(inlierq.schema.safeParse({ learn: { unit: "blocks" } }).success).toBe(false);
+  });
+
   it("all without weights and refinement is plain min-max", async () => {
     for (const seed of [1, 2, 3]) {
       const [ours, theirs] = [await run(inlierq({ ...PLAIN, selection: "all" }), seed), await run(minmax(), seed)];

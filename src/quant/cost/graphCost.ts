@@ -33,17 +33,17 @@ export const formatsOfPlan = ({ layers, weights, activations }: Plan): CostForma
 });
 
 /**
- * The layers of a graph with what they cost under the given formats. A weight or bias that several layers read is stored
- * with the first of them; where some read it as codes and some in float, once in each form.
+ * The layers of a graph, or some of them, with what they cost under the given formats. A weight or bias that several layers
+ * read is stored with the first of them; where some read it as codes and some in float, once in each form.
  */
-export function costLayers(graph: Graph, formats: CostFormats): CostLayer[] {
+export function costLayers(graph: Graph, formats: CostFormats, layers: readonly Layer[] = graph.layers): CostLayer[] {
   const stored = new Set<string>();
   const first = (parameter: string | undefined, form: string): number => {
     if (parameter === undefined || stored.has(`${form} ${parameter}`)) return 0;
     stored.add(`${form} ${parameter}`);
     return sizeOf(graph.parameters.get(parameter)?.shape ?? [0]);
   };
-  return graph.layers.map((layer) => {
+  return layers.map((layer) => {
     const quantized = formats.layers.has(layer.name);
     const weight = quantized ? formats.weights.get(layer.weight) : undefined;
     return {

@@ -11,7 +11,7 @@ export {
   resnet50,
   retinaNetR50,
 } from "./detectors.ts";
-export { type CostFormats, costLayers, formatsOfAssignment, formatsOfPlan } from "./graphCost.ts";
+export { type CostFormats, costLayers, formatsOfAssignment, formatsOfPlan, otherBytes } from "./graphCost.ts";
 export type { Bits, CostLayer } from "./layerCost.ts";
 export { type StorageBytes, storageBytes, storageWords } from "./storage.ts";
 export { bitOperations, effectiveMacs, type FlopRule, type FlopRuleName, flopRules } from "./work.ts";

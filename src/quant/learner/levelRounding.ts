@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../errors.ts";
-import { add, mul, Tensor } from "../../tensor/index.ts";
+import { add, allocate, cast, flatten, indexSelect, mul, reshape, sub, Tensor } from "../../tensor/index.ts";
 import type { SitePlan } from "../plan.ts";
 import { roundingAt, softRounding } from "../quantizer/adaround.ts";
 import { indexOfLevels } from "../quantizer/levels.ts";
@@ -13,56 +13,72 @@ import { pullToEnds } from "./rounding.ts";
  */
 export const levelRounding = (rate: number): WeightLearner => ({
   name: "levelRounding",
-  start(w, site) {
-    const { low, high } = neighbours(w, site);
-    const share = (i: number): number => (high[i] > low[i] ? Math.min(1, Math.max(0, (w.data[i] - low[i]) / (high[i] - low[i]))) : 0);
-    return {
-      rounding: new Tensor(
-        w.shape,
-        "f32",
-        Float32Array.from(low, (_, i) => roundingAt(share(i))),
-      ),
-    };
-  },
+  start: (w, site) => ({ rounding: startOfRounding(w, levelsAround(w, site)) }),
   rates: () => ({ rounding: steady(rate) }),
   soft(w, site, { rounding }) {
-    const { low, high } = neighbours(w, site);
-    const gap = Float32Array.from(high, (v, i) => v - low[i]);
-    return add(new Tensor(w.shape, "f32", low), mul(softRounding(rounding), new Tensor(w.shape, "f32", gap)));
+    const { values, low, high } = levelsAround(w, site);
+    const below = valuesAt(values, low);
+    return add(below, mul(softRounding(rounding), sub(valuesAt(values, high), below)));
   },
   pull: ({ rounding }, sharpness) => pullToEnds(rounding, sharpness),
   harden(w, site, { rounding }) {
-    const { low, high } = neighbours(w, site);
-    return {
-      tuned: new Tensor(
-        w.shape,
-        "f32",
-        low.map((v, i) => (rounding.data[i] >= 0 ? high[i] : v)),
-      ),
-      site,
-    };
+    const { values, ...places } = levelsAround(w, site);
+    return { tuned: valuesAt(values, chosenPlaces(places, rounding)), site };
   },
 });
 
-/** The levels on either side of every weight, in its own units; both the end level beyond the ends. */
-function neighbours(w: Tensor, { params, scheme, levels }: SitePlan): { low: Float32Array; high: Float32Array } {
+/** Where every weight may go: places in the flattened table of values, i32, of the shape of the weight. */
+export interface LevelPlaces {
+  /** Of the level at or below the weight; the lowest for what lies below it. */
+  readonly low: Tensor;
+  /** Of the level above; that of `low` for a weight on a level or beyond the ends. */
+  readonly high: Tensor;
+}
+
+/** The values of a grid's levels in units of the weight: one row a scale. Shapes: scale [C], levels [L] or [C, L] → [C, L]. */
+export function valuesOfLevels({ params: { scale }, levels }: SitePlan, dtype: Tensor["dtype"]): Tensor {
   if (!levels) throw new ArgumentError("levelRounding", "the grid must have levels, got a uniform one");
-  const { axis } = scheme;
   const count = levels.shape[levels.shape.length - 1];
+  const rows = reshape(cast(levels, dtype), { shape: [levels.size / count, count] });
+  return mul(rows, reshape(cast(scale, dtype), { shape: [scale.size, 1] }));
+}
+
+/** The values of a grid's levels [C, L], and the places of those on either side of every weight. */
+export function levelsAround(w: Tensor, site: SitePlan): LevelPlaces & { readonly values: Tensor } {
+  const { params, scheme, levels } = site;
+  const values = valuesOfLevels(site, w.dtype);
+  const [rows, count] = values.shape;
+  const { axis } = scheme;
   const inner = axis === null ? w.size : w.shape.slice(axis + 1).reduce((n, d) => n * d, 1);
-  const channels = axis === null ? 1 : w.shape[axis];
-  const nearest = indexOfLevels(w, { scale: params.scale, levels }, scheme);
-  const low = new Float32Array(w.size);
-  const high = new Float32Array(w.size);
+  const nearest = indexOfLevels(w, { scale: params.scale, levels: levels as Tensor }, scheme);
+  const low = new Int32Array(w.size);
+  const high = new Int32Array(w.size);
   for (let i = 0; i < w.size; i++) {
-    const c = Math.floor(i / inner) % channels;
-    const scale = params.scale.data[params.scale.size === 1 ? 0 : c];
-    const row = levels.shape.length === 2 ? c * count : 0;
-    const at = (k: number): number => Math.fround(levels.data[row + k] * scale);
+    const row = (Math.floor(i / inner) % rows) * count;
     const k = nearest.data[i];
-    const below = at(k) <= w.data[i] ? k : Math.max(0, k - 1);
-    low[i] = at(below);
-    high[i] = w.data[i] <= low[i] ? low[i] : at(Math.min(count - 1, below + 1));
+    const below = values.data[row + k] <= w.data[i] ? k : Math.max(0, k - 1);
+    low[i] = row + below;
+    high[i] = row + (w.data[i] <= values.data[low[i]] ? below : Math.min(count - 1, below + 1));
   }
-  return { low, high };
+  return { values, low: new Tensor(w.shape, "i32", low), high: new Tensor(w.shape, "i32", high) };
+}
+
+/** The rounding variables at which soft weights are the float ones, between the ends. Shape: that of w. */
+export function startOfRounding(w: Tensor, { values, low, high }: ReturnType<typeof levelsAround>): Tensor {
+  const start = allocate(w.dtype, w.size);
+  for (let i = 0; i < w.size; i++) {
+    const [below, above] = [values.data[low.data[i]], values.data[high.data[i]]];
+    start[i] = roundingAt(above > below ? Math.min(1, Math.max(0, (w.data[i] - below) / (above - below))) : 0);
+  }
+  return new Tensor(w.shape, w.dtype, start);
+}
+
+/** Entries of a table at places in it, differentiable in the table. Shape: that of the places. */
+export const valuesAt = (table: Tensor, places: Tensor): Tensor =>
+  reshape(indexSelect(flatten(table), flatten(places), { dim: 0 }), { shape: places.shape });
+
+/** The place of every weight once it has decided: the upper one where its variable is not negative. Shape: kept. */
+export function chosenPlaces({ low, high }: LevelPlaces, rounding: Tensor): Tensor {
+  const places = Int32Array.from(low.data, (place, i) => (rounding.data[i] >= 0 ? high.data[i] : place));
+  return new Tensor(low.shape, "i32", places);
 }

@@ -6,11 +6,14 @@ import { steady } from "./rates.ts";
 /** |2h - 1| is kept off 0, where its logarithm has no gradient. */
 const LEAST = 1e-6;
 
-/** Sum of 1 - |2 h(V) - 1|^sharpness: 0 where every weight has decided. Source: AdaRound eq. 24. */
-export function pullToEnds(rounding: Tensor, sharpness: Tensor): Tensor {
+/** By weight 1 - |2 h(V) - 1|^sharpness: 0 where it has decided. Shape: kept. Source: AdaRound eq. 24. */
+export function indecision(rounding: Tensor, sharpness: Tensor): Tensor {
   const off = clamp(abs(sub(mul(softRounding(rounding), 2), 1)), { min: LEAST });
-  return sum(sub(1, exp(mul(log(off), sharpness))));
+  return sub(1, exp(mul(log(off), sharpness)));
 }
+
+/** The sum over all weights: 0 where every one has decided. */
+export const pullToEnds = (rounding: Tensor, sharpness: Tensor): Tensor => sum(indecision(rounding, sharpness));
 
 /**
  * Learned rounding: each weight goes to the code below or above it.

@@ -8,10 +8,10 @@ import { inlierError } from "../objective/reconstruction.ts";
 import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { salient } from "../reconstruct/evidence.ts";
-import { descentOf, settingsOf } from "../reconstruct/settings.ts";
+import { descentOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
 import { ADAM_DEFAULTS, adamRefiner } from "../refineAdam.ts";
-import { DEFAULTS, type InlierqOptions, SHAPE } from "./inlierqOptions.ts";
+import { DEFAULTS, type InlierqOptions, type LearnOptions, learnOf, SHAPE } from "./inlierqOptions.ts";
 import { BIAS_RATE, ROUNDING_RATE, searchedRanges, weightStage } from "./learning.ts";
 import { dropped, dropping } from "./qdrop.ts";
 
@@ -22,7 +22,7 @@ export const inlierq = defineMethod(SHAPE, make);
 const TAUS = [0.1, 0.3, 0.5, 0.7, 0.9];
 
 function make(options: InlierqOptions): Method {
-  const o = { ...DEFAULTS, ...options, adam: { ...ADAM_DEFAULTS, ...options.adam }, learn: settingsOf(options.learn ?? {}) };
+  const o = { ...DEFAULTS, ...options, adam: { ...ADAM_DEFAULTS, ...options.adam }, learn: learnOf(options) };
   const { rho, fisher, lambdaInlier, lambdaAnomaly, rows } = o;
   const weighting = { fisher, damping: rho, lambdaI: lambdaInlier, lambdaA: lambdaAnomaly };
   if (!(rho >= 0 && rho <= 1)) throw new ArgumentError("inlierq", `rho must be in [0, 1], got ${rho}`);
@@ -37,7 +37,7 @@ function make(options: InlierqOptions): Method {
     activationObserver: ({ axis }) => masked(minmaxObserver({ axis })),
     selection,
     ...tuningOf(o),
-    ...LEARNING[o.weights](o, selection, weighting),
+    ...LEARNING[o.weights](o.learn, selection, weighting),
     ...(refiner && {
       refinement: {
         refiner,
@@ -104,19 +104,18 @@ const REFINERS: Readonly<Record<NonNullable<InlierqOptions["refine"]>, (o: Inlie
 };
 
 type Learning = Pick<Method, "reconstruction">;
+type Learner = (learn: Required<LearnOptions>, selection: Selection, weighting: FisherOptions) => Learning;
 
 /** What learns weights, by the names of the options. */
-const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, (o: InlierqOptions, s: Selection, f: FisherOptions) => Learning>> =
-  {
-    nearest: () => ({}),
-    adaround(o, selection, weighting) {
-      const evidence = salient(selection.loss, selection);
-      const objective = inlierError(evidence, weighting);
-      const stage = weightStage({ rate: ROUNDING_RATE, biasRate: BIAS_RATE }, objective);
-      return { reconstruction: { unit: "layer", stages: [stage], descent: descentOf(o.learn ?? {}) } };
-    },
-    qdrop: ({ learn = {} }) => ({ reconstruction: { unit: "block", stages: [dropping(dropped({}))], descent: descentOf(learn) } }),
-  };
+const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, Learner>> = {
+  nearest: () => ({}),
+  adaround({ unit, ...descent }, selection, weighting) {
+    const objective = inlierError(salient(selection.loss, selection), weighting);
+    const stage = weightStage({ rate: ROUNDING_RATE, biasRate: BIAS_RATE }, objective);
+    return { reconstruction: { unit, stages: [stage], descent: descentOf(descent) } };
+  },
+  qdrop: ({ unit, ...descent }) => ({ reconstruction: { unit, stages: [dropping(dropped({}))], descent: descentOf(descent) } }),
+};
 
 /** Drops undefined entries, so that they do not override a default. */
 function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { GMM_DEFAULTS, type GmmOptions } from "../../em/index.ts";
+import type { Grain } from "../../graph/index.ts";
 import { choosers } from "../choosers.ts";
 import type { SaliencyLoss } from "../evidence.ts";
 import type { FisherForm } from "../objective/importance.ts";
-import { DESCENT_SHAPE, type DescentSettings } from "../reconstruct/settings.ts";
+import { DESCENT_SHAPE, type DescentSettings, settingsOf } from "../reconstruct/settings.ts";
 import type { AdamRefinerOptions } from "../refineAdam.ts";
+
+/** How the method learns weights. */
+export interface LearnOptions extends DescentSettings {
+  /** What learns at a time. Default "layer", and "block" with weights "qdrop". */
+  readonly unit?: Grain;
+}
 
 /** Every decision of the method, with its default. */
 export interface InlierqOptions
@@ -49,12 +56,12 @@ export interface InlierqOptions
   /** Options of the Adam refiner. */
   readonly adam?: AdamRefinerOptions;
   /**
-   * How weights are rounded: to nearest (default, the paper), learned layer by layer with the objective of refinement
-   * ("adaround"), or block by block after it, together with scales and with quantization dropped at random ("qdrop").
+   * How weights are rounded: to nearest (default, the paper), learned with the objective of refinement ("adaround"), or after
+   * it, together with scales and with quantization dropped at random ("qdrop").
    */
   readonly weights?: "nearest" | "adaround" | "qdrop";
-  /** Options of the descents. */
-  readonly learn?: DescentSettings;
+  /** Options of the descents; weights that are rounded to nearest take none. */
+  readonly learn?: LearnOptions;
   /** Output volumes per site that refinement sees. Default 4096. */
   readonly rows?: number;
   /** Floats kept per layer for them: wide layers get fewer volumes. Default 2^20. */
@@ -85,6 +92,12 @@ export const DEFAULTS = {
   rowFloats: 2 ** 20,
 } as const satisfies InlierqOptions;
 
+/** The options of learning with their defaults. */
+export const learnOf = ({ weights = DEFAULTS.weights, learn = {} }: InlierqOptions): Required<LearnOptions> => ({
+  unit: learn.unit ?? (weights === "qdrop" ? "block" : "layer"),
+  ...settingsOf(learn),
+});
+
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);
 
@@ -113,7 +126,7 @@ export const SHAPE = {
   refine: z.enum(["grid", "adam", "none"]),
   adam: z.strictObject({ steps: count, scaleRate: z.number().positive(), zeroPointRate: z.number().positive() }).partial(),
   weights: z.enum(["nearest", "adaround", "qdrop"]),
-  learn: z.strictObject(DESCENT_SHAPE).partial(),
+  learn: z.strictObject({ ...DESCENT_SHAPE, unit: z.enum(["layer", "block", "network"]) }).partial(),
   rows: z.int().min(16),
   rowFloats: z.int().min(1024),
 };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { byGrid } from "../learner/byGrid.ts";
 import { levelRounding } from "../learner/levelRounding.ts";
+import { logAffineRounding } from "../learner/logAffineRounding.ts";
 import { rounding } from "../learner/rounding.ts";
 import { defineMethod, type LayerRole, onLevels } from "../method.ts";
 import { filteredGlobal } from "../objective/filteredGlobal.ts";
@@ -21,6 +22,11 @@ export interface RegptqOptions extends DescentSettings, DroppingOptions {
   readonly filteredGlobal?: boolean;
   /** Grids of the weights of quantized head layers: "shift" (default), "exact", or "none" for uniform ones. */
   readonly logAffine?: "shift" | "exact" | "none";
+  /**
+   * Learning rate of the logarithms of what moves those grids: of scales in mode "shift", of k and a by side in mode "exact".
+   * 0: they stay, and only rounding learns. Default 0.0003.
+   */
+  readonly gridRate?: number;
   /** Least score of a box that counts. Default 2e-4. */
   readonly thetaC?: number;
   /** Least IoU with the float network's box. Default 0.1. */
@@ -35,10 +41,17 @@ export interface RegptqOptions extends DescentSettings, DroppingOptions {
 
 const share = z.number().min(0).max(1);
 
+/**
+ * Learning rate of grids. On nets of a few layers faster ones lower the error of soft weights and raise that of hard ones
+ * (docs/decisions/008-learning.md).
+ */
+const GRID_RATE = 3e-4;
+
 const SHAPE = {
   ...DROPPING_SHAPE,
   filteredGlobal: z.boolean(),
   logAffine: z.enum(["shift", "exact", "none"]),
+  gridRate: z.number().min(0),
   thetaC: share,
   thetaI: share,
   lambda: z.number().min(0),
@@ -54,13 +67,25 @@ const SHAPE = {
  * Unstated: p, lambda and the balance of the two losses, each of which counts relative to its start.
  */
 export const regptq = defineMethod(SHAPE, (options: RegptqOptions) => {
-  const { unit = "block", filteredGlobal: global = true, logAffine: mode = "shift", kept, rate, biasRate, scaleRate, ...rest } = options;
+  const {
+    unit = "block",
+    filteredGlobal: global = true,
+    logAffine: mode = "shift",
+    gridRate = GRID_RATE,
+    kept,
+    rate,
+    biasRate,
+    scaleRate,
+    ...rest
+  } = options;
   const { thetaC = 2e-4, thetaI = 0.1, lambda = 1, p = 1, rho = 0.1, ...descent } = rest;
   const drop = dropped({ kept, rate, biasRate, scaleRate });
   const loss = filteredGlobal({ thetaC, thetaI, lambda, p });
+  const levels =
+    gridRate > 0 && mode !== "none" ? logAffineRounding(mode, { rounding: drop.rate, grid: gridRate }) : levelRounding(drop.rate);
   const stage: LearningStage = {
     ...dropping(drop),
-    weights: byGrid(rounding(drop.rate), levelRounding(drop.rate)),
+    weights: byGrid(rounding(drop.rate), levels),
     objective: global ? fisherError(againstFloat(loss), { share: rho }) : outputError(),
     ...(global && { global: loss }),
   };
@@ -68,7 +93,7 @@ export const regptq = defineMethod(SHAPE, (options: RegptqOptions) => {
     name: "regptq",
     cite: "Reg-PTQ, CVPR 2024",
     about: "QDrop with errors weighed by gradients of a filtered loss of scores and boxes; logarithmic grids for the head.",
-    options: { unit, filteredGlobal: global, logAffine: mode, thetaC, thetaI, lambda, p, rho, ...drop, ...settingsOf(descent) },
+    options: { unit, filteredGlobal: global, logAffine: mode, gridRate, thetaC, thetaI, lambda, p, rho, ...drop, ...settingsOf(descent) },
     ...searchedRanges,
     ...(mode !== "none" && {
       weightLevels: (_: unknown, { signed }: Scheme, { head }: LayerRole) => (head && signed ? onLevels(logAffine({ mode })) : undefined),

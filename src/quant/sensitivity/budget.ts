@@ -3,21 +3,16 @@ import type { Graph, Layer } from "../../graph/index.ts";
 import { didYouMean } from "../../suggest.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import type { Assignment } from "../assign.ts";
+import { bitOperations, type CostFormats, costLayers, formatsOfAssignment, otherBytes, storageBytes } from "../cost/index.ts";
+import { emplace } from "../emplace.ts";
+import { makeScheme, type Scheme } from "../scheme.ts";
 import type { High, Item } from "./items.ts";
 import type { Ranked } from "./rank.ts";
 
-/** Bits of one layer's weight and input; 32 stands for float. */
-interface Widths {
-  readonly weight: number;
-  readonly activation: number;
-}
-
-const FLOAT = 32;
-
-/** What a network with these bits costs: a constant and a part of each layer. */
+/** What a network costs: a constant, and what layers take. Layers that read one weight are to be counted together. */
 interface Bill {
   readonly constant: number;
-  of(layer: Layer, widths: Widths): number;
+  of(layers: readonly Layer[], formats: CostFormats): number;
 }
 
 /** A way to count what bits cost. */
@@ -27,43 +22,31 @@ interface Cost {
   bill(graph: Graph, assignment: Assignment): Bill;
 }
 
-const size = (graph: Graph, name: string): number => sizeOf(graph.metas.get(name)?.shape ?? [0]);
-
 const storage: Cost = {
   units: { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 },
-  bill: (graph) => {
-    const weights = new Set(graph.layers.map((l) => l.weight));
-    const others = [...graph.parameters].filter(([name]) => !weights.has(name));
-    return {
-      constant: others.reduce((sum, [, p]) => sum + 4 * p.size, 0),
-      of: ({ weight, channelAxis }, { weight: bits }) => {
-        const count = size(graph, weight);
-        if (bits === FLOAT) return 4 * count;
-        const channels = graph.metas.get(weight)?.shape[channelAxis] ?? 1;
-        return Math.ceil((count * bits) / 8) + channels * (4 + Math.ceil(bits / 8));
-      },
-    };
-  },
+  bill: (graph) => ({
+    constant: otherBytes(graph),
+    of: (layers, formats) => storageBytes(costLayers(graph, formats, layers)).total,
+  }),
 };
 
 const bops: Cost = {
   units: { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 },
-  bill: (graph) => {
-    const macs = new Map(graph.layers.map(({ name }) => [name, graph.macs(name)]));
-    return { constant: 0, of: ({ name }, { weight, activation }) => (macs.get(name) ?? 0) * weight * activation };
-  },
+  bill: (graph) => ({ constant: 0, of: (layers, formats) => bitOperations(costLayers(graph, formats, layers)) }),
 };
 
 const elements: Cost = {
   units: { "": 1, "%": 0.01 },
   bill: (graph, { sites }) => {
-    const total = [...sites.keys()].reduce((sum, name) => sum + size(graph, name), 0);
-    const of = (layer: Layer, { activation }: Widths): number => {
+    const size = (name: string): number => sizeOf(graph.metas.get(name)?.shape ?? [0]);
+    const total = [...sites.keys()].reduce((sum, name) => sum + size(name), 0);
+    const shareOf = (layer: Layer, formats: CostFormats): number => {
       const site = sites.get(layer.input);
-      if (!site?.readers.includes(layer) || activation <= site.scheme.bits) return 0;
-      return size(graph, layer.input) / site.readers.length / total;
+      const bits = formats.layers.has(layer.name) ? formats.activations.get(layer.input)?.bits : undefined;
+      if (!site?.readers.includes(layer) || (bits !== undefined && bits <= site.scheme.bits)) return 0;
+      return size(layer.input) / site.readers.length / total;
     };
-    return { constant: 0, of };
+    return { constant: 0, of: (layers, formats) => layers.reduce((sum, layer) => sum + shareOf(layer, formats), 0) };
   },
 };
 
@@ -72,9 +55,8 @@ const costs: Readonly<Record<string, Cost>> = { storage, bops, elements };
 /** A limit on what bits may cost. */
 export interface Budget {
   /**
-   * "storage": bytes of all parameters, weights as packed codes with their scales and zero points; "bops": multiply-accumulates
-   * times the bits of both factors, floats as 32; "elements": share of the elements of quantized activation tensors that is
-   * lifted.
+   * "storage": bytes of all parameters as `storageBytes` counts them; "bops": `bitOperations`; "elements": share of the
+   * elements of quantized activation tensors that is lifted.
    */
   readonly cost: string;
   readonly limit: number;
@@ -128,50 +110,48 @@ export function spend(
   budget: Budget,
 ): Spending {
   const bill = costs[budget.cost].bill(graph, assignment);
-  const widths = startOf(graph, assignment);
-  const start = graph.layers.reduce((sum, l) => sum + bill.of(l, widths.get(l) as Widths), bill.constant);
+  let formats = formatsOfAssignment(assignment);
+  const start = bill.constant + bill.of(graph.layers, formats);
   if (start > budget.limit) {
     const [least, got] = [costText(budget, start), costText(budget, budget.limit)];
     throw new ArgumentError("budget", `${budget.cost} must be at least ${least}, what it takes with nothing lifted, got ${got}`);
   }
-  const left = new Set(ranked.filter(({ gain }) => gain > 0));
+  const left = new Map(ranked.filter(({ gain }) => gain > 0).map((r) => [r, touched(graph, r.item)]));
+  const prices = new Map<Ranked, number>();
+  const priceOf = (r: Ranked, layers: readonly Layer[]): number => bill.of(layers, lift(formats, r.item, high)) - bill.of(layers, formats);
   const lifted: Ranked[] = [];
   let spent = start;
   for (;;) {
     let best: { ranked: Ranked; rate: number; added: number } | undefined;
-    for (const candidate of left) {
-      const added = addedBy(candidate.item, high, bill, widths);
+    for (const [candidate, layers] of left) {
+      const added = emplace(prices, candidate, () => priceOf(candidate, layers));
       if (!(added > 0) || spent + added > budget.limit * (1 + 1e-12)) continue;
       const rate = candidate.gain / added;
       if (!best || rate > best.rate) best = { ranked: candidate, rate, added };
     }
     if (!best) return { lifted, start, spent };
-    for (const layer of best.ranked.item.layers) widths.set(layer, liftedWidths(best.ranked.item, high, widths.get(layer) as Widths));
+    const changed = new Set(left.get(best.ranked));
+    formats = lift(formats, best.ranked.item, high);
     left.delete(best.ranked);
+    for (const [candidate, layers] of left) if (layers.some((l) => changed.has(l))) prices.delete(candidate);
     lifted.push(best.ranked);
     spent += best.added;
   }
 }
 
-function startOf(graph: Graph, { layers, weights, sites }: Assignment): Map<Layer, Widths> {
-  const quantized = new Set(layers);
-  const of = (l: Layer): Widths =>
-    quantized.has(l)
-      ? { weight: weights.get(l.weight)?.bits ?? FLOAT, activation: sites.get(l.input)?.scheme.bits ?? FLOAT }
-      : { weight: FLOAT, activation: FLOAT };
-  return new Map(graph.layers.map((l) => [l, of(l)]));
+/** The layers that may cost something else once an item is lifted: its own, and those that read the same weights. */
+function touched(graph: Graph, { layers }: Item): Layer[] {
+  const weights = new Set(layers.map((l) => l.weight));
+  return graph.layers.filter((l) => weights.has(l.weight));
 }
 
-function liftedWidths({ kind }: Item, high: High, widths: Widths): Widths {
-  if (high === "float") return { weight: FLOAT, activation: FLOAT };
-  return kind === "weight" ? { ...widths, weight: high } : { ...widths, activation: high };
-}
-
-function addedBy(item: Item, high: High, bill: Bill, widths: ReadonlyMap<Layer, Widths>): number {
-  let added = 0;
-  for (const layer of item.layers) {
-    const now = widths.get(layer) as Widths;
-    added += bill.of(layer, liftedWidths(item, high, now)) - bill.of(layer, now);
-  }
-  return added;
+/** Formats with an item lifted. */
+function lift(formats: CostFormats, { kind, layers }: Item, high: High): CostFormats {
+  const names = new Set(layers.map((l) => l.name));
+  if (high === "float") return { ...formats, layers: new Set([...formats.layers].filter((name) => !names.has(name))) };
+  const wider = (schemes: CostFormats["weights"], tensors: ReadonlySet<string>): Map<string, Scheme> =>
+    new Map([...schemes].map(([name, scheme]) => [name, tensors.has(name) ? makeScheme({ ...scheme, bits: high }) : scheme]));
+  return kind === "weight"
+    ? { ...formats, weights: wider(formats.weights, new Set(layers.map((l) => l.weight))) }
+    : { ...formats, activations: wider(formats.activations, new Set(layers.map((l) => l.input))) };
 }

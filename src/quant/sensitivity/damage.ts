@@ -19,7 +19,7 @@ export function answerOf({ detector }: GraphModel, heads: Heads): Answer {
 
 /** How far a changed network's answers are from the float network's, without labels. */
 export interface Damage {
-  /** The sum of the two below: relative, 0 where nothing changed. */
+  /** That of the scores and a quarter of that of the boxes: relative, 0 where nothing changed. */
   readonly total: number;
   /** Of the log score map, or of the outputs of a network without a detector card. */
   readonly scores: number;
@@ -111,6 +111,9 @@ function addOutput(sum: Ratio, wanted: Float32Array, got: Float32Array): void {
   }
 }
 
+/** What boxes count beside scores: choices of tensors leave the least damage on other samples at 0.1 to 0.3 (docs/decisions/009-promotion.md). */
+const BOX_WEIGHT = 0.25;
+
 /** A ratio of sums. */
 interface Ratio {
   signal: number;
@@ -147,6 +150,6 @@ export class DamageSums {
     const parts = [...this.#parts.values()].map(ratio);
     const scores = parts.reduce((sum, part) => sum + part, 0) / Math.max(1, parts.length);
     const boxes = ratio(this.boxes);
-    return { total: scores + boxes, scores, boxes };
+    return { total: scores + BOX_WEIGHT * boxes, scores, boxes };
   }
 }

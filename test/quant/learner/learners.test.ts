@@ -6,9 +6,11 @@ import { gridParameters } from "../../../src/quant/learner/gridParameters.ts";
 import type { ActivationLearner, WeightLearner } from "../../../src/quant/learner/learner.ts";
 import { levelRounding } from "../../../src/quant/learner/levelRounding.ts";
 import { levelScaling } from "../../../src/quant/learner/levelScaling.ts";
+import { logAffineRounding } from "../../../src/quant/learner/logAffineRounding.ts";
 import { rounding } from "../../../src/quant/learner/rounding.ts";
 import { stepSize } from "../../../src/quant/learner/stepSize.ts";
 import { applySite, levelSite, type SitePlan } from "../../../src/quant/plan.ts";
+import type { LevelQuantizer } from "../../../src/quant/quantizer/levels.ts";
 import { logAffine } from "../../../src/quant/quantizer/logAffine.ts";
 import { powerOfTwo } from "../../../src/quant/quantizer/powerOfTwo.ts";
 import { chooseQParams, makeScheme, type Scheme } from "../../../src/quant/scheme.ts";
@@ -17,11 +19,15 @@ import { rangeOf } from "../integer/plans.ts";
 
 const GRIDS = { scale: 0.01, zeroPoint: 0.02 };
 
+type GridName = "uniform" | "levels" | "exact" | "shift";
+
 /** One line a learner of weights, with the grids it takes. */
-const weightLearners: readonly { learner: WeightLearner; grids: readonly ("uniform" | "levels")[] }[] = [
+const weightLearners: readonly { learner: WeightLearner; grids: readonly GridName[] }[] = [
   { learner: rounding(0.1), grids: ["uniform"] },
   { learner: freeWeights({ weight: 0.1, ...GRIDS }), grids: ["uniform"] },
-  { learner: levelRounding(0.1), grids: ["levels"] },
+  { learner: levelRounding(0.1), grids: ["levels", "exact", "shift"] },
+  { learner: logAffineRounding("exact", { rounding: 0.1, grid: 0.01 }), grids: ["exact", "levels"] },
+  { learner: logAffineRounding("shift", { rounding: 0.1, grid: 0.01 }), grids: ["shift", "levels", "exact"] },
   { learner: levelScaling(0.1), grids: ["levels"] },
   { learner: byGrid(rounding(0.1), levelScaling(0.1)), grids: ["uniform", "levels"] },
 ];
@@ -37,17 +43,23 @@ const schemes = fc.constantFrom(2, 3, 4, 8).map((bits) => makeScheme({ bits, sig
 
 const list = (x: Tensor): number[] => Array.from(x.data as ArrayLike<number>);
 
-const sites: Readonly<Record<"uniform" | "levels", (w: Tensor, scheme: Scheme) => SitePlan>> = {
-  uniform: (w, scheme) => ({ params: chooseQParams(rangeOf(w, 0), scheme).params, scheme }),
-  levels(w, { bits }) {
+const onLevels =
+  <P extends Readonly<Record<string, Tensor>>>(quantizer: LevelQuantizer<P>) =>
+  (w: Tensor, { bits }: Scheme): SitePlan => {
     const scheme = makeScheme({ bits, signed: true, mapping: "symmetricHalf", axis: 0 });
-    return levelSite(w, { quantizer: powerOfTwo, params: powerOfTwo.init(rangeOf(w, 0), scheme, w), scheme }).site;
-  },
+    return levelSite(w, { quantizer, params: quantizer.init(rangeOf(w, 0), scheme, w), scheme }).site;
+  };
+
+const sites: Readonly<Record<GridName, (w: Tensor, scheme: Scheme) => SitePlan>> = {
+  uniform: (w, scheme) => ({ params: chooseQParams(rangeOf(w, 0), scheme).params, scheme }),
+  levels: onLevels(powerOfTwo),
+  exact: onLevels(logAffine({ mode: "exact" })),
+  shift: onLevels(logAffine({ mode: "shift" })),
 };
 
 for (const { learner, grids } of weightLearners) {
   for (const grid of grids) {
-    describe(`${learner.name} on a grid of ${grid === "uniform" ? "equal steps" : "levels"}`, () => {
+    describe(`${learner.name} on a grid of ${grid === "uniform" ? "equal steps" : grid === "levels" ? "powers of two" : `mode ${grid}`}`, () => {
       const law = (check: (w: Tensor, site: SitePlan) => void): void =>
         fc.assert(fc.property(weights, schemes, (w, scheme) => check(w, sites[grid](w, scheme))));
 

@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { assign, type BitRule, costText, itemsOf, parseBudget, type Ranked, rulesOf, spend } from "../../../src/quant/index.ts";
+import { Graph, type Layer } from "../../../src/graph/index.ts";
+import {
+  assign,
+  type BitRule,
+  costOfGraph,
+  costText,
+  formatsOfAssignment,
+  itemsOf,
+  parseBudget,
+  type Ranked,
+  rulesOf,
+  spend,
+} from "../../../src/quant/index.ts";
 import { tinyDetector } from "../tiny.ts";
 
 const { graph } = tinyDetector(1);
@@ -42,6 +54,23 @@ describe("a budget", () => {
     const anew = { graph, assignment: assign(graph, { ...base, bits }), high: 8 };
     if (cost !== "elements") expect(spend([], anew, { cost, limit: 1e12 }).start).toBe(spent);
     else expect(spent).toBeCloseTo(1, 12);
+  });
+
+  it.each([8, "float"] as const)("of storage counts a shared weight as files hold it, lifted to %s", (high) => {
+    const [heat, size] = ["heat", "size"].map((name) => graph.layers.find((l) => l.name === name) as Layer);
+    const nodes = graph.nodes.map((n) => (n.name === "size" ? { ...n, inputs: [size.input, heat.weight, heat.bias as string] } : n));
+    const parameters = new Map([...graph.parameters].filter(([name]) => name !== size.weight && name !== size.bias));
+    const shared = new Graph({ ...graph, nodes, parameters });
+    const options = { ...base, keep: [] };
+    const bytes = (bits: BitRule[]): number => costOfGraph(shared, formatsOfAssignment(assign(shared, { ...options, bits }))).bytes.total;
+    const plain = assign(shared, options);
+    const items = itemsOf(shared, plain, high).map((item) => ({ item, damage, gain: 1 }));
+    const limit = high === 8 ? 1e6 : bytes([]) + 48;
+    const { start, spent, lifted } = spend(items, { graph: shared, assignment: plain, high }, { cost: "storage", limit });
+    expect(start).toBe(bytes([]));
+    // As float for one of its two readers the weight is stored in both forms: 12 floats beside the codes.
+    expect(names(lifted)).toEqual(high === 8 ? ["weight heat", "weight depthwise", "weight stem"] : ["layer heat"]);
+    expect(spent).toBe(bytes(lifted.flatMap(({ item }) => rulesOf(item, high))));
   });
 
   it("counts multiply-accumulates times both widths, floats as 32", () => {
