@@ -21,7 +21,7 @@ const LEARNED = { inlierq: { weights: "qdrop" } } as const;
 const PLANS = [
   {
     model: "fastestdet-352",
-    budget: "35s",
+    budget: "30s",
     lists: [
       { methods: METHOD_NAMES, schemes: ["W8A8", "W6A6"], seeds: [0] },
       { methods: METHOD_NAMES, schemes: ["W4A8", "W4A4"], seeds: SEEDS },
@@ -38,7 +38,7 @@ const PLANS = [
   },
   {
     model: "yolox-nano-416",
-    budget: "150s",
+    budget: "120s",
     lists: [
       { methods: ["minmax", "mse", "adaround", "brecq", "qdrop", "inlierq"], schemes: ["W4A8", "W4A4"], seeds: [0] },
       { methods: ["adaround", "qdrop"], schemes: ["W4A4"], seeds: [0], options: { promote: 0.25 }, label: "promote 25 %" },
