@@ -15,7 +15,10 @@ import type { SweepRecord } from "../src/quant/index.ts";
 const ROOT = join(import.meta.dirname, "..");
 const PAGE = join(ROOT, "docs/methods.json");
 const SEEDS = [0, 1, 2];
-const LEARNED = { inlierq: { weights: "qdrop" } } as const;
+const ADAROUND = { inlierq: { weights: "adaround" } } as const;
+const QDROP = { inlierq: { weights: "qdrop" } } as const;
+const BY_LAYER = { qdrop: { unit: "layer", kept: 0.75 } } as const;
+const WORST = { promote: 0.25 } as const;
 
 /** What is run on one model. */
 const PLANS = [
@@ -25,14 +28,16 @@ const PLANS = [
     lists: [
       { methods: METHOD_NAMES, schemes: ["W8A8", "W6A6"], seeds: [0] },
       { methods: METHOD_NAMES, schemes: ["W4A8", "W4A4"], seeds: SEEDS },
-      { methods: ["inlierq"], schemes: ["W4A8", "W4A4"], seeds: SEEDS, options: LEARNED, label: "weights: qdrop" },
-      { methods: ["mse", "adaround", "qdrop"], schemes: ["W4A4"], seeds: SEEDS, options: { promote: 0.25 }, label: "promote 25 %" },
+      { methods: ["inlierq"], schemes: ["W4A8", "W4A4"], seeds: SEEDS, options: ADAROUND, label: "weights: adaround" },
+      { methods: ["inlierq"], schemes: ["W4A4"], seeds: SEEDS, options: QDROP, label: "weights: qdrop" },
+      { methods: ["mse", "adaround", "qdrop", "inlierq"], schemes: ["W4A4"], seeds: SEEDS, options: WORST, label: "promote 25 %" },
+      { methods: ["qdrop"], schemes: ["W4A4"], seeds: SEEDS, options: { ...WORST, ...BY_LAYER }, label: "by layer, promote 25 %" },
       {
         methods: ["inlierq"],
         schemes: ["W4A4"],
         seeds: SEEDS,
-        options: { ...LEARNED, promote: 0.25 },
-        label: "weights: qdrop, promote 25 %",
+        options: { ...WORST, ...ADAROUND },
+        label: "weights: adaround, promote 25 %",
       },
     ],
   },
@@ -41,7 +46,8 @@ const PLANS = [
     budget: "120s",
     lists: [
       { methods: ["minmax", "mse", "adaround", "brecq", "qdrop", "inlierq"], schemes: ["W4A8", "W4A4"], seeds: [0] },
-      { methods: ["adaround", "qdrop"], schemes: ["W4A4"], seeds: [0], options: { promote: 0.25 }, label: "promote 25 %" },
+      { methods: ["adaround", "qdrop"], schemes: ["W4A4"], seeds: [0], options: WORST, label: "promote 25 %" },
+      { methods: ["inlierq"], schemes: ["W4A4"], seeds: [0], options: { ...WORST, ...ADAROUND }, label: "weights: adaround, promote 25 %" },
     ],
   },
 ] as const;

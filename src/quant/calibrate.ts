@@ -8,7 +8,7 @@ import { quantizeBias } from "./bias.ts";
 import { type BiasCorrection, correctBiases, liveBytes } from "./biasCorrection.ts";
 import { floatRuns, type GraphModel } from "./evidence.ts";
 import { type SiteError, SiteMeter } from "./measure.ts";
-import type { Method } from "./method.ts";
+import type { Method, Refinement } from "./method.ts";
 import { applySite, biasOf, type Plan, type SitePlan, weightOf } from "./plan.ts";
 import { planWeights } from "./planWeights.ts";
 import {
@@ -195,7 +195,7 @@ async function refineSites(
   if (!refinement) return refined;
   let done = 0;
   for (const site of sites.values()) {
-    const readers = (rows.get(site.tensor) ?? []).filter((r) => r.rows > 0).map((r) => readerOf(r, graph, plan, refinement.importance(r)));
+    const readers = (rows.get(site.tensor) ?? []).filter((r) => r.rows > 0).map((r) => readerOf(r, graph, plan, refinement));
     const range = ranges.get(site.tensor) as Range;
     if (readers.length > 0) refined.set(site.tensor, refinement.refiner.refine({ scheme: site.scheme, range, readers }));
     await steps.after("refine", ++done);
@@ -203,11 +203,12 @@ async function refineSites(
   return refined;
 }
 
-function readerOf(rows: LayerRows, graph: Graph, plan: Plan, importance: RefineReader["importance"]): RefineReader {
+function readerOf(rows: LayerRows, graph: Graph, plan: Plan, refinement: Refinement): RefineReader {
+  const importance = refinement.importance(rows);
   if (!rows.layer) return { rows, weight: rows.view.matrix(undefined), quantizedWeight: rows.view.matrix(undefined), importance };
   const weight = graph.parameters.get(rows.layer.weight) as Tensor;
   const quantized = applySite(weightOf(graph, plan, rows.layer), plan.weights.get(rows.layer.weight) as SitePlan);
-  return { rows, weight: rows.view.matrix(weight), quantizedWeight: rows.view.matrix(quantized), importance };
+  return { rows, weight: rows.view.matrix(weight), quantizedWeight: rows.view.matrix(refinement.through(weight, quantized)), importance };
 }
 
 function planActivations(

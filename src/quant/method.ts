@@ -22,6 +22,8 @@ export interface Refinement {
   readonly refiner: Refiner;
   /** "output": error of each reader's output; "self": error of the quantized tensor itself. */
   readonly target: "output" | "self";
+  /** The weights that quantized inputs are multiplied by, out of a layer's own and the same on their grid; the float output has the former. */
+  readonly through: (float: Tensor, rounded: Tensor) => Tensor;
   /** How much each output volume counts. */
   readonly importance: RowWeights;
   /** Also sample anomalies, with the weights `importance` gives them. */

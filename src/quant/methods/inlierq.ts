@@ -2,12 +2,13 @@ import { gmm1d, kmeans1d, type Separator, svm1d } from "../../em/index.ts";
 import { ArgumentError, StateError } from "../../errors.ts";
 import { choosers } from "../choosers.ts";
 import type { SaliencyLoss } from "../evidence.ts";
-import { defineMethod, type Method, type Selection } from "../method.ts";
+import { defineMethod, type Method, type Refinement, type Selection } from "../method.ts";
 import { type FisherOptions, importanceOf } from "../objective/importance.ts";
-import { inlierError } from "../objective/reconstruction.ts";
+import { inlierError, outputError } from "../objective/reconstruction.ts";
 import { masked } from "../observer/masked.ts";
 import { minmax as minmaxObserver } from "../observer/minmax.ts";
 import { salient } from "../reconstruct/evidence.ts";
+import type { UnitObjective } from "../reconstruct/reconstruction.ts";
 import { descentOf } from "../reconstruct/settings.ts";
 import { gridRefiner, type Refiner } from "../refine.ts";
 import { ADAM_DEFAULTS, adamRefiner } from "../refineAdam.ts";
@@ -42,6 +43,7 @@ function make(options: InlierqOptions): Method {
       refinement: {
         refiner,
         target: o.objective,
+        through: THROUGH[o.refineThrough],
         importance: ({ gradients, inlier, view, rows: volumes }) =>
           importanceOf(gradients, inlier, { samples: 1, channels: view.outputs, volumes }, weighting),
         anomalies: lambdaAnomaly > 0,
@@ -97,6 +99,11 @@ const unchosen: Separator = {
   },
 };
 
+const THROUGH: Readonly<Record<NonNullable<InlierqOptions["refineThrough"]>, Refinement["through"]>> = {
+  float: (float) => float,
+  rounded: (_, rounded) => rounded,
+};
+
 const REFINERS: Readonly<Record<NonNullable<InlierqOptions["refine"]>, (o: InlierqOptions) => Refiner | undefined>> = {
   grid: () => gridRefiner(),
   adam: ({ adam }) => adamRefiner(adam),
@@ -106,15 +113,20 @@ const REFINERS: Readonly<Record<NonNullable<InlierqOptions["refine"]>, (o: Inlie
 type Learning = Pick<Method, "reconstruction">;
 type Learner = (learn: Required<LearnOptions>, selection: Selection, weighting: FisherOptions) => Learning;
 
+/** Errors that learned weights lower, by the names of the options. */
+const ERRORS: Readonly<Record<NonNullable<LearnOptions["errors"]>, (selection: Selection, weighting: FisherOptions) => UnitObjective>> = {
+  all: () => outputError(),
+  inliers: (selection, weighting) => inlierError(salient(selection.loss, selection), weighting),
+};
+
 /** What learns weights, by the names of the options. */
 const LEARNING: Readonly<Record<NonNullable<InlierqOptions["weights"]>, Learner>> = {
   nearest: () => ({}),
-  adaround({ unit, ...descent }, selection, weighting) {
-    const objective = inlierError(salient(selection.loss, selection), weighting);
-    const stage = weightStage({ rate: ROUNDING_RATE, biasRate: BIAS_RATE }, objective);
+  adaround({ unit, errors, ...descent }, selection, weighting) {
+    const stage = weightStage({ rate: ROUNDING_RATE, biasRate: BIAS_RATE }, ERRORS[errors](selection, weighting));
     return { reconstruction: { unit, stages: [stage], descent: descentOf(descent) } };
   },
-  qdrop: ({ unit, ...descent }) => ({ reconstruction: { unit, stages: [dropping(dropped({}))], descent: descentOf(descent) } }),
+  qdrop: ({ unit, errors: _, ...descent }) => ({ reconstruction: { unit, stages: [dropping(dropped({}))], descent: descentOf(descent) } }),
 };
 
 /** Drops undefined entries, so that they do not override a default. */

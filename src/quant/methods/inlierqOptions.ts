@@ -11,6 +11,11 @@ import type { AdamRefinerOptions } from "../refineAdam.ts";
 export interface LearnOptions extends DescentSettings {
   /** What learns at a time. Default "layer", and "block" with weights "qdrop". */
   readonly unit?: Grain;
+  /**
+   * What counts with weights "adaround": all errors alike (default), or those of inliers by their gradients, as in refinement
+   * ("inliers"). The second leaves the other volumes to anything, and finds fewer objects (docs/decisions/008-learning.md).
+   */
+  readonly errors?: "all" | "inliers";
 }
 
 /** Every decision of the method, with its default. */
@@ -53,10 +58,16 @@ export interface InlierqOptions
   readonly lambdaAnomaly?: number;
   /** "grid" (default), "adam", or "none" for the mask's min-max as it is (T = 0). */
   readonly refine?: "grid" | "adam" | "none";
+  /**
+   * Weights that outputs of quantized inputs are computed with: "float" (default), or "rounded" as Algorithm 1 has them by
+   * then. Departure: what rounding alone does to outputs is taken back by corrected or learned biases; grids that make up for
+   * it do harm (docs/decisions/010-refinement.md).
+   */
+  readonly refineThrough?: "float" | "rounded";
   /** Options of the Adam refiner. */
   readonly adam?: AdamRefinerOptions;
   /**
-   * How weights are rounded: to nearest (default, the paper), learned with the objective of refinement ("adaround"), or after
+   * How weights are rounded: to nearest (default, the paper), learned before refinement ("adaround"), or after
    * it, together with scales and with quantization dropped at random ("qdrop").
    */
   readonly weights?: "nearest" | "adaround" | "qdrop";
@@ -87,6 +98,7 @@ export const DEFAULTS = {
   lambdaInlier: 1,
   lambdaAnomaly: 0,
   refine: "grid",
+  refineThrough: "float",
   weights: "nearest",
   rows: 4096,
   rowFloats: 2 ** 20,
@@ -95,6 +107,7 @@ export const DEFAULTS = {
 /** The options of learning with their defaults. */
 export const learnOf = ({ weights = DEFAULTS.weights, learn = {} }: InlierqOptions): Required<LearnOptions> => ({
   unit: learn.unit ?? (weights === "qdrop" ? "block" : "layer"),
+  errors: learn.errors ?? "all",
   ...settingsOf(learn),
 });
 
@@ -124,9 +137,10 @@ export const SHAPE = {
   lambdaInlier: z.number().min(0),
   lambdaAnomaly: z.number().min(0),
   refine: z.enum(["grid", "adam", "none"]),
+  refineThrough: z.enum(["float", "rounded"]),
   adam: z.strictObject({ steps: count, scaleRate: z.number().positive(), zeroPointRate: z.number().positive() }).partial(),
   weights: z.enum(["nearest", "adaround", "qdrop"]),
-  learn: z.strictObject({ ...DESCENT_SHAPE, unit: z.enum(["layer", "block", "network"]) }).partial(),
+  learn: z.strictObject({ ...DESCENT_SHAPE, unit: z.enum(["layer", "block", "network"]), errors: z.enum(["all", "inliers"]) }).partial(),
   rows: z.int().min(16),
   rowFloats: z.int().min(1024),
 };
