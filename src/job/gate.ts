@@ -83,9 +83,24 @@ export function judge(gate: Gate, value: number, advice: string): GateOutcome {
   return { ...gate, value, passed, message: passed ? `gate passed: ${what} (needed ${need})` : `gate: ${what}, needed ${need}; ${advice}` };
 }
 
+/** What a job did that its advice depends on. */
+export interface Attempt {
+  readonly weightBits: number;
+  readonly activationBits: number;
+  /** Whether weights were learned. */
+  readonly learns: boolean;
+  /** Whether the tensors that do most damage had more bits. */
+  readonly promotes: boolean;
+}
+
 /** What to try where a quantized model fails its gate. */
-export function adviceFor(weightBits: number, activationBits: number): string {
-  if (activationBits < 8) return `try W${weightBits}A8, or leave the layers with the lowest SQNR in the report out with --exclude`;
-  if (weightBits < 8) return `try W8A${activationBits}, or leave the layers with the lowest SQNR in the report out with --exclude`;
-  return "look at the layers with the lowest SQNR in the report and leave them out with --exclude, or calibrate on pictures like those in use";
+export function adviceFor({ weightBits, activationBits, learns, promotes }: Attempt): string {
+  const ways = [
+    ...(weightBits < 8 && !learns ? ["weights that are learned (--method adaround)"] : []),
+    ...(activationBits < 8 && !promotes ? ["8 bits for the tensors that do most damage (--promote 0.25)"] : []),
+    ...(activationBits < 8 ? [`W${weightBits}A8`] : weightBits < 8 ? [`W8A${activationBits}`] : []),
+    "to leave the layers with the lowest SQNR in the report out (--exclude)",
+    ...(weightBits >= 8 && activationBits >= 8 ? ["to calibrate on pictures like those in use"] : []),
+  ];
+  return `try ${ways.slice(0, -1).join(", ")} or ${ways.at(-1)}`;
 }

@@ -244,9 +244,10 @@ function gateValue({ card }: LoadedModel | BareModel, samples: Samples, { rule }
   return 100 * (score(samples, after, card.classes).coco.AP50 - score(samples, before, card.classes).coco.AP50);
 }
 
-function verdict({ gate, calibration }: Settings, value: number): GateOutcome {
+function verdict({ gate, calibration, method, config }: Settings, value: number): GateOutcome {
   const { weightBits, activationBits } = calibration.assign;
-  return judge(gate, value, adviceFor(weightBits, activationBits));
+  const attempt = { weightBits, activationBits, learns: method.reconstruction !== undefined, promotes: config.promote !== undefined };
+  return judge(gate, value, adviceFor(attempt));
 }
 
 function recordOf(

@@ -96,10 +96,24 @@ describe("gates", () => {
     expect(parseGate("kept=0.9")).toEqual({ rule: "kept", limit: 0.9 });
     expect(parseGate("ap50=-1.0")).toEqual({ rule: "ap50", limit: -1 });
     expect(judge(parseGate("kept=0.9"), 0.95, "").passed).toBe(true);
-    expect(judge(parseGate("ap50=-1.0"), -2, adviceFor(4, 4))).toMatchObject({
-      passed: false,
-      message: expect.stringContaining("try W4A8"),
-    });
+    expect(judge(parseGate("ap50=-1.0"), -2, "try more")).toMatchObject({ passed: false, message: expect.stringMatching(/; try more$/) });
+  });
+
+  const out = "to leave the layers with the lowest SQNR in the report out (--exclude)";
+  it.each([
+    [8, 8, false, false, `try ${out} or to calibrate on pictures like those in use`],
+    [4, 8, false, false, `try weights that are learned (--method adaround), W8A8 or ${out}`],
+    [4, 8, true, false, `try W8A8 or ${out}`],
+    [
+      4,
+      4,
+      false,
+      false,
+      `try weights that are learned (--method adaround), 8 bits for the tensors that do most damage (--promote 0.25), W4A8 or ${out}`,
+    ],
+    [4, 4, true, true, `try W4A8 or ${out}`],
+  ])("advise on W%iA%i, learned %s, promoted %s", (weightBits, activationBits, learns, promotes, advice) => {
+    expect(adviceFor({ weightBits, activationBits, learns, promotes })).toBe(advice);
   });
 
   it.each(["kept", "kept=2", "ap=1", "kept=0.9.1"])("refuse %s", (text) => {
