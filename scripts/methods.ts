@@ -17,21 +17,19 @@ const PAGE = join(ROOT, "docs/methods.json");
 const SEEDS = [0, 1, 2];
 const ADAROUND = { inlierq: { weights: "adaround" } } as const;
 const QDROP = { inlierq: { weights: "qdrop" } } as const;
-const BY_LAYER = { qdrop: { unit: "layer", kept: 0.75 } } as const;
 const WORST = { promote: 0.25 } as const;
 
 /** What is run on one model. */
 const PLANS = [
   {
     model: "fastestdet-352",
-    budget: "30s",
+    budget: "20s",
     lists: [
       { methods: METHOD_NAMES, schemes: ["W8A8", "W6A6"], seeds: [0] },
       { methods: METHOD_NAMES, schemes: ["W4A8", "W4A4"], seeds: SEEDS },
       { methods: ["inlierq"], schemes: ["W4A8", "W4A4"], seeds: SEEDS, options: ADAROUND, label: "weights: adaround" },
       { methods: ["inlierq"], schemes: ["W4A4"], seeds: SEEDS, options: QDROP, label: "weights: qdrop" },
       { methods: ["mse", "adaround", "qdrop", "inlierq"], schemes: ["W4A4"], seeds: SEEDS, options: WORST, label: "promote 25 %" },
-      { methods: ["qdrop"], schemes: ["W4A4"], seeds: SEEDS, options: { ...WORST, ...BY_LAYER }, label: "by layer, promote 25 %" },
       {
         methods: ["inlierq"],
         schemes: ["W4A4"],
@@ -43,7 +41,7 @@ const PLANS = [
   },
   {
     model: "yolox-nano-416",
-    budget: "120s",
+    budget: "100s",
     lists: [
       { methods: ["minmax", "mse", "adaround", "brecq", "qdrop", "inlierq"], schemes: ["W4A8", "W4A4"], seeds: [0] },
       { methods: ["adaround", "qdrop"], schemes: ["W4A4"], seeds: [0], options: WORST, label: "promote 25 %" },

@@ -105,7 +105,7 @@ export const quantizeCommand: Command = {
     "inlierq quantize yolox-nano.onnx --calibrate photos --scheme W4A4 --method qdrop --budget 10m --out out",
     "inlierq quantize any-network.onnx --calibrate folder-of-npz --method entropy --gate sqnr=20 --out out",
     "inlierq quantize mobilenet-ssd.onnx --calibrate photos --scheme W4A8 --equalize cross-layer,absorb-bias --out out",
-    "inlierq quantize fastestdet.onnx --calibrate photos --scheme W4A4 --promote 0.25 --out out",
+    "inlierq quantize fastestdet.onnx --calibrate photos --scheme W4A4 --set weights=adaround --promote 0.25 --out out",
     "inlierq quantize detector.onnx --card card.json --calibrate photos --exclude 'head.*' --out out",
   ],
   run: runQuantize,
