@@ -126,7 +126,7 @@ describe("tensors in place of pictures", () => {
       expect(importOnnx(onnx, { name: "again" }).outputs.map((p) => p.name)).toEqual(["map", "plain"]);
     }
     const failed = await quantize(graph, { samples: tensorSamples(list), method: "minmax", scheme: "W2A2", gate: "sqnr=90" });
-    expect(failed.gate).toMatchObject({ passed: false, message: expect.stringContaining("needed 90 dB; try W2A8") });
+    expect(failed.gate).toMatchObject({ passed: false, message: expect.stringContaining("needed 90 dB; try weights that are learned") });
   });
 
   it("need a card where a method or gate looks at detections", async () => {
