@@ -22,6 +22,6 @@ export function learningLines(units: readonly UnitRecord[], budgeted: boolean): 
 
 /** Units whose learned values were kept, and the mean of the relative errors that remain. */
 export function learningSummary(units: readonly UnitRecord[]): { improved: number; error: number } {
-  const left = units.map((u) => (u.kept ? u.hard : 1));
+  const left = units.map((u) => (u.kept ? u.hard : u.biases));
   return { improved: units.filter((u) => u.kept).length, error: left.reduce((a, b) => a + b, 0) / left.length };
 }

@@ -138,13 +138,14 @@ function correctLayer(graph: Graph, plan: Plan, layer: Layer, float: ChannelMean
   return { correction, bias };
 }
 
-const difference = (a: Float64Array | undefined, b: Float64Array | undefined): Float64Array | undefined =>
+/** a - b per channel; undefined where one is not known. */
+export const difference = (a: Float64Array | undefined, b: Float64Array | undefined): Float64Array | undefined =>
   a && b && a.map((v, c) => v - b[c]);
 
 const meanSquare = (values: Float64Array): number => values.reduce((a, v) => a + v * v, 0) / values.length;
 
 /** y - shift per channel: the output under the corrected bias. */
-function shifted(y: Tensor, shift: Float64Array): Tensor {
+export function shifted(y: Tensor, shift: Float64Array): Tensor {
   const { count, channels, channelStride, positionStride } = volumesOf(y.shape);
   const data = Float32Array.from(y.data as Float32Array);
   for (let c = 0; c < channels; c++) {

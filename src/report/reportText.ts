@@ -51,7 +51,7 @@ function layerRow({ name, kind, quantized, macs, weightBits, weightMapping, weig
   ];
 }
 
-function unitRow({ unit, stage, layers, steps, start, soft, hard, kept }: UnitRecord): string[] {
+function unitRow({ unit, stage, layers, steps, start, biases, soft, hard, kept }: UnitRecord): string[] {
   const learned = steps > 0;
   return [
     plain(unit),
@@ -59,6 +59,7 @@ function unitRow({ unit, stage, layers, steps, start, soft, hard, kept }: UnitRe
     String(layers.length),
     String(steps),
     number(start),
+    biases < 1 ? biases.toFixed(3) : "-",
     learned ? soft.toFixed(3) : "-",
     learned ? hard.toFixed(3) : "-",
     kept ? "yes" : "no",
@@ -148,9 +149,10 @@ export function reportText(record: CalibrationRecord, figures: ReportFigures): s
     sections.push(
       "## Units that learned",
       "One row a unit and stage, in the order in which they learned. Start: objective of the unit before it learned, in its own unit. " +
-        "Soft and hard: objective on the held-out samples relative to that, as the descent left it and once weights are on their grids. " +
+        "Biases, soft and hard: objective on the held-out samples relative to that, once biases make up for what rounding moves, as the descent " +
+        "left it, and once weights are on their grids. " +
         "A unit whose result was no better keeps what it had.",
-      table(["unit", "stage", "layers", "steps", "start", "soft", "hard", "kept"], record.units.map(unitRow)),
+      table(["unit", "stage", "layers", "steps", "start", "biases", "soft", "hard", "kept"], record.units.map(unitRow)),
     );
   }
   sections.push(

@@ -96,7 +96,7 @@ it("durations", () => {
 
 it("the lines about units", () => {
   const unit = (steps: number, hard: number): UnitRecord => ({
-    ...{ unit: "u", stage: "s", layers: ["l"], steps, start: 1, soft: hard, hard, kept: hard < 1 },
+    ...{ unit: "u", stage: "s", layers: ["l"], steps, start: 1, biases: 1, soft: hard, hard, kept: hard < 1 },
   });
   expect(learningLines([], true)).toEqual([]);
   expect(learningLines([unit(5, 0.5), unit(9, 1.5), unit(4, 0.6)], true)).toEqual([

@@ -112,10 +112,20 @@ describe("makeReport", () => {
   });
 
   it("has a row for every unit that learned, and no table where none did", () => {
-    const unit = { unit: "block|1", stage: "weights", layers: ["a", "b"], steps: 300, start: 0.25, soft: 0.125, hard: 0.5, kept: true };
-    const text = makeReport(record({ units: [unit, { ...unit, steps: 0, kept: false }] }), []).get("report.md");
-    expect(text).toContain("| block\\|1 | weights | 2 | 300 | 0.25 | 0.125 | 0.500 | yes |");
-    expect(text).toContain("| block\\|1 | weights | 2 | 0 | 0.25 | - | - | no |");
+    const unit = {
+      unit: "block|1",
+      stage: "weights",
+      layers: ["a", "b"],
+      steps: 300,
+      start: 0.25,
+      biases: 0.75,
+      soft: 0.125,
+      hard: 0.5,
+      kept: true,
+    };
+    const text = makeReport(record({ units: [unit, { ...unit, steps: 0, biases: 1, kept: false }] }), []).get("report.md");
+    expect(text).toContain("| block\\|1 | weights | 2 | 300 | 0.25 | 0.750 | 0.125 | 0.500 | yes |");
+    expect(text).toContain("| block\\|1 | weights | 2 | 0 | 0.25 | - | - | - | no |");
     expect(makeReport(record(), []).get("report.md")).not.toContain("## Units");
   });
 

@@ -8,7 +8,8 @@ import type { Budget } from "./budget.ts";
 import { drive } from "./drive.ts";
 import type { MaskPool } from "./masks.ts";
 import type { DescentOptions, UnitRecord } from "./reconstruction.ts";
-import { hardened, runUnit, sitesOf, startOf, type UnitTask, type UnitValues } from "./unitTask.ts";
+import { withoutShifts } from "./shift.ts";
+import { hardened, runUnit, sitesOf, startOf, type UnitTask, type UnitValues, unlearned } from "./unitTask.ts";
 
 /** What one sample gives a unit. Names are of tensors. */
 export type UnitSample = {
@@ -62,22 +63,36 @@ const START_SAMPLES = 8;
  */
 export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: UnitDescent): Promise<UnitOutcome> {
   const start = startOf(task);
-  const train = errorsOf(task, NOTHING, samples.taught, samples.train.slice(0, START_SAMPLES));
-  const held = errorsOf(task, NOTHING, samples.at, samples.held);
+  const held = errorsOf(task, unlearned, samples.at, samples.held);
   const record = { unit: task.unit.name, stage: task.stage.name, layers: task.layers.map((l) => l.name), start: held[0] };
-  if (flatten(start).size === 0 || !(train[0] > 0)) {
-    return { plan: task.plan, record: { ...record, steps: 0, soft: 1, hard: 1, kept: false } };
-  }
-  const { values, steps } = await descendUnit(task, start, train, samples, descent);
-  if (steps === 0) return { plan: task.plan, record: { ...record, steps, soft: 1, hard: 1, kept: false } };
-  const plan = hardened(task, values);
-  const soft = relative(errorsOf(task, values, samples.at, samples.held), held);
-  const hard = relative(errorsOf({ ...task, plan }, NOTHING, samples.at, samples.held), held);
-  const kept = hard < 1;
-  return { plan: kept ? plan : task.plan, record: { ...record, steps, soft, hard, kept } };
+  const errorOf = (plan: Plan, values: UnitValues) => relative(errorsOf({ ...task, plan }, values, samples.at, samples.held), held);
+  const settled = (plan: Plan) => withBiases(task, samples, { plan, error: errorOf(plan, unlearned) }, errorOf);
+  const base = descent.options.steps > 0 ? settled(task.plan) : { plan: task.plan, error: 1 };
+  const unit = { ...task, plan: base.plan };
+  const idle = { ...record, steps: 0, biases: base.error, soft: base.error, hard: base.error, kept: false };
+  const train = errorsOf(unit, unlearned, samples.taught, samples.train.slice(0, START_SAMPLES));
+  if (flatten(start).size === 0 || !(train[0] > 0)) return { plan: base.plan, record: idle };
+  const { values, steps } = await descendUnit(unit, start, train, samples, descent);
+  if (steps === 0) return { plan: base.plan, record: idle };
+  const soft = errorOf(base.plan, values);
+  const { plan, error: hard } = settled(hardened(unit, values));
+  const kept = hard < base.error;
+  return { plan: kept ? plan : base.plan, record: { ...idle, steps, soft, hard, kept } };
 }
 
-const NOTHING: UnitValues = { weights: new Map(), activations: new Map(), biases: new Map() };
+/** A plan and the relative error of the unit on held-out samples. */
+interface Judged {
+  readonly plan: Plan;
+  readonly error: number;
+}
+
+/** Where biases learn, the plan with those that undo the shift of rounding, if the unit is better with them; else as it was. */
+function withBiases(task: UnitTask, samples: UnitSamples, before: Judged, errorOf: (plan: Plan, values: UnitValues) => number): Judged {
+  if (task.stage.biasRate === undefined) return before;
+  const plan = withoutShifts({ ...task, plan: before.plan }, samples);
+  const error = errorOf(plan, unlearned);
+  return error < before.error ? { plan, error } : before;
+}
 
 /** The terms of the objective of the unit as `values` has it, means over samples, nothing dropped. */
 function errorsOf(task: UnitTask, values: UnitValues, at: UnitSamples["at"], chosen: readonly number[]): number[] {

@@ -93,11 +93,13 @@ export interface UnitRecord {
   readonly steps: number;
   /** Objective at the start, in its own unit. */
   readonly start: number;
+  /** Relative error once biases make up for what quantization moves channels by, before any step; 1 where that did not help. */
+  readonly biases: number;
   /** Relative error of the weights as the descent left them. */
   readonly soft: number;
   /** Relative error once they are on their grid. */
   readonly hard: number;
-  /** Whether the learned unit replaced the start. */
+  /** Whether the learned unit replaced the start, corrected biases included. */
   readonly kept: boolean;
   /** How its inputs were corrected; absent: they were not. */
   readonly correction?: CorrectionRecord;

@@ -14,6 +14,9 @@ export interface UnitValues {
   readonly activations: ReadonlyMap<string, Learned>;
 }
 
+/** Nothing is learned: weights, grids and biases as the plan has them. */
+export const unlearned: UnitValues = { weights: new Map(), activations: new Map(), biases: new Map() };
+
 /** A unit as a function of what it learns. */
 export interface UnitTask {
   readonly graph: Graph;

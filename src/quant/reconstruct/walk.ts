@@ -1,9 +1,10 @@
-import { type Graph, liveNodes, type Node, type Unit } from "../../graph/index.ts";
+import { liveNodes, type Node, type Unit } from "../../graph/index.ts";
 import { identityTap, type Tap } from "../../nn/index.ts";
 import { Rng, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { floatRuns } from "../evidence.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import type { Budget } from "./budget.ts";
+import { timedCosts } from "./costs.ts";
 import { type Corrected, correctSamples, isCorrectable } from "./distribution.ts";
 import { type ErrorWeights, gatherWeights } from "./evidence.ts";
 import { globalOf } from "./global.ts";
@@ -55,13 +56,14 @@ export class Walk {
   readonly #c: WalkContext;
   readonly #rng: Rng;
   readonly #masks: MaskPool | undefined;
+  /** What units cost beside each other, where time decides. */
   readonly #costs: readonly number[];
 
   constructor(context: WalkContext) {
-    const { stage, model, units, seed } = context;
+    const { stage, model, units, seed, budget, samples } = context;
     this.#c = context;
     this.#rng = new Rng(seed).split("reconstruct").split(stage.name);
-    this.#costs = units.map((u) => costOf(model.graph, u));
+    this.#costs = budget.probe > 0 ? timedCosts(model.graph, units, samples.input(0), budget.now, stage.global !== undefined) : [];
     const largest = [...model.graph.metas.values()].reduce((most, { shape }) => Math.max(most, sizeOf(shape)), 0);
     this.#masks = stage.kept === undefined ? undefined : new MaskPool(largest, stage.kept, this.#rng.split("masks"));
   }
@@ -207,14 +209,4 @@ function split(count: number): { train: number[]; held: number[] } {
   if (count < FEW) return { train: all, held: all };
   const isHeld = (i: number): boolean => i % HELD === HELD - 1;
   return { train: all.filter((i) => !isHeld(i)), held: all.filter(isHeld) };
-}
-
-/** What an element of an output costs beside its multiplications. */
-const ELEMENT_COST = 20;
-
-/** Work of one forward of a unit, roughly. */
-function costOf(graph: Graph, unit: Unit): number {
-  const macs = unit.layers.reduce((sum, l) => sum + graph.macs(l.name), 0);
-  const elements = unit.nodes.flatMap((n) => n.outputs).reduce((sum, name) => sum + sizeOf(graph.metas.get(name)?.shape ?? []), 0);
-  return macs + ELEMENT_COST * elements;
 }

@@ -77,10 +77,10 @@ describe("the correction of a unit's inputs", () => {
 
   it("takes half of the unit's share of the time", async () => {
     let now = 0;
-    // Every look at the clock is 1 ms: two steps of the first group are timed at half of that.
+    // Every look at the clock is 1 ms: two steps of the first group are timed at half of that. 40 % are set aside.
     const budget = timeBudget(26, () => now++);
     const { record, found } = await corrected(promised(1, 16, shifted), { budget });
-    expect(record.steps).toBe(11);
+    expect(record.steps).toBe(6);
     for (const { target, given } of found) expect(target).not.toEqual(given);
     const none = await corrected(promised(1, 16, shifted), { budget: { probe: 4, steps: () => 0, now: () => 0 } });
     expect(none.record.steps).toBe(4);

@@ -46,7 +46,10 @@ describe.each(NAMES)("%s", (name) => {
       const { model, samples } = network(seed);
       const start = await startPlan(model, samples);
       const { plan, units } = await learned(model, samples, start, reconstruction);
-      for (const { hard, kept } of units) expect(kept).toBe(hard < 1);
+      for (const { biases, hard, kept } of units) {
+        expect(biases).toBeLessThanOrEqual(1);
+        expect(kept).toBe(hard < biases);
+      }
       expect(units.some((u) => u.kept) || units.length === 1).toBe(true);
       const changed = new Set(units.filter((u) => u.kept).flatMap((u) => u.layers));
       for (const layer of model.graph.layers) {
