@@ -58,8 +58,9 @@ export interface UnitDescent {
 const START_SAMPLES = 8;
 
 /**
- * Learns one unit by descent, puts the result on its grids, and keeps it where that lowers the objective on the samples
- * held out. Shapes: tensors of a sample are batches of one.
+ * Learns one unit: biases that undo the shift of rounding, then a descent from there, its result put on the grids and the
+ * biases fitted to it; each is kept where it lowers the objective on the samples held out. Shapes: tensors of a sample are
+ * batches of one.
  */
 export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: UnitDescent): Promise<UnitOutcome> {
   const start = startOf(task);
