@@ -29,6 +29,7 @@ const KERNEL_FREE = [
   "test/laws/bitFlips.test.ts",
   "test/laws/kit/**",
   "test/experiments/**",
+  "test/quant/learner/**",
   "test/quant/reconstruct/**",
   "test/quant/sensitivity/**",
 ];
@@ -40,6 +41,8 @@ const shared = { setupFiles: ["test/setup.ts"], testTimeout: deep ? 600_000 : 60
 
 export default defineConfig({
   test: {
+    // One worker a core: the main process has little to do beside them.
+    maxWorkers: "100%",
     reporters: ["default", "json"],
     outputFile: { json: "out/test-report.json" },
     projects: [
