@@ -67,8 +67,8 @@ export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: U
   const held = errorsOf(task, unlearned, samples.at, samples.held);
   const record = { unit: task.unit.name, stage: task.stage.name, layers: task.layers.map((l) => l.name), start: held[0] };
   const errorOf = (plan: Plan, values: UnitValues) => relative(errorsOf({ ...task, plan }, values, samples.at, samples.held), held);
-  const settled = (plan: Plan) => withBiases(task, samples, { plan, error: errorOf(plan, unlearned) }, errorOf);
-  const base = descent.options.steps > 0 ? settled(task.plan) : { plan: task.plan, error: 1 };
+  const before: Judged = { plan: task.plan, error: 1 };
+  const base = descent.options.steps > 0 && held[0] > 0 ? withBiases(task, samples, before, errorOf) : before;
   const unit = { ...task, plan: base.plan };
   const idle = { ...record, steps: 0, biases: base.error, soft: base.error, hard: base.error, kept: false };
   const train = errorsOf(unit, unlearned, samples.taught, samples.train.slice(0, START_SAMPLES));
@@ -76,7 +76,8 @@ export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: U
   const { values, steps } = await descendUnit(unit, start, train, samples, descent);
   if (steps === 0) return { plan: base.plan, record: idle };
   const soft = errorOf(base.plan, values);
-  const { plan, error: hard } = settled(hardened(unit, values));
+  const rounded = hardened(unit, values);
+  const { plan, error: hard } = withBiases(task, samples, { plan: rounded, error: errorOf(rounded, unlearned) }, errorOf);
   const kept = hard < base.error;
   return { plan: kept ? plan : base.plan, record: { ...idle, steps, soft, hard, kept } };
 }
