@@ -23,7 +23,7 @@ const WORST = { promote: 0.25 } as const;
 const PLANS = [
   {
     model: "fastestdet-352",
-    budget: "30s",
+    budget: "45s",
     lists: [
       { methods: METHOD_NAMES, schemes: ["W8A8", "W6A6"], seeds: [0] },
       { methods: METHOD_NAMES, schemes: ["W4A8", "W4A4"], seeds: SEEDS },

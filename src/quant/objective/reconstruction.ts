@@ -43,11 +43,7 @@ export const inlierError = (evidence: Evidence, options: FisherOptions): UnitObj
       const { count, channels } = volumesOf(g.shape);
       const layout = g.shape.length >= 4 ? { samples: 1, channels, volumes: count } : { samples: count, channels, volumes: 1 };
       const { elements } = importanceOf(g.data, inlier, layout, options);
-      return new Tensor(
-        g.shape,
-        "f32",
-        Float32Array.from(elements, (w) => w * count),
-      );
+      return mapped(new Tensor(g.shape, "f64", elements), (w) => w * count);
     },
   },
   loss: (target, output, weights) => mean(mul(square(sub(output, target)), weights as Tensor)),
@@ -62,4 +58,9 @@ function squares(g: Tensor, damping: Damping): (v: number) => number {
   return energy > 0 ? (v) => ((1 - share) * v * v) / energy + share : () => 1;
 }
 
-const mapped = (g: Tensor, f: (v: number) => number): Tensor => new Tensor(g.shape, "f32", Float32Array.from(g.data as Float32Array, f));
+/** Faster by far than `Float32Array.from`, which iterates. */
+function mapped({ shape, data }: Tensor, f: (v: number) => number): Tensor {
+  const result = new Float32Array(data.length);
+  for (let i = 0; i < result.length; i++) result[i] = f(data[i]);
+  return new Tensor(shape, "f32", result);
+}

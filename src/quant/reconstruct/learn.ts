@@ -1,4 +1,3 @@
-import { runNode } from "../../graph/index.ts";
 import { adam, descend, type Parameters, type Rate } from "../../nn/index.ts";
 import { add, div, item, mul, type Rng, Tensor, tensor } from "../../tensor/index.ts";
 import { falling, type LearningRate } from "../learner/rates.ts";
@@ -115,15 +114,12 @@ function relative(terms: readonly number[], start: readonly number[]): number {
 
 /** The error of the outputs of the unit on one sample, and behind it the global loss where the stage has one. */
 function termsOn(task: UnitTask, values: UnitValues, sample: UnitSample, masks: Readonly<Record<string, Tensor>>): Tensor[] {
-  const { unit, stage, graph, rest } = task;
+  const { unit, stage, rest } = task;
   const env = runUnit(task, values, sample.inputs, masks);
   const local = unit.outputs
     .map((name, k) => stage.objective.loss(sample.targets[k], env.get(name) as Tensor, sample.weights[k]))
     .reduce((a, b) => add(a, b));
-  if (!rest) return [local];
-  for (const [name, x] of Object.entries(sample.beside)) env.set(name, x);
-  for (const node of rest.nodes) runNode(graph, node, env);
-  return [local, rest.loss.loss(sample.constants, graph.finish(env))];
+  return rest ? [local, rest.at(env, sample)] : [local];
 }
 
 /** One step's data: structures of tensors only, so that the step can be replayed. */

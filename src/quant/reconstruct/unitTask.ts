@@ -1,11 +1,11 @@
-import type { Graph, Layer, Node, Unit } from "../../graph/index.ts";
+import type { Graph, Layer, Unit } from "../../graph/index.ts";
 import { runNode } from "../../graph/index.ts";
 import type { Slot, Tap } from "../../nn/index.ts";
 import { add, mul, sub, type Tensor, zeros } from "../../tensor/index.ts";
 import type { Learned } from "../learner/learner.ts";
 import { applySite, biasOf, type Plan, weightOf } from "../plan.ts";
-import type { OutputLoss } from "./global.ts";
 import type { LearningStage } from "./reconstruction.ts";
+import type { RestLoss } from "./restLoss.ts";
 
 /** What a unit learns: values by weight, by activation tensor and by layer with a bias. */
 export interface UnitValues {
@@ -29,7 +29,7 @@ export interface UnitTask {
   /** Weights that learned with earlier units of the walk. */
   readonly settled: ReadonlySet<string>;
   /** What is behind it, for stages with a global objective. */
-  readonly rest?: { readonly nodes: readonly Node[]; readonly loss: OutputLoss } | undefined;
+  readonly rest?: RestLoss | undefined;
 }
 
 /** Names of the activation tensors that the unit quantizes. */

@@ -13,7 +13,8 @@ import { learnUnit, type UnitSample, type UnitSamples } from "./learn.ts";
 import { MaskPool } from "./masks.ts";
 import type { ReconstructContext } from "./reconstruct.ts";
 import type { DescentOptions, LearningStage, UnitRecord } from "./reconstruction.ts";
-import { readsOf, routeOf, type Stop } from "./route.ts";
+import { restLossOf } from "./restLoss.ts";
+import { routeOf, type Stop } from "./route.ts";
 import type { Kept } from "./shelf.ts";
 import { Stream } from "./stream.ts";
 import type { UnitTask } from "./unitTask.ts";
@@ -154,12 +155,10 @@ export class Walk {
     const { plan, behind, done, settled } = around;
     const { graph } = model;
     const layers = unit.layers.filter((l) => plan.layers.has(l.name));
-    const task: UnitTask = {
-      ...{ graph, unit, stage, plan, layers, settled },
-      rest: stage.global && { nodes: behind, loss: globalOf(model, stage.global) },
-    };
+    const behindIt = stage.global && restLossOf(graph, unit, behind, globalOf(model, stage.global));
+    const task: UnitTask = { graph, unit, stage, plan, layers, settled, rest: behindIt };
     const corrected = await this.#corrected(unit, around);
-    const outcome = await learnUnit(task, this.#samplesOf(unit, around, corrected), {
+    const outcome = await learnUnit(task, this.#samplesOf(unit, around, corrected, behindIt?.beside ?? []), {
       options: descent,
       budget,
       costs: this.#costs.slice(done),
@@ -167,6 +166,7 @@ export class Walk {
       masks: this.#masks,
       rest: (share) => rest(done + share),
     });
+    behindIt?.release();
     for (const { inputs, targets } of corrected?.samples.values() ?? []) for (const kept of [...inputs.values(), ...targets]) kept.drop();
     return entryOf({ ...outcome.record, ...(corrected && { correction: corrected.record }) }, plan, outcome.plan);
   }
@@ -181,9 +181,12 @@ export class Walk {
     return correctSamples(model.graph, unit, split(samples.names.length).train, (i) => float.pick(i, unit.inputs), run);
   }
 
-  #samplesOf(unit: Unit, { float, read, weights, constants, behind }: Surroundings, corrected: Corrected | undefined): UnitSamples {
-    const written = new Set(unit.nodes.flatMap((n) => n.outputs));
-    const beside = this.#c.stage.global ? readsOf(this.#c.model.graph, behind).filter((name) => !written.has(name)) : [];
+  #samplesOf(
+    unit: Unit,
+    { float, read, weights, constants }: Surroundings,
+    corrected: Corrected | undefined,
+    beside: readonly string[],
+  ): UnitSamples {
     const unshelved = (kept: ReadonlyMap<string, Kept> | undefined): Record<string, Tensor> =>
       Object.fromEntries([...(kept ?? [])].map(([name, k]) => [name, k.get()]));
     const at = (i: number): UnitSample => ({
