@@ -75,8 +75,7 @@ export class Bench {
   }
 
   async #float(row: Row, model: LoadedModel, samples: Samples): Promise<Measured> {
-    const detections = await run(model, emptyPlan, samples);
-    writeFileAtomic(this.#floatFile(row.model), JSON.stringify(detections));
+    const detections = await this.#detectInFloat(row, model, samples);
     const detector = detectorOf(row.model);
     const open = (): Promise<Foreign | undefined> => detector.open(detector.read(this.#data));
     const agreement = await this.#agreement(await open(), model, emptyPlan, samples);
@@ -99,7 +98,9 @@ export class Bench {
     if (method === "float") throw new Error(`${row.id} has nothing to quantize`);
     const result = await quantize(model.graph, { ...options, samples: photos, method, scheme, name: row.model });
     const detections = await run(model, result.plan, samples);
-    const { share } = detectionsKept(this.#floatDetections(row), detections, { minScore: model.card.visibleThreshold });
+    const { share } = detectionsKept(await this.#floatDetections(row, model, samples), detections, {
+      minScore: model.card.visibleThreshold,
+    });
     const agreement = row.agreement ? await this.#agreement(await openInRuntime(result.onnx), model, result.plan, samples) : undefined;
     return {
       ...numbers(samples, detections, model),
@@ -118,14 +119,20 @@ export class Bench {
     return { ...agreement, AP50: numbers(samples, runtimeDetections, model).AP50 };
   }
 
-  #floatFile(model: string): string {
-    return join(this.#cache, `${model}.float.detections.json`);
+  async #floatDetections(row: Row, model: LoadedModel, samples: Samples): Promise<Detections> {
+    const path = this.#floatFile(row);
+    return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Detections) : this.#detectInFloat(row, model, samples);
   }
 
-  #floatDetections({ model }: Row): Detections {
-    const path = this.#floatFile(model);
-    if (!existsSync(path)) throw new Error(`${model}: the float row must be measured first`);
-    return JSON.parse(readFileSync(path, "utf8")) as Detections;
+  /** Finds what the float network does on the evaluation pictures, and keeps it for the rows that are held against it. */
+  async #detectInFloat(row: Row, model: LoadedModel, samples: Samples): Promise<Detections> {
+    const found = await run(model, emptyPlan, samples);
+    writeFileAtomic(this.#floatFile(row), JSON.stringify(found));
+    return found;
+  }
+
+  #floatFile({ model }: Row): string {
+    return join(this.#cache, `${model}.float.detections.json`);
   }
 }
 
