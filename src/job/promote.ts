@@ -4,9 +4,9 @@ import {
   modes,
   type Promotion,
   rulesOf,
-  type SampleSource,
   type Stage,
   type StepOptions,
+  someSamples,
   spend,
 } from "../quant/index.ts";
 import type { QuantizeConfig } from "./config.ts";
@@ -44,11 +44,8 @@ export interface Promoted {
 export const promotionWork = (job: PromotionJob): number => (job.config.promote === undefined ? 0 : rankingWork(rankingOf(job)));
 
 function rankingOf({ model, samples, method, calibration, config }: PromotionJob): RankingJob {
-  const count = Math.min(SAMPLES, samples.names.length);
-  const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * samples.names.length) / count));
-  const some: SampleSource = { names: chosen.map((i) => samples.names[i]), input: (i) => samples.input(chosen[i]) };
   const wanted = ({ kind }: { kind: string }): boolean => kind === "activation";
-  return { model, samples: some, method, calibration, mode: modes.isolated, high: bitsOf(config), wanted };
+  return { model, samples: someSamples(samples, SAMPLES), method, calibration, mode: modes.isolated, high: bitsOf(config), wanted };
 }
 
 /**

@@ -24,8 +24,9 @@ import {
 } from "./reconstruct/index.ts";
 import type { Refined, RefineReader } from "./refine.ts";
 import type { LayerRows } from "./rows.ts";
+import { evenIndices, type SampleSource } from "./samples.ts";
 import { chooseQParams, type Range } from "./scheme.ts";
-import { type Observed, observe, type Pass, runsOf, type SampleSource, type Selected, select } from "./statistics.ts";
+import { type Observed, observe, type Pass, runsOf, type Selected, select } from "./statistics.ts";
 import type { Stage, Steps } from "./steps.ts";
 
 /** What `calibrate` takes beside model, samples and method. */
@@ -126,7 +127,7 @@ export async function calibrate(
   const flags = new Map<string, string[]>();
   const gridded = planWeights(model, assignment, method, { head: options.head ?? [], flags });
   const meanSamples = correctsBiases(method, options)
-    ? spread(samples.names.length, biasSampleCount(model.graph, options, samples.names.length))
+    ? evenIndices(samples.names.length, biasSampleCount(model.graph, options, samples.names.length))
     : [];
   const { observed, separations, selected } = await passes({ model, samples, assignment, method, seed: options.seed, meanSamples, steps });
   const learning = { model, samples, seed: options.seed, steps };
@@ -257,9 +258,6 @@ async function correct(
   });
 }
 
-/** Indices spread evenly over 0..n-1. */
-const spread = (n: number, count: number): number[] => Array.from({ length: count }, (_, i) => Math.floor((i * n) / count));
-
 function flagBiases({ graph }: GraphModel, plan: Plan, layers: readonly Layer[], flags: Map<string, string[]>): void {
   for (const layer of layers) {
     const bias = biasOf(graph, plan, layer);
@@ -279,7 +277,7 @@ async function measure(
 ): Promise<Map<string, SiteError>> {
   const meters = new Map([...plan.activations].map(([name, site]) => [name, new SiteMeter(site)]));
   const names = new Set(meters.keys());
-  const chosen = spread(samples.names.length, measureCount(options, samples.names.length));
+  const chosen = evenIndices(samples.names.length, measureCount(options, samples.names.length));
   const runAt = floatRuns(model, names);
   for (let i = 0; i < chosen.length; i++) {
     const run = runAt(samples.input(chosen[i]));

@@ -174,6 +174,7 @@ export {
 export { type GridOptions, gridRefiner, type Refined, type RefineProblem, type Refiner } from "./refine.ts";
 export { type AdamRefinerOptions, adamRefiner } from "./refineAdam.ts";
 export { saliency } from "./saliency.ts";
+export { type SampleSource, someSamples } from "./samples.ts";
 export { chooseQParams, formatScheme, type Mapping, makeScheme, parseScheme, type QParams, type Range, type Scheme } from "./scheme.ts";
 export {
   type Budget,
@@ -204,7 +205,6 @@ export {
   spend,
 } from "./sensitivity/index.ts";
 export { sqnr } from "./sqnr.ts";
-export type { SampleSource } from "./statistics.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";
 export { type Spread, SWEEP_VERSION, type SweepRecord, type SweepRow } from "./sweepRecord.ts";
 export { type Tuned, type TuneProblem, type TuningRecord, tuneMethod, tuneStages } from "./tune.ts";

@@ -3,7 +3,7 @@ import { log } from "../elementary.ts";
 import { type GraphInput, perInput } from "../graph/index.ts";
 import type { GraphModel } from "./evidence.ts";
 import { type Plan, tapOf } from "./plan.ts";
-import type { SampleSource } from "./statistics.ts";
+import type { SampleSource } from "./samples.ts";
 
 /** What a value in dB is kept within: outputs that lost nothing have no finite SQNR. */
 const MOST = 200;

@@ -1,7 +1,6 @@
 import type { Prediction } from "../detect/index.ts";
 import type { Separation } from "../em/index.ts";
 import { ArgumentError } from "../errors.ts";
-import type { GraphInput } from "../graph/index.ts";
 import { type Meta, Rng, Tensor, viewAs } from "../tensor/index.ts";
 import type { Assignment } from "./assign.ts";
 import { ChannelMeans } from "./biasCorrection.ts";
@@ -14,18 +13,11 @@ import type { Observer } from "./observer/observer.ts";
 import { identityView, patchView } from "./patches.ts";
 import { type LayerRows, type RowLimits, RowSampler } from "./rows.ts";
 import { saliency } from "./saliency.ts";
+import type { SampleSource } from "./samples.ts";
 import type { Range } from "./scheme.ts";
 import { ScoreSample } from "./scores.ts";
 import type { Steps } from "./steps.ts";
 import { volumesOf } from "./volumes.ts";
-
-/** Calibration samples as network inputs, readable as often as needed. */
-export interface SampleSource {
-  /** Names of the samples, in order. */
-  readonly names: readonly string[];
-  /** The network input of sample `index`, or all inputs by name: a batch of one. */
-  input(index: number): GraphInput;
-}
 
 /** What one pass over the float model gathers for every method. */
 export interface Observed {

@@ -4,7 +4,7 @@ import { type CalibrateOptions, calibrate, stagesOf } from "./calibrate.ts";
 import type { GraphModel } from "./evidence.ts";
 import type { Method } from "./method.ts";
 import { outputSqnr } from "./outputSqnr.ts";
-import type { SampleSource } from "./statistics.ts";
+import type { SampleSource } from "./samples.ts";
 import { type Stage, type StepOptions, Steps } from "./steps.ts";
 
 /** How an option was found. */

@@ -1,5 +1,5 @@
 import { StateError } from "../../errors.ts";
-import { damageOf, emptyPlan, type Plan, type SampleSource, type StepOptions, Steps } from "../../quant/index.ts";
+import { damageOf, emptyPlan, type Plan, type StepOptions, Steps, someSamples } from "../../quant/index.ts";
 import { type Detections, detectAll, score } from "../evaluate.ts";
 import type { BareModel, LoadedModel } from "../model.ts";
 import { quantize } from "../quantize.ts";
@@ -72,7 +72,7 @@ export async function measureRun({ config, id }: SweepRun, inputs: RunInputs, op
   return {
     id,
     ...scores,
-    scoreError: damageOf(quantized, fewOf(evaluation), plan, card.visibleThreshold).scores,
+    scoreError: damageOf(quantized, someSamples(evaluation, SCORED), plan, card.visibleThreshold).scores,
     seconds,
     steps: record.units.map((u) => u.steps),
     bytes: result.onnx.length,
@@ -90,14 +90,6 @@ async function scored({ evaluation }: RunInputs, model: LoadedModel, plan: Plan,
   const { coco, vocAp50 } = score(evaluation, all, model.card.classes);
   const detections = all.map((list) => list.filter((p) => p.score >= model.card.visibleThreshold));
   return { AP: coco.AP, AP50: coco.AP50, vocAp50, detections };
-}
-
-/** Samples spread evenly over all. */
-function fewOf(samples: SampleSource): SampleSource {
-  const { names } = samples;
-  const count = Math.min(names.length, SCORED);
-  const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * names.length) / count));
-  return { names: chosen.map((i) => names[i]), input: (i) => samples.input(chosen[i]) };
 }
 
 function requireDetector(model: LoadedModel | BareModel): LoadedModel {

@@ -1,7 +1,7 @@
 import { findUnits, type Graph, type Unit } from "../../graph/index.ts";
 import type { GraphModel } from "../evidence.ts";
 import type { Plan } from "../plan.ts";
-import type { SampleSource } from "../statistics.ts";
+import type { SampleSource } from "../samples.ts";
 import type { Steps } from "../steps.ts";
 import { fixedSteps, timeBudget } from "./budget.ts";
 import type { Journal } from "./journal.ts";

@@ -2,6 +2,7 @@ import { runNode } from "../../graph/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { ChannelMeans, difference, shifted } from "../biasCorrection.ts";
 import { biasOf, type Plan } from "../plan.ts";
+import { evenIndices } from "../samples.ts";
 import type { UnitSamples } from "./learn.ts";
 import { softTap, type UnitTask, unlearned } from "./unitTask.ts";
 
@@ -17,11 +18,9 @@ const SAMPLES = 16;
 export function withoutShifts(task: UnitTask, samples: UnitSamples): Plan {
   const { graph, unit, plan, layers } = task;
   const { train } = samples;
-  const count = Math.min(SAMPLES, train.length);
-  const runs = Array.from({ length: count }, (_, k) => {
-    const i = train[Math.floor((k * train.length) / count)];
-    return { float: new Map(Object.entries(samples.float(i))), rounded: new Map(Object.entries(samples.at(i).inputs)) };
-  });
+  const runs = evenIndices(train.length, SAMPLES)
+    .map((k) => train[k])
+    .map((i) => ({ float: new Map(Object.entries(samples.float(i))), rounded: new Map(Object.entries(samples.at(i).inputs)) }));
   const tap = softTap(task, unlearned, {});
   const biases = new Map(plan.biases);
   for (const node of unit.nodes) {

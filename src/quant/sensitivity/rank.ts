@@ -3,7 +3,7 @@ import { type GraphInput, perInput } from "../../graph/index.ts";
 import { liveBytes } from "../biasCorrection.ts";
 import type { GraphModel } from "../evidence.ts";
 import { emptyPlan, type Plan, tapOf } from "../plan.ts";
-import type { SampleSource } from "../statistics.ts";
+import type { SampleSource } from "../samples.ts";
 import { type Answer, answerOf, type Damage, DamageSums, Reference } from "./damage.ts";
 import { type Item, isolate, lift } from "./items.ts";
 import { runVariants } from "./resume.ts";
