@@ -1,4 +1,5 @@
 import type { Spread, SweepRecord, SweepRow } from "../../src/quant/index.ts";
+import { REMARKS } from "./remarks.ts";
 
 const table = (rows: readonly (readonly string[])[]): string =>
   [rows[0], rows[0].map((_, i) => (i === 0 ? "---" : "---:")), ...rows.slice(1)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
@@ -28,7 +29,28 @@ function modelPart({ model, budget, rows }: SweepRecord): string[] {
       ["", "AP50", "of float", "AP", "kept", "score error", "steps", "seconds", "file"],
       ...rows.filter((r) => r.scheme === scheme).map((row) => cells(row, float)),
     ]),
+    verdicts(
+      rows.filter((r) => r.scheme === scheme),
+      float,
+    ),
+    ...(REMARKS[`${model} ${scheme}`] ?? []),
   ]);
+}
+
+/** Which row is best, alone and with promoted tensors, and what lies below min-max. */
+function verdicts(rows: readonly SweepRow[], float: SweepRow | undefined): string {
+  const ap50 = (row: SweepRow | undefined): number => row?.AP50?.mean ?? 0;
+  const best = (among: readonly SweepRow[]): string[] => {
+    const [first] = among.toSorted((a, b) => ap50(b) - ap50(a));
+    return first ? [`${first.label} with ${points(ap50(first))}, ${percent(ap50(first) / ap50(float))} of float`] : [];
+  };
+  const promoted = rows.filter((r) => r.label.includes("promote"));
+  const floor = ap50(rows.find((r) => r.label === "minmax"));
+  const below = rows.filter((r) => ap50(r) < floor).map((r) => `${r.label} (-${points(floor - ap50(r))})`);
+  return [
+    `- Best: ${[...best(rows.filter((r) => !promoted.includes(r))), ...best(promoted)].join("; ")}.`,
+    `- Below min-max: ${below.length > 0 ? below.join(", ") : "none"}.`,
+  ].join("\n");
 }
 
 function cells(row: SweepRow, float: SweepRow | undefined): string[] {
