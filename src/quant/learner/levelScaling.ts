@@ -1,12 +1,19 @@
-import { abs, div, mul, ones, sqrt, square, sub, sum, type Tensor } from "../../tensor/index.ts";
+import { abs, add, div, mul, ones, sqrt, square, sub, sum, type Tensor } from "../../tensor/index.ts";
 import type { SitePlan } from "../plan.ts";
 import { fakeQuantLevels } from "../quantizer/levels.ts";
 import type { WeightLearner } from "./learner.ts";
 import { falling } from "./rates.ts";
 
+/** Weight of the term beside the pull of rounding variables towards their ends. */
+const PULL = 0.0025;
+/** Added to the squared distance, so that the slope of its root is finite where every weight is on a level. */
+const TINY = 1e-12;
+
 /**
  * A factor on every weight and one on every scale, learned straight through the nearest level; a term keeps magnitudes near
  * those of the float weights. Source: SubSetQ, section 3.3 and its code.
+ *
+ * Departure: the term is relative to the norm of the weights, and its weight does not fall while learning.
  */
 export const levelScaling = (rate: number): WeightLearner => ({
   name: "levelScaling",
@@ -16,7 +23,7 @@ export const levelScaling = (rate: number): WeightLearner => ({
   pull(learned, _, w, site) {
     const gap = sub(abs(w), abs(onLevels(mul(w, learned.factor), mul(site.params.scale, learned.gain), site)));
     const whole = norm(w);
-    return mul(div(sqrt(sum(square(gap))), whole > 0 ? whole : 1), w.size);
+    return mul(div(sqrt(add(sum(square(gap)), TINY)), whole > 0 ? whole : 1), w.size * PULL);
   },
   harden(w, site, { factor, gain }) {
     const scale = mul(site.params.scale, gain);

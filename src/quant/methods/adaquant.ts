@@ -4,7 +4,7 @@ import { gridParameters } from "../learner/gridParameters.ts";
 import { defineMethod } from "../method.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { type DescentSettings, descentOf } from "../reconstruct/settings.ts";
-import { LEARNING_SHAPE, searchedRanges } from "./learning.ts";
+import { LEARNING_SHAPE, learningBiases, searchedRanges } from "./learning.ts";
 
 /** Options of the method. */
 export interface AdaquantOptions extends Omit<DescentSettings, "pull" | "warmup" | "betaStart" | "betaEnd" | "betaShape"> {
@@ -55,7 +55,7 @@ export const adaquant = defineMethod(SHAPE, (options: AdaquantOptions) => {
           name: "weights, grids and biases",
           weights: freeWeights({ weight: rate, ...grids }),
           activations: gridParameters(grids),
-          biasRate,
+          ...learningBiases(biasRate),
           quantizesActivations: true,
           input: sequential ? "quantized" : "float",
           objective: outputError(),

@@ -44,6 +44,8 @@ const OBJECTIVES: Readonly<Record<NonNullable<BrecqOptions["objective"]>, (dampi
 /**
  * Learned rounding, block by block, with errors weighed by squared gradients of the difference of the predictions; then
  * activation scales, with weights on their grids and float inputs. Source: Li et al. 2021 (BRECQ), eq. 10 and section 3.4.
+ *
+ * Departure: the first layer learns as the others do, where the published code leaves it at nearest rounding.
  */
 export const brecq = defineMethod(SHAPE, (options: BrecqOptions) => {
   const {

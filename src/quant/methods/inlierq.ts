@@ -116,7 +116,15 @@ type Learner = (learn: Required<LearnOptions>, selection: Selection, weighting: 
 /** Errors that learned weights lower, by the names of the options. */
 const ERRORS: Readonly<Record<NonNullable<LearnOptions["errors"]>, (selection: Selection, weighting: FisherOptions) => UnitObjective>> = {
   all: () => outputError(),
-  inliers: (selection, weighting) => inlierError(salient(selection.loss, selection), weighting),
+  inliers(selection, weighting) {
+    if (weighting.fisher === "rank1") {
+      throw new ArgumentError(
+        "inlierq",
+        'learn.errors "inliers" must weigh single errors, got fisher "rank1" (take "diag", "volume" or "none")',
+      );
+    }
+    return inlierError(salient(selection.loss, selection), weighting);
+  },
 };
 
 /** What learns weights, by the names of the options. */

@@ -42,7 +42,8 @@ const CORRECTION_RATE = 3e-3;
  * from float inputs and targets that have the statistics of training.
  *
  * Departure: detectors have score maps of independent classes, so that the divergence is one of Bernoulli variables; both
- * terms count alike at the start, where the source divides the second by 0.1. Units are judged on the held-out samples as
+ * terms count alike at the start, where the source divides the second by 0.1, and come from one pass with dropped inputs, where
+ * the source takes the predictions without dropping. Units are judged on the held-out samples as
  * they are, without correction. Source: Liu et al. 2023 (PD-Quant), eq. 5-8.
  */
 export const pdquant = defineMethod(SHAPE, (given: PdquantOptions) => {

@@ -18,9 +18,6 @@ export interface SubsetqOptions extends LearningOptions {
 /** More bits have more magnitudes than the universal set. */
 const MOST_BITS = 4;
 
-/** Weight of the pull towards codes, where the other learning methods have 1. */
-const PULL = 0.01;
-
 /**
  * Weights on a sign and a few of 15 magnitudes that suit bit shifts, chosen for each layer; then factors on weights and
  * scales learned block by block. The first layer, matrix products and weights of more than 4 bits stay on uniform grids and
@@ -34,7 +31,7 @@ export const subsetq = defineMethod(
     name: "subsetq",
     cite: "SubSetQ, ECCV 2022",
     about: "Weights on few magnitudes that suit bit shifts, chosen for each layer; then factors learned.",
-    options: { unit, rate, biasRate, ...settingsOf({ pull: PULL, ...descent }) },
+    options: { unit, rate, biasRate, ...settingsOf(descent) },
     ...searchedRanges,
     weightLevels: (layer, { bits }, { first }) => (first || layer.kind === "matmul" || bits > MOST_BITS ? undefined : onLevels(subset)),
     reconstruction: {
@@ -49,7 +46,7 @@ export const subsetq = defineMethod(
           objective: outputError(),
         },
       ],
-      descent: descentOf({ pull: PULL, ...descent }),
+      descent: descentOf(descent),
     },
   }),
 );

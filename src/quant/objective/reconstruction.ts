@@ -20,7 +20,10 @@ export const outputError = (p = 2): UnitObjective => ({
 /** How gradients are damped: added to |g| as BRECQ's code does, or a share rho of unweighted error beside g^2 / mean(g^2). */
 export type Damping = { readonly added: number } | { readonly share: number };
 
-/** Squared errors weighed by squared gradients: the diagonal empirical Fisher of BRECQ eq. 10. */
+/**
+ * Squared errors weighed by squared gradients: the diagonal empirical Fisher of BRECQ eq. 10. Where the loss does not depend on
+ * a tensor, its errors count alike.
+ */
 export const fisherError = (evidence: Evidence, damping: Damping): UnitObjective => ({
   name: "fisherDiag",
   weighing: { evidence, weigh: (g) => mapped(g, squares(g, damping)) },
@@ -30,7 +33,7 @@ export const fisherError = (evidence: Evidence, damping: Damping): UnitObjective
 /** The rank-one form of BRECQ's code, `fisher_full`. Departure: see `fisherFull`. */
 export const fullFisherError = (evidence: Evidence, added: number): UnitObjective => ({
   name: "fisherFull",
-  weighing: { evidence, weigh: (g) => mapped(g, (v) => Math.abs(v) + added) },
+  weighing: { evidence, weigh: (g) => mapped(g, damped(g, added)) },
   loss: (target, output, weights) => fisherFull(target, output, weights as Tensor),
 });
 
@@ -50,12 +53,21 @@ export const inlierError = (evidence: Evidence, options: FisherOptions): UnitObj
 });
 
 function squares(g: Tensor, damping: Damping): (v: number) => number {
-  if ("added" in damping) return (v) => (Math.abs(v) + damping.added) ** 2;
+  if ("added" in damping) {
+    const of = damped(g, damping.added);
+    return (v) => of(v) ** 2;
+  }
   const { share } = damping;
   let sum = 0;
   for (const v of g.data) sum += v * v;
   const energy = sum / g.size;
   return energy > 0 ? (v) => ((1 - share) * v * v) / energy + share : () => 1;
+}
+
+/** |g| + added; 1 where no element has a gradient, and nothing is added. */
+function damped(g: Tensor, added: number): (v: number) => number {
+  const flat = added === 0 && g.data.every((v: number) => v === 0);
+  return flat ? () => 1 : (v) => Math.abs(v) + added;
 }
 
 /** Faster by far than `Float32Array.from`, which iterates. */

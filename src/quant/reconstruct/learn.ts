@@ -3,6 +3,7 @@ import { add, div, item, mul, type Rng, Tensor, tensor } from "../../tensor/inde
 import { falling, type LearningRate } from "../learner/rates.ts";
 import type { Plan } from "../plan.ts";
 import { betaAt } from "../quantizer/adaround.ts";
+import { evenIndices } from "../samples.ts";
 import type { Budget } from "./budget.ts";
 import { drive } from "./drive.ts";
 import type { MaskPool } from "./masks.ts";
@@ -53,7 +54,7 @@ export interface UnitDescent {
   readonly rest: (share: number) => Promise<void>;
 }
 
-/** Samples that the error at the start is measured on. */
+/** Samples that the error at the start is measured on, spread over those that are learned on. */
 const START_SAMPLES = 8;
 
 /**
@@ -70,8 +71,10 @@ export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: U
   const base = descent.options.steps > 0 && held[0] > 0 ? withBiases(task, samples, before, errorOf) : before;
   const unit = { ...task, plan: base.plan };
   const idle = { ...record, steps: 0, biases: base.error, soft: base.error, hard: base.error, kept: false };
-  const train = errorsOf(unit, unlearned, samples.taught, samples.train.slice(0, START_SAMPLES));
-  if (flatten(start).size === 0 || !(train[0] > 0)) return { plan: base.plan, record: idle };
+  const first = evenIndices(samples.train.length, START_SAMPLES).map((k) => samples.train[k]);
+  const train = errorsOf(unit, unlearned, samples.taught, first);
+  // What is exact on the samples it is judged on can only lose.
+  if (flatten(start).size === 0 || !(held[0] > 0) || !(train[0] > 0)) return { plan: base.plan, record: idle };
   const { values, steps } = await descendUnit(unit, start, train, samples, descent);
   if (steps === 0) return { plan: base.plan, record: idle };
   const soft = errorOf(base.plan, values);
@@ -222,8 +225,7 @@ function pullsOf({ stage, graph, plan, layers }: UnitTask, { weights }: UnitValu
 
 /** Strength and sharpness of the pull at a step: none during the warm-up. */
 function pullAt(step: number, total: number, { pull, sharpness }: DescentOptions): Pick<Batch, "pull" | "sharpness"> {
-  const { warmup = 0.2 } = sharpness;
-  const begun = step >= warmup * total;
+  const begun = step >= sharpness.warmup * total;
   return { pull: tensor(begun ? pull : 0), sharpness: tensor(betaAt(step, { ...sharpness, total })) };
 }
 

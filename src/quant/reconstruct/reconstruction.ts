@@ -58,7 +58,7 @@ export interface DescentOptions {
   /** Weight of the pull towards codes, relative to the error at the start. */
   readonly pull: number;
   /** Share of the steps before the pull begins, its sharpness before and at the end. */
-  readonly sharpness: Omit<BetaOptions, "total">;
+  readonly sharpness: Required<Omit<BetaOptions, "total">>;
 }
 
 /** How a method learns: unit by unit, stage by stage. */

@@ -20,11 +20,15 @@ export function withoutShifts(task: UnitTask, samples: UnitSamples): Plan {
   const { train } = samples;
   const runs = evenIndices(train.length, SAMPLES)
     .map((k) => train[k])
-    .map((i) => ({ float: new Map(Object.entries(samples.float(i))), rounded: new Map(Object.entries(samples.at(i).inputs)) }));
-  const tap = softTap(task, unlearned, {});
+    .map((i) => ({
+      float: new Map(Object.entries(samples.float(i))),
+      rounded: new Map(Object.entries(samples.at(i).inputs)),
+      // A tap quantizes each tensor once.
+      tap: softTap(task, unlearned, {}),
+    }));
   const biases = new Map(plan.biases);
   for (const node of unit.nodes) {
-    for (const { float, rounded } of runs) {
+    for (const { float, rounded, tap } of runs) {
       runNode(graph, node, float);
       runNode(graph, node, rounded, tap);
     }

@@ -26,7 +26,7 @@ export interface UnitTask {
   readonly plan: Plan;
   /** Its layers that are quantized. */
   readonly layers: readonly Layer[];
-  /** Weights that learned with earlier units of the walk. */
+  /** Names of the weights and activations of earlier units of the walk, which were judged with them as they are. */
   readonly settled: ReadonlySet<string>;
   /** What is behind it, for stages with a global objective. */
   readonly rest?: RestLoss | undefined;
@@ -37,7 +37,7 @@ export const sitesOf = ({ layers, plan }: UnitTask): string[] => [
   ...new Set(layers.map((l) => l.input).filter((name) => plan.activations.has(name))),
 ];
 
-/** Where learning starts: at the float weights. A weight that learned with an earlier unit of the walk stays as it is. */
+/** Where learning starts: at the float weights. What an earlier unit of the walk shares with this one stays as it is. */
 export function startOf(task: UnitTask): UnitValues {
   const { graph, plan, stage, layers, settled } = task;
   const weights = new Map<string, Learned>();
@@ -51,7 +51,7 @@ export function startOf(task: UnitTask): UnitValues {
   }
   for (const name of sitesOf(task)) {
     const site = plan.activations.get(name);
-    if (stage.activations && site) activations.set(name, stage.activations.start(site));
+    if (stage.activations && site && !settled.has(name)) activations.set(name, stage.activations.start(site));
   }
   return { weights, activations, biases };
 }
@@ -77,7 +77,7 @@ export function runUnit(
   return env;
 }
 
-/** The tap under which a unit computes what its plan would, softened where it learns. */
+/** The tap under which a unit computes what its plan would, softened where it learns; for one sample. */
 export function softTap(task: UnitTask, values: UnitValues, masks: Readonly<Record<string, Tensor>>): Tap {
   const shared = new Map<string, Tensor>();
   const none: Tap = Object.assign((_: Slot, x: Tensor) => x, { at: () => none });

@@ -46,7 +46,7 @@ interface Surroundings {
   readonly constants: readonly ReadonlyMap<string, Kept>[];
   /** Nodes behind the unit that lead to outputs. */
   readonly behind: readonly Node[];
-  /** Weights that have learned. */
+  /** Names of the weights and activations of the units that are done. */
   readonly settled: ReadonlySet<string>;
   /** Units that are done. */
   readonly done: number;
@@ -93,7 +93,7 @@ export class Walk {
         for (const name of stop.unit.outputs) for (const kept of weights.get(name) ?? []) kept.drop();
         plan = withEntry(plan, entry);
         records.push(entry.record);
-        for (const name of entry.tuned.keys()) settled.add(name);
+        for (const { weight, input } of stop.unit.layers) settled.add(weight).add(input);
       }
       if (quantized) this.#advance(quantized, stop, this.#tapOf(stop, plan));
       for (const stream of [float, quantized]) stream?.drop(stop.dying);
@@ -161,7 +161,8 @@ export class Walk {
     const outcome = await learnUnit(task, this.#samplesOf(unit, around, corrected, behindIt?.beside ?? []), {
       options: descent,
       budget,
-      costs: this.#costs.slice(done),
+      // A correction has taken half of the unit's share of the time.
+      costs: this.#costs.slice(done).map((cost, i) => (corrected && i === 0 ? cost / 2 : cost)),
       rng: this.#rng.split(unit.name),
       masks: this.#masks,
       rest: (share) => rest(done + share),
