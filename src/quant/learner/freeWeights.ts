@@ -1,5 +1,6 @@
 import { add, exp, fakeQuant, zeros } from "../../tensor/index.ts";
 import type { SitePlan } from "../plan.ts";
+import { boundedZeroPoint } from "../quantizer/lsq.ts";
 import { uniformAffine } from "../quantizer/uniformAffine.ts";
 import { logarithms, scalesOf, settledZeroPoint } from "./gridParameters.ts";
 import type { Learned, WeightLearner } from "./learner.ts";
@@ -35,7 +36,11 @@ export const freeWeights = (rates: FreeWeightRates): WeightLearner => ({
     };
   },
   soft(w, { scheme }, { offset, logScale, zeroPoint }) {
-    return fakeQuant(add(w, offset), exp(logScale), zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: scheme.axis });
+    return fakeQuant(add(w, offset), exp(logScale), boundedZeroPoint(zeroPoint, scheme), {
+      qmin: scheme.qmin,
+      qmax: scheme.qmax,
+      axis: scheme.axis,
+    });
   },
   harden(w, site, learned) {
     const moved = add(w, learned.offset);

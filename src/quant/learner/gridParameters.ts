@@ -1,5 +1,6 @@
 import { exp as exponential, log as logarithm } from "../../elementary.ts";
 import { exp, fakeQuant, roundHalfEven, Tensor } from "../../tensor/index.ts";
+import { boundedZeroPoint } from "../quantizer/lsq.ts";
 import type { Scheme } from "../scheme.ts";
 import type { ActivationLearner } from "./learner.ts";
 import { falling } from "./rates.ts";
@@ -30,7 +31,11 @@ export const gridParameters = (rates: { readonly scale: number; readonly zeroPoi
   }),
   rates: () => ({ logScale: falling(rates.scale), zeroPoint: falling(rates.zeroPoint) }),
   soft: (x, { params, scheme }, { logScale, zeroPoint }) =>
-    fakeQuant(x, exp(logScale), zeroPoint, { qmin: scheme.qmin, qmax: scheme.qmax, axis: params.scale.size === 1 ? null : scheme.axis }),
+    fakeQuant(x, exp(logScale), boundedZeroPoint(zeroPoint, scheme), {
+      qmin: scheme.qmin,
+      qmax: scheme.qmax,
+      axis: params.scale.size === 1 ? null : scheme.axis,
+    }),
   harden(site, { logScale, zeroPoint }) {
     return { ...site, params: { scale: scalesOf(logScale), zeroPoint: settledZeroPoint(zeroPoint, site.scheme) } };
   },

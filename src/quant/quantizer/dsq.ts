@@ -47,10 +47,13 @@ export function dsq({ alpha = 0.4 }: DsqOptions = {}): Quantizer<QParams> {
       const onGrid = uniformAffine.fakeQuant(detach(x), { scale: detach(params.scale), zeroPoint: detach(params.zeroPoint) }, scheme);
       const own = paramsLike(x, params);
       const [scale, zero] = [spread(own.scale, x, axis), spread(own.zeroPoint, x, axis)];
-      const v = div(x, scale);
+      // Beyond all codes only the side counts, and the cell must be finite.
+      const reach = qmax - qmin + 1;
+      const v = clamp(div(x, scale), { min: -reach, max: reach });
+      const settled = add(round(detach(zero)), gradientOf(zero));
       // The code is the rounded one; the slope of the soft staircase passes where the rounded code is among the codes.
-      const code = add(round(detach(v)), add(round(detach(zero)), gradientOf(add(softStaircase(v, alpha), zero))));
-      const steps = sub(clamp(code, { min: qmin, max: qmax }), zero);
+      const code = add(add(round(detach(v)), gradientOf(softStaircase(v, alpha))), settled);
+      const steps = sub(clamp(code, { min: qmin, max: qmax }), settled);
       return add(onGrid, gradientOf(mul(steps, scale)));
     },
   };

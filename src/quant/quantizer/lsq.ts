@@ -14,9 +14,16 @@ export interface LsqOptions {
 /** No step is smaller, whichever way an optimiser pushes it. */
 const SMALLEST = 2 ** -126;
 
-/** The parameters as the grid sees them: a positive scale, a zero point among the codes. */
-function guarded({ scale, zeroPoint }: QParams, { qmin, qmax }: Scheme): QParams {
-  return { scale: clamp(abs(scale), { min: SMALLEST }), zeroPoint: clamp(zeroPoint, { min: qmin, max: qmax }) };
+/**
+ * A learned zero point, kept among the codes; beyond them its gradient stays, so that it can come back. Shape: kept.
+ * Source: QDrop's code, which keeps the parameter itself there.
+ */
+export const boundedZeroPoint = (zeroPoint: Tensor, { qmin, qmax }: Scheme): Tensor =>
+  add(detach(clamp(zeroPoint, { min: qmin, max: qmax })), gradientOf(zeroPoint));
+
+/** The parameters as the grid sees them: a positive scale, a zero point among the codes, beyond which its gradient stays. */
+function guarded({ scale, zeroPoint }: QParams, scheme: Scheme): QParams {
+  return { scale: clamp(abs(scale), { min: SMALLEST }), zeroPoint: boundedZeroPoint(zeroPoint, scheme) };
 }
 
 /** The same value with g times its gradient. */

@@ -42,10 +42,13 @@ const SMALLEST = 2 ** -100;
 
 const f32 = (values: readonly number[]): Tensor => new Tensor([values.length], "f32", Float32Array.from(values));
 
-/** The ends in the float type of x, on their sides of 0. */
+/** The ends in the float type of x, on their sides of 0; the gradient of a lower end stays above it. */
 function endsOf({ alpha, negativeAlpha }: PactParams, dtype: Tensor["dtype"], { signed }: Scheme): { low: Tensor; high: Tensor } {
   const low = cast(negativeAlpha, dtype);
-  return { high: clamp(abs(cast(alpha, dtype)), { min: SMALLEST }), low: signed ? clamp(low, { max: 0 }) : mul(low, 0) };
+  return {
+    high: clamp(abs(cast(alpha, dtype)), { min: SMALLEST }),
+    low: signed ? add(detach(clamp(low, { max: 0 })), gradientOf(low)) : mul(low, 0),
+  };
 }
 
 /** The grid over the clip: s = (alpha - n) / (qmax - qmin), z = qmin - round(n / s), from the rounded scale. Shapes: those of the ends. Source: PACT. */
