@@ -76,11 +76,13 @@ async function dispatch(argv: readonly string[], io: Io, signal: AbortSignal): P
   const before = kernelPolicy();
   const kernels = wordOf(values, "kernels", POLICIES) ?? before;
   const pool = command.flags.threads ? startThreads(wholeOf(values, "threads", 1, 256)) : undefined;
-  setKernelPolicy(kernels);
-  return command.run({ operands, values, threads: pool?.threads ?? 1, io, signal }).finally(() => {
+  try {
+    setKernelPolicy(kernels);
+    return await command.run({ operands, values, threads: pool?.threads ?? 1, io, signal });
+  } finally {
     setKernelPolicy(before);
     pool?.close();
-  });
+  }
 }
 
 function overview(): string {

@@ -1,3 +1,4 @@
+import { AbortError } from "../errors.ts";
 import type { Estimate, QuantizeConfig, QuantizeResult, Sample } from "../job/index.ts";
 import { EQUALIZER_NAMES, integerFileOf, METHOD_NAMES, parseConfig, parseDuration, parseGate, quantize, Samples } from "../job/index.ts";
 import {
@@ -5,8 +6,10 @@ import {
   compareWithRuntime,
   diskShelf,
   journalKey,
+  RuntimeError,
   readModel,
   resultFiles,
+  runtimeInstalled,
   UsageError,
   writeOutput,
 } from "../node/index.ts";
@@ -19,7 +22,7 @@ import { type Command, type Invocation, THREADS, type Values } from "./command.t
 import { EXIT } from "./io.ts";
 import { learningEstimate, learningLines, learningSummary } from "./learning.ts";
 import { clock, type ProgressView, progressView } from "./progress.ts";
-import { Resumption } from "./resumption.ts";
+import { InterruptedError, Resumption } from "./resumption.ts";
 import { jsonText, percent, short } from "./text.ts";
 import { asUsage, numberOf, readJson, textOf, textsOf, wholeOf } from "./values.ts";
 
@@ -127,6 +130,8 @@ async function runQuantize(invocation: Invocation): Promise<number> {
 async function quantizeInto({ operands, values, threads, io, signal }: Invocation, resumption: Resumption, shelf: Shelf): Promise<number> {
   const json = values.json === true;
   const { samples: sampleCount = 64, ...config } = configOf(values);
+  if (values.check === true && !(await runtimeInstalled()))
+    throw new UsageError("--check", "onnxruntime-web must be installed, got no such package (npm install onnxruntime-web)");
   const model = readModel(operands[0]);
   const out = textOf(values, "out") as string;
   const scheme = (config.scheme ?? "W8A8").toLowerCase();
@@ -155,11 +160,11 @@ async function quantizeInto({ operands, values, threads, io, signal }: Invocatio
     onProgress: view.report,
     onEstimate: (e) => say(estimateText(e)),
   }).finally(view.end);
-  const agreement = values.check === false ? undefined : await checked(result, samples, view, values.check === true, signal);
   const files = resultFiles(result, samples);
   if (integer) files.set(integer, integerFileOf(result));
   writeOutput(out, files, resumption.replaces, resumption.stage);
   resumption.end();
+  const agreement = values.check === false ? undefined : await checked(result, samples, view, out, signal);
   io.out(json ? jsonText(summaryOf(result, out, agreement)) : summaryText(result, out, agreement));
   if (integer && !json) io.out(`wrote ${out}/${integer} (${short((files.get(integer) as Uint8Array).length)}B)\n`);
   if (!result.gate.passed) io.err(`${result.gate.message}\n`);
@@ -208,20 +213,23 @@ function known(name: string, text: string, names: readonly string[]): string {
   throw new UsageError(`--${name}`, `must be one of ${names.join(", ")}, got "${text}"${guess ? `; did you mean ${guess}?` : ""}`);
 }
 
-/** Runs the export in the other runtime; undefined where that is not installed and was not asked for. */
+/** Runs the export, which is written by then, in the other runtime; undefined where that is not installed. */
 async function checked(
   result: QuantizeResult,
   list: readonly Sample[],
   view: ProgressView,
-  wanted: boolean,
+  out: string,
   signal: AbortSignal,
 ): Promise<Agreement | undefined> {
   const samples = new Samples(list, result.model);
   const after = (done: number, total: number): void => view.report({ stage: "check", done, total, fraction: done / total });
-  const agreement = await compareWithRuntime(result.onnx, result.model, result.plan, samples, { after, signal }).finally(view.end);
-  if (!agreement && wanted)
-    throw new UsageError("--check", "onnxruntime-web must be installed, got no such package (npm install onnxruntime-web)");
-  return agreement;
+  try {
+    return await compareWithRuntime(result.onnx, result.model, result.plan, samples, { after, signal }).finally(view.end);
+  } catch (error) {
+    if (error instanceof AbortError) throw new InterruptedError("aborted", `the check was not finished; the files are in ${out}`);
+    if (error instanceof RuntimeError) throw new RuntimeError("check", `${error.message} (the files are in ${out})`);
+    throw error;
+  }
 }
 
 const estimateText = (estimate: Estimate): string =>

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AbortError } from "../errors.ts";
 import { type DiskJournal, type JournalKey, openJournal, UNFINISHED, UsageError } from "../node/index.ts";
 
-/** An abort after which a later run can go on. */
+/** An abort that left something: a later run can go on, or results are there. */
 export class InterruptedError extends AbortError {}
 
 /** What the words of a person say about interrupted runs. */
@@ -54,7 +54,7 @@ export class Resumption {
   /** An error as it is, or with what is left to resume where it is an abort. */
   explained(error: unknown): unknown {
     const count = this.#journal?.count ?? 0;
-    if (!(error instanceof AbortError) || count === 0) return error;
+    if (!(error instanceof AbortError) || error instanceof InterruptedError || count === 0) return error;
     return new InterruptedError("aborted", `${count} finished units are in ${this.#folder} (--resume goes on with them)`);
   }
 }

@@ -78,7 +78,9 @@ async function runSweepCommand({ operands, values, io, signal }: Invocation): Pr
         finished = start.kept;
         view.note(startText(start));
       },
-      onRun: () => finished++,
+      onRun(_, outcome) {
+        if ("result" in outcome) finished++;
+      },
     }).finally(view.end);
     if (out !== undefined) writeOutput(out, sweepFiles(record), true);
     io.out(json ? jsonText(record) : tableText(record, out));

@@ -1,4 +1,4 @@
-import { detectionsKept, type Prediction } from "../detect/index.ts";
+import { detectionsKept, type GroundTruth, type Prediction } from "../detect/index.ts";
 import { ArgumentError, StateError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import { exportOnnx } from "../onnx/index.ts";
@@ -122,6 +122,8 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeOptio
   const samples = await collect(options.samples, options.sampleCount ?? 64, given);
   requireGate(asked.gate, samples);
   requireScores(asked.method, given);
+  // What cannot be exported is refused before the work.
+  exportOnnx(given.graph);
   const clock = new Clock();
   const { loaded, settings, calibration, promotion, tuning, steps } = await calibrated(given, asked, samples, options, clock);
   const before = calibration.detections.map((list, i) => samples.toPicture(i, list));
@@ -191,11 +193,14 @@ function comparing({ detector }: GraphModel, gate: Gate, { names }: Samples): St
 }
 
 function requireGate({ rule }: Gate, { list }: Samples): void {
-  if (rule !== "ap50" || list.every((s) => s.truth)) return;
-  throw new ArgumentError(
-    "gate",
-    'ap50 must come with annotated pictures, got pictures without boxes (use --annotations, or gate "kept=…")',
-  );
+  if (rule !== "ap50") return;
+  const counts = ({ difficult, crowd }: GroundTruth): boolean => !difficult && !crowd;
+  const wrong = list.some((s) => !s.truth)
+    ? "pictures without boxes"
+    : list.some((s) => s.truth?.some(counts))
+      ? undefined
+      : "pictures on which no box counts";
+  if (wrong) throw new ArgumentError("gate", `ap50 must come with annotated pictures, got ${wrong} (use --annotations, or gate "kept=…")`);
 }
 
 function requireScores({ name, selection }: Method, { detector }: GraphModel): void {

@@ -20,6 +20,7 @@ export {
   type Foreign,
   openInRuntime,
   RuntimeError,
+  runtimeInstalled,
 } from "./runtimeCheck.ts";
 export { sensitivityFiles } from "./sensitivityFiles.ts";
 export { sweepFiles } from "./sweepFiles.ts";

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -7,6 +6,7 @@ import type { Journal, UnitEntry } from "../quant/index.ts";
 import { shownValue } from "../shown.ts";
 import { Tensor } from "../tensor/index.ts";
 import { VERSION } from "../version.ts";
+import { digest } from "./digest.ts";
 import type { ModelFile } from "./model.ts";
 import { writeFileAtomic } from "./output.ts";
 import { UsageError } from "./usageError.ts";
@@ -60,16 +60,6 @@ function contentsOf({ picture, tensors }: Sample): string {
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ]);
   return digest(...(picture ? [`${picture.width}x${picture.height}`, picture.data] : []), ...parts);
-}
-
-/** Each part with its length before it, so that parts cannot be taken for others. */
-function digest(...parts: readonly (Uint8Array | string)[]): string {
-  const hash = createHash("sha256");
-  for (const part of parts) {
-    const bytes = typeof part === "string" ? new TextEncoder().encode(part) : part;
-    hash.update(`${bytes.length}:`).update(bytes);
-  }
-  return hash.digest("hex");
 }
 
 /** A journal in a folder. */

@@ -42,6 +42,9 @@ async function loadRuntime(): Promise<Runtime | undefined> {
   }
 }
 
+/** Whether onnxruntime-web can be loaded. Errors: RuntimeError where it is there and does not load. */
+export const runtimeInstalled = async (): Promise<boolean> => (await loadRuntime()) !== undefined;
+
 /**
  * Opens a model in onnxruntime-web, single threaded; undefined where that package is not installed.
  *

@@ -1,13 +1,14 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult, SweepRun } from "../job/index.ts";
 import { VERSION } from "../version.ts";
 import { readAnnotations } from "./dataset.ts";
+import { digest } from "./digest.ts";
 import { readModel } from "./model.ts";
 import { checkOutput, writeFileAtomic } from "./output.ts";
 import { listPictures, readBytes } from "./pictures.ts";
 import type { SweepSetup } from "./sweepContext.ts";
+import { SWEEP_NAMES } from "./sweepFiles.ts";
 import { UsageError } from "./usageError.ts";
 
 /** Digests of what all runs share, by what a person calls it. */
@@ -17,28 +18,18 @@ export type SweepInputs = Readonly<Record<string, string>>;
 export function sweepInputs(setup: SweepSetup): SweepInputs {
   const { bytes, parts } = readModel(setup.model);
   const pictures = (files: readonly { readonly name: string; readonly path: string }[]): string =>
-    digest(files.flatMap(({ name, path }) => [name, readBytes(path, "sweep")]));
+    digest(...files.flatMap(({ name, path }) => [name, readBytes(path, "sweep")]));
   const shown = readAnnotations(setup.annotations).images.map(({ fileName: name }) => ({ name, path: join(setup.images, name) }));
   return {
-    model: digest([bytes, ...[...parts].flat()]),
-    card: digest([JSON.stringify(setup.card ?? null)]),
+    model: digest(bytes, ...[...parts].flat()),
+    card: digest(JSON.stringify(setup.card ?? null)),
     "calibration pictures": pictures(listPictures(setup.calibrate)),
     "evaluation pictures": pictures(shown),
-    annotations: digest([readBytes(setup.annotations, "sweep")]),
+    annotations: digest(readBytes(setup.annotations, "sweep")),
     "number of samples": String(setup.samples),
     kernels: setup.kernels,
     version: VERSION,
   };
-}
-
-/** SHA-256 of parts, each with its length before it. */
-function digest(parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash("sha256");
-  for (const part of parts) {
-    const bytes = typeof part === "string" ? new TextEncoder().encode(part) : part;
-    hash.update(`${bytes.length}:`).update(bytes);
-  }
-  return hash.digest("hex");
 }
 
 /** A finished run in a file. */
@@ -68,11 +59,11 @@ export class SweepStore {
   constructor(folder: string, inputs: SweepInputs, { resume = false, force = false }: OpenOptions) {
     this.#folder = folder;
     this.#runs = join(folder, "runs");
-    checkOutput(folder, [], false);
-    if (!resume && !force && existsSync(join(folder, INPUTS)))
+    if (!resume && !force && (existsSync(join(folder, INPUTS)) || existsSync(this.#runs)))
       throw new UsageError("sweep", `${folder} must not hold a sweep yet, got one (--resume goes on with it, --force begins again)`);
+    checkOutput(folder, SWEEP_NAMES, resume || force);
     if (force && !resume) rmSync(this.#runs, { recursive: true, force: true });
-    else requireSame(join(folder, INPUTS), inputs);
+    else requireSame(join(folder, INPUTS), inputs, this.#runs);
     mkdirSync(this.#runs, { recursive: true });
     writeFileAtomic(join(folder, INPUTS), `${JSON.stringify(inputs, null, 2)}\n`);
   }
@@ -101,8 +92,11 @@ export class SweepStore {
 
 const WAYS_OUT = "another --out keeps both, --force begins again";
 
-function requireSame(path: string, inputs: SweepInputs): void {
-  if (!existsSync(path)) return;
+function requireSame(path: string, inputs: SweepInputs, runs: string): void {
+  if (!existsSync(path)) {
+    if (!existsSync(runs)) return;
+    throw new UsageError("sweep", `${runs} must come with ${path}, which says what they are of, got no such file (${WAYS_OUT})`);
+  }
   const changed = changes(JSON.parse(readFileSync(path, "utf8")) as SweepInputs, inputs);
   if (changed.length > 0)
     throw new UsageError("sweep", `${path} must be of the same inputs, got other ${changed.join(", ")} (${WAYS_OUT})`);

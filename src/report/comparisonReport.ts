@@ -5,7 +5,7 @@ import { picturePath } from "./fileName.ts";
 import { number, percent, plain, table } from "./markdown.ts";
 import { drawSqnr } from "./sqnrFigure.ts";
 
-const FIGURE = "pictures/sqnr.svg";
+const FIGURE = "pictures/compare-sqnr.svg";
 
 /**
  * The report of a comparison: compare.md, the figure of the layers, and a picture of the detections for each entry of
@@ -16,7 +16,7 @@ export function makeComparison(record: ComparisonRecord, pictures: readonly Comp
   const figure = drawSqnr(record.layers);
   if (figure !== undefined) files.set(FIGURE, figure);
   const shown = pictures.map((picture, i) => {
-    const path = picturePath(i, picture.difference.name);
+    const path = picturePath(i, picture.difference.name, "compare-");
     files.set(path, drawComparison(picture, [record.model, record.other]));
     return `![${plain(picture.difference.name)}](${encodeURI(path)})`;
   });

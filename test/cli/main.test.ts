@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kernelPolicy } from "../../src/tensor/index.ts";
 import { VERSION } from "../../src/version.ts";
 import { cli, type Outcome, workplace } from "./bench.ts";
 
@@ -132,6 +133,12 @@ describe("inlierq", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/usage: inlierq/);
     expect(out).toMatch(/examples:/);
+  });
+
+  it("leaves the policy of kernels as it was where a command fails", async () => {
+    const before = kernelPolicy();
+    const { code } = await cli("bench", place.path("none.onnx"), "--kernels", before === "reference" ? "auto" : "reference");
+    expect([code, kernelPolicy()]).toEqual([2, before]);
   });
 
   it("says its version, which is the package's", async () => {

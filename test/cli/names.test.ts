@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseCard } from "../../src/detect/index.ts";
@@ -135,8 +135,11 @@ describe("the commands on a model whose names are hostile", () => {
       join(place.root, "checked"),
       "--check",
     );
-    expect(err).toMatch(/^error: onnxruntime-web: must give every output by its name, got no "__proto__"[^\n]*\n$/);
+    expect(err).toMatch(
+      /^error: check: onnxruntime-web: must give every output by its name, got no "__proto__" \(the files are in [^\n]*\)\n$/,
+    );
     expect(code).toBe(1);
+    expect(existsSync(join(place.root, "checked", "record.json"))).toBe(true);
   });
 
   it("files that tell of the model hold its names, and show none of them raw", async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Picture } from "../../src/data/index.ts";
+import { assembleGraph, type Node } from "../../src/graph/index.ts";
 import { type QuantizeOptions, quantize, type Sample } from "../../src/job/index.ts";
 import { decodeModel } from "../../src/onnx/protobuf.ts";
-import { Rng } from "../../src/tensor/index.ts";
+import { pad, Rng } from "../../src/tensor/index.ts";
 import { VERSION } from "../../src/version.ts";
 import { tinyDetector } from "../quant/tiny.ts";
 
@@ -88,5 +89,24 @@ describe("quantize", () => {
     [{ methd: "mse" }, 'quantize: keys must be known, got "methd" (did you mean "method"?)'],
   ])("refuses %j", async (options, message) => {
     await expect(run(options as Partial<QuantizeOptions>)).rejects.toThrow(message);
+  });
+
+  it("refuses to judge by ap50 where no box counts", async () => {
+    const truth = [{ box: [0, 0, 8, 8] as const, label: 0, difficult: true }];
+    const samples = [...pictures(2)].map((sample) => ({ ...sample, truth }));
+    const message = "gate: ap50 must come with annotated pictures, got pictures on which no box counts";
+    await expect(run({ samples, gate: "ap50=-1" })).rejects.toThrow(message);
+  });
+
+  it("says before the work that a network cannot be exported", async () => {
+    const [stem, ...rest] = graph.nodes;
+    const attrs = { pads: [0, 0, 0, 0], mode: "circular", value: 0 } as const;
+    const turned: Node = { name: "turn", op: pad.def, attrs, inputs: stem.inputs.slice(0, 1), outputs: ["turned"] };
+    const nodes = [turned, { ...stem, inputs: ["turned", ...stem.inputs.slice(1)] }, ...rest];
+    const network = assembleGraph({ ...graph, nodes });
+    let steps = 0;
+    const job = quantize(network, { samples: pictures(2), card, onProgress: () => steps++ });
+    await expect(job).rejects.toThrow('padding must be constant, reflect or replicate, got circular (node "turn")');
+    expect(steps).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { AbortError } from "../../src/errors.ts";
@@ -104,6 +104,20 @@ describe("runSweep", () => {
     const forced = await runSweep({ ...small, lists, force: true });
     expect(forced.results.size).toBe(3);
     rmSync(out, { recursive: true });
+  });
+
+  it("takes no runs of which nobody knows what they are of, and replaces no table unasked", async () => {
+    const out = place.path("orphaned");
+    const small = { ...options, out, lists: [{ ...list, methods: ["minmax"] }] };
+    await runSweep(small);
+    rmSync(`${out}/inputs.json`);
+    await expect(runSweep(small)).rejects.toThrow(/must not hold a sweep yet/);
+    await expect(runSweep({ ...small, resume: true })).rejects.toThrow(/runs must come with .*inputs\.json, which says what they are of/);
+    const table = place.path("table");
+    mkdirSync(table);
+    writeFileSync(`${table}/sweep.md`, "mine");
+    await expect(runSweep({ ...small, out: table })).rejects.toThrow(/sweep\.md must not exist yet/);
+    expect(readFileSync(`${table}/sweep.md`, "utf8")).toBe("mine");
   });
 
   it.each([1, 2])("says why a combination failed and does the others, with %i at once", { timeout: 120_000 }, async (jobs) => {
