@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { grad } from "../../../src/autograd/index.ts";
 import { byGrid } from "../../../src/quant/learner/byGrid.ts";
 import { freeWeights } from "../../../src/quant/learner/freeWeights.ts";
 import { gridParameters } from "../../../src/quant/learner/gridParameters.ts";
@@ -14,7 +15,7 @@ import type { LevelQuantizer } from "../../../src/quant/quantizer/levels.ts";
 import { logAffine } from "../../../src/quant/quantizer/logAffine.ts";
 import { powerOfTwo } from "../../../src/quant/quantizer/powerOfTwo.ts";
 import { chooseQParams, makeScheme, type Scheme } from "../../../src/quant/scheme.ts";
-import { add, type Tensor, tensor } from "../../../src/tensor/index.ts";
+import { add, square, sum, type Tensor, tensor } from "../../../src/tensor/index.ts";
 import { rangeOf } from "../integer/plans.ts";
 
 const GRIDS = { scale: 0.01, zeroPoint: 0.02 };
@@ -72,6 +73,26 @@ for (const { learner, grids } of weightLearners) {
             expect(Math.abs(v - w.data[i])).toBeLessThanOrEqual(Math.abs(nearest.data[i] - w.data[i]) * (1 + 1e-5) + 1e-6),
           );
           list(after.params.scale).forEach((s, c) => expect(s / site.params.scale.data[c]).toBeCloseTo(1, 5));
+        }));
+
+      test("its gradients are finite, also where weights are on their grid", () =>
+        law((w, site) => {
+          const slopesOf = (x: Tensor): void => {
+            const start = Object.entries(learner.start(x, site));
+            const lossOf = (...values: Tensor[]): Tensor => {
+              const learned = Object.fromEntries(start.map(([name], k) => [name, values[k]]));
+              const pull = learner.pull?.(learned, tensor(4), x, site);
+              const moved = sum(square(learner.soft(x, site, learned)));
+              return pull ? add(moved, pull) : moved;
+            };
+            const slopes = grad(
+              lossOf,
+              start.map(([, value]) => value),
+            );
+            for (const slope of slopes) expect(list(slope).every(Number.isFinite)).toBe(true);
+          };
+          slopesOf(w);
+          slopesOf(applySite(w, site));
         }));
 
       test("what it learned lies on its grid", () =>
