@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { type QuantizeOptions, quantize, type Sample, type SensitivityOptions, sensitivity } from "../../src/job/index.ts";
 import type { Progress } from "../../src/quant/index.ts";
+import { isLifted } from "../../src/report/index.ts";
 import { tinyDetector, tinyPair, tinyPairInput, tinySamples } from "../quant/tiny.ts";
 
 const { graph, card } = tinyDetector(4);
 const inputs = tinySamples(3, 6);
 const samples: Sample[] = inputs.names.map((name, i) => ({ name, tensors: inputs.input(i) }));
 const POLICY = { keep: ["size"] };
+/** Of the two readers of one tensor, one stays in float. */
+const HALF = { policy: { keep: [] }, bits: [{ pattern: "size", by: "layer" as const, float: true as const }] };
 const rankTiny = (options: Partial<SensitivityOptions> = {}) =>
   sensitivity(graph, { samples, card, name: "tiny", method: "minmax", scheme: "W3A3", policy: POLICY, ...options });
 const run = (options: Partial<QuantizeOptions> = {}) =>
@@ -51,6 +54,29 @@ describe("sensitivity", () => {
     expect(quantized.layers.find((l) => l.name === "heat")?.weightBits).toBe(5);
   });
 
+  it.each(["elements=100%", "bops=1G"])("leaves float what was asked to stay so, for %s", async (budget) => {
+    const { record, config } = await rankTiny({ budget, ...HALF });
+    expect(record.proposal?.lifted).toContain("relu_3");
+    const { samples: _, ...rest } = { ...config, samples: undefined };
+    const { record: quantized } = await run(rest);
+    expect(quantized.sites.find((s) => s.tensor === "relu_3")).toMatchObject({ bits: 8, readers: ["heat"] });
+    expect(quantized.layers.find((l) => l.name === "size")).toMatchObject({ quantized: false, weightBits: null });
+  });
+
+  it.each([
+    ["elements=50%", 8],
+    ["storage=480B", 8],
+    ["bops=1.5M", 8],
+    ["bops=2.5M", "float"],
+  ] as const)("marks what is lifted and nothing else, for %s to %s", async (budget, high) => {
+    const { record } = await rankTiny({ budget, high });
+    const marked = record.items.filter((item) => isLifted(item, record.proposal)).map((i) => i.name);
+    expect(marked.sort()).toEqual([...(record.proposal?.lifted ?? [])].sort());
+    expect(marked.length).toBeGreaterThan(0);
+    expect(marked.length).toBeLessThan(record.items.length);
+    expect(record.items.some((item) => isLifted(item, null))).toBe(false);
+  });
+
   it("proposes layers to leave out where all have 8 bits", async () => {
     const { record, config } = await rankTiny({ scheme: "W8A8", budget: "bops=1G" });
     expect(record.high).toBe("float");
@@ -78,6 +104,13 @@ describe("sensitivity", () => {
 });
 
 describe("promotion", () => {
+  it("leaves float what was asked to stay so", async () => {
+    const { record, plan } = await run({ promote: 1, ...HALF });
+    expect(record.promotion?.tensors.map((t) => t.tensor)).toContain("relu_3");
+    expect(record.sites.find((s) => s.tensor === "relu_3")).toMatchObject({ bits: 8, readers: ["heat"] });
+    expect(plan.layers.has("size")).toBe(false);
+  });
+
   it("gives 8 bits to tensors within the share, and says which", async () => {
     const seen: Progress[] = [];
     const { record, onnx } = await run({ promote: 0.3, onProgress: (p) => seen.push(p) });
