@@ -203,6 +203,7 @@ export {
   type Spending,
   sensitivityItems,
   spend,
+  startingCost,
 } from "./sensitivity/index.ts";
 export { sqnr } from "./sqnr.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";

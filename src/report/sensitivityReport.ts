@@ -1,6 +1,7 @@
 import type { SensitivityItem, SensitivityRecord } from "../quant/index.ts";
 import { shownJson } from "../shown.ts";
 import { number, plain, table } from "./markdown.ts";
+import { equalizeText } from "./reportText.ts";
 import { drawSensitivity, isLifted } from "./sensitivityFigure.ts";
 
 const FIGURE = "pictures/sensitivity.svg";
@@ -40,6 +41,7 @@ function summary(record: SensitivityRecord, costs: readonly [string, string] | u
     ["detector card", plain(record.detector ?? "none")],
     ["method", `${record.method}, ${record.scheme}, policy ${record.policy}, seed ${record.seed}`],
     ["samples", String(record.samples.length)],
+    ...(record.equalize ? [["float network before calibration", equalizeText(record.equalize)] as [string, string]] : []),
     ["mode", `${record.mode}, lifted to ${record.high === "float" ? "float" : `${record.high} bits`}`],
     ["damage with everything quantized", `${number(whole.total)} (scores ${number(whole.scores)}, boxes ${number(whole.boxes)})`],
   ];

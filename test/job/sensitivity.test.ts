@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type QuantizeOptions, quantize, type Sample, type SensitivityOptions, sensitivity } from "../../src/job/index.ts";
+import { EQUALIZER_NAMES, type QuantizeOptions, quantize, type Sample, type SensitivityOptions, sensitivity } from "../../src/job/index.ts";
 import type { Progress } from "../../src/quant/index.ts";
 import { isLifted } from "../../src/report/index.ts";
+import { normChain } from "../quant/equalize/chains.ts";
 import { tinyDetector, tinyPair, tinyPairInput, tinySamples } from "../quant/tiny.ts";
 
 const { graph, card } = tinyDetector(4);
@@ -100,6 +101,53 @@ describe("sensitivity", () => {
     [{ promote: 0.5 } as object, "promote: must be left to quantize, got 0.5"],
   ] as [Partial<SensitivityOptions>, string][])("refuses %j", async (options, message) => {
     await expect(rankTiny(options)).rejects.toThrow(message);
+  });
+});
+
+describe("sensitivity with equalize", () => {
+  it.each(EQUALIZER_NAMES)("ranks the network that quantize calibrates after %s", async (name) => {
+    const { model, record: quantized } = await run({ equalize: [name] });
+    const { record } = await rankTiny({ equalize: [name] });
+    const known = graph.layers.map((l) => l.name);
+    const branches = model.graph.layers.map((l) => l.name).filter((layer) => !known.includes(layer));
+    const { record: alone } = await sensitivity(model.graph, {
+      ...{ samples, card, name: "tiny", method: "minmax", scheme: "W3A3", policy: POLICY, exclude: branches },
+    });
+    expect(record.equalize).toEqual(quantized.equalize);
+    expect([record.whole, record.items]).toEqual([alone.whole, alone.items]);
+  });
+
+  it("proposes a configuration that rewrites and lifts the same", async () => {
+    const { record, config } = await rankTiny({ equalize: ["low-rank", "smooth"], budget: "elements=60%" });
+    expect(config?.equalize).toEqual(["low-rank", "smooth"]);
+    const { samples: _, ...rest } = { ...config, samples: undefined };
+    const { record: quantized } = await run(rest);
+    const lifted = quantized.sites.filter((s) => s.bits === 8 && s.tensor !== "input").map((s) => s.tensor);
+    expect(lifted.length).toBeGreaterThan(0);
+    expect(lifted.sort()).toEqual([...(record.proposal?.lifted ?? [])].sort());
+  });
+
+  it("reports the rewriting too, and only goes forward", async () => {
+    const seen: Progress[] = [];
+    await rankTiny({ equalize: ["smooth"], onProgress: (p) => seen.push(p) });
+    const fractions = seen.map((p) => p.fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect([seen[0].stage, fractions.at(-1)]).toEqual(["equalize", 1]);
+  });
+
+  it("refuses a rewrite that finds nothing to work on", async () => {
+    const { graph: bare, x } = normChain(1);
+    const job = sensitivity(bare, { samples: [{ name: "s", tensors: x }], method: "minmax", scheme: "W4A4", equalize: ["absorb-bias"] });
+    await expect(job).rejects.toThrow(/^equalize: absorb-bias must find a layer with a bias/);
+  });
+});
+
+describe("a budget that cannot be met", () => {
+  it.each(["storage=1B", "bops=1"])("of %s is refused before anything is calibrated", async (budget) => {
+    const told: string[] = [];
+    const job = rankTiny({ budget, onProgress: ({ stage }) => told.push(stage) });
+    await expect(job).rejects.toThrow(/^budget: (storage|bops) must be at least .*, what it takes with nothing lifted, got 1/);
+    expect(told).toEqual([]);
   });
 });
 
