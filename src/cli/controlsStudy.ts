@@ -1,7 +1,7 @@
 import { type ControlArm, type ControlsRecord, runControls } from "../experiments/index.ts";
 import { loadModel, type Sample } from "../job/index.ts";
 import { annotatedPictures, choosePictures, listPictures, readAnnotations, readModel, readPictures, UsageError } from "../node/index.ts";
-import { parseScheme } from "../quant/index.ts";
+import { damageText, parseScheme } from "../quant/index.ts";
 import { controlVerdicts, makeControls } from "../report/index.ts";
 import type { Values } from "./command.ts";
 import type { Study } from "./study.ts";
@@ -36,7 +36,7 @@ export const controlsStudy: Study = {
       ...(pictures && { pictures }),
     };
     const record = await runControls(job, options);
-    const pages = new Map([["controls.json", listsInLine(record)], ...makeControls(record)]);
+    const pages = new Map([["controls.json", listsInLine(record)], ...makeControls(record, damageText)]);
     return { record, files: pages, summary: `${summaryOf(record)}\nwrote ${out}/controls.json and controls.md\n` };
   },
 };

@@ -1,10 +1,15 @@
 import type { ControlArm, ControlComparison, ControlRun, ControlsRecord } from "../experiments/index.ts";
+import type { DamageText } from "../quant/index.ts";
 import { number, percent, plain, table } from "./markdown.ts";
 
-/** A study of controls as a page: controls.md by its path below the output folder. The same record gives the same text. */
-export const makeControls = (record: ControlsRecord): Map<string, string> => new Map([["controls.md", controlsText(record)]]);
+/**
+ * A study of controls as a page: controls.md by its path below the output folder. `about` says what the errors are. The same
+ * record gives the same text.
+ */
+export const makeControls = (record: ControlsRecord, about: DamageText): Map<string, string> =>
+  new Map([["controls.md", controlsText(record, about)]]);
 
-function controlsText(record: ControlsRecord): string {
+function controlsText(record: ControlsRecord, about: DamageText): string {
   const { model, scheme, seeds, samples, measuredOn, policy, floatAp50 } = record;
   const measured = measuredOn === "pictures" ? `${samples.measured} pictures of their own` : "the calibration samples themselves";
   const float = floatAp50 === null ? "" : ` AP50 of the float network: ${points(floatAp50)}.`;
@@ -15,8 +20,8 @@ function controlsText(record: ControlsRecord): string {
     `Policy ${policy}, ${samples.calibration} calibration samples a seed, seeds ${seeds.join(", ")}; numbers were measured on ${measured}. All ` +
       `rows but the last are the same method with one thing changed. Mean ± deviation over the seeds.${float}`,
     controlsTable(record),
-    "Score error: squared change of the log score map, weighed with the score, over its own square; box error: mean of (1 - IoU)² over the float " +
-      "network's visible detections; both 0 where nothing changed. Range: width before refinement over the width of min-max, mean over the " +
+    `Score error: ${about.scores}. Box error: ${about.boxes}. Both 0 where nothing changed. ` +
+      "Range: width before refinement over the width of min-max, mean over the " +
       "activation tensors; every subset is narrower than the whole, which is why the selection is held against masks of equal share drawn by " +
       "chance. Inliers: mean share of volumes that the split calls inliers, whatever was made of it.",
     `## Seed by seed\n\n${seedTable(record)}`,
