@@ -105,7 +105,7 @@ export {
   writeIntegerFile,
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
-export type { Method, Refinement, Selection, Tuning } from "./method.ts";
+export { type Method, type Refinement, type Selection, type Tuning, withoutReconstruction } from "./method.ts";
 export { isSeeded, type Need, needsOf } from "./methodParts.ts";
 export {
   type EntropyMethodOptions,
