@@ -12,7 +12,7 @@ export const makeControls = (record: ControlsRecord, about: DamageText): Map<str
 function controlsText(record: ControlsRecord, about: DamageText): string {
   const { model, scheme, seeds, samples, measuredOn, policy, floatAp50 } = record;
   const measured = measuredOn === "pictures" ? `${samples.measured} pictures of their own` : "the calibration samples themselves";
-  const float = floatAp50 === null ? "" : ` AP50 of the float network: ${points(floatAp50)}.`;
+  const float = floatAp50 === null ? "" : ` AP50 of the float network: ${floatAp50 < 0 ? "-" : points(floatAp50)}.`;
   const parts = [
     `# What selecting inliers does to ${plain(model)} at ${scheme}`,
     "Written by `inlierq reproduce controls`; the same pictures and seeds give the same bytes.",
@@ -29,11 +29,16 @@ function controlsText(record: ControlsRecord, about: DamageText): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-/** One line a number: whether the selection beat the random mask of equal share. */
-export const controlVerdicts = ({ comparisons, seeds }: ControlsRecord): string[] =>
-  comparisons.map(
-    (c) => `${NAMES[c.measure]}: ${WORDS[c.verdict]} (${gainText(c)}, ${seeds.length} seed${seeds.length === 1 ? "" : "s"}).`,
-  );
+/**
+ * One line a number: whether the selection beat the random mask of equal share. None for an AP50 where there was nothing to
+ * find (-1).
+ */
+export function controlVerdicts({ arms, comparisons, seeds }: ControlsRecord): string[] {
+  const nothing = arms.some(({ runs }) => runs.some(({ ap50 }) => ap50 !== null && ap50 < 0));
+  return comparisons
+    .filter(({ measure }) => measure !== "ap50" || !nothing)
+    .map((c) => `${NAMES[c.measure]}: ${WORDS[c.verdict]} (${gainText(c)}, ${seeds.length} seed${seeds.length === 1 ? "" : "s"}).`);
+}
 
 const NAMES: Readonly<Record<ControlComparison["measure"], string>> = { scores: "Score error", ap50: "AP50" };
 
@@ -64,10 +69,10 @@ const controlsTable = ({ arms }: ControlsRecord): string =>
     ]),
   );
 
-/** Mean ± deviation of a number over the seeds; a dash where a seed has none. */
+/** Mean ± deviation of a number over the seeds; "-" where a seed has none, or had nothing to find (-1). */
 function over({ runs }: ControlArm, of: (run: ControlRun) => number | null, text: (value: number) => string): string {
   const values = runs.map(of).filter((v) => v !== null);
-  if (values.length < runs.length) return "–";
+  if (values.length < runs.length || values.some((v) => v < 0)) return "-";
   const mean = values.reduce((a, v) => a + v, 0) / values.length;
   const spread = values.reduce((a, v) => a + (v - mean) ** 2, 0) / Math.max(1, values.length - 1);
   return values.length > 1 ? `${text(mean)} ± ${text(Math.sqrt(spread))}` : text(mean);
