@@ -1,6 +1,6 @@
 import { compile } from "../autograd/index.ts";
 import { type Graph, type GraphInput, perInput } from "../graph/index.ts";
-import { readQuantized } from "../job/index.ts";
+import { median, readQuantized } from "../job/index.ts";
 import { readModel } from "../node/index.ts";
 import { inferInteger, prepareInteger } from "../quant/index.ts";
 import { Rng, type Tensor, uniform, zeros } from "../tensor/index.ts";
@@ -69,10 +69,7 @@ function timed(contenders: Readonly<Record<string, () => unknown>>, runs: number
       times.push(performance.now() - start);
     }
   }
-  return lists.map(({ engine, times }) => {
-    const sorted = times.sort((a, b) => a - b);
-    return { engine, medianMs: sorted[sorted.length >> 1], bestMs: sorted[0] };
-  });
+  return lists.map(({ engine, times }) => ({ engine, medianMs: median(times) as number, bestMs: Math.min(...times) }));
 }
 
 const tableOf = (times: readonly Timed[]): string =>

@@ -1,11 +1,11 @@
 import { type ControlArm, type ControlsRecord, runControls } from "../experiments/index.ts";
 import { loadModel, type Sample } from "../job/index.ts";
 import { annotatedPictures, choosePictures, listPictures, readAnnotations, readModel, readPictures, UsageError } from "../node/index.ts";
-import { parseScheme } from "../quant/index.ts";
+import { damageText, parseScheme } from "../quant/index.ts";
 import { controlVerdicts, makeControls } from "../report/index.ts";
 import type { Values } from "./command.ts";
 import type { Study } from "./study.ts";
-import { columns, listsInLine } from "./text.ts";
+import { columns, listsInLine, percent, points } from "./text.ts";
 import { asUsage, readJson, textOf, wholeOf } from "./values.ts";
 
 const SCHEME = "W4A4";
@@ -36,7 +36,7 @@ export const controlsStudy: Study = {
       ...(pictures && { pictures }),
     };
     const record = await runControls(job, options);
-    const pages = new Map([["controls.json", listsInLine(record)], ...makeControls(record)]);
+    const pages = new Map([["controls.json", listsInLine(record)], ...makeControls(record, damageText)]);
     return { record, files: pages, summary: `${summaryOf(record)}\nwrote ${out}/controls.json and controls.md\n` };
   },
 };
@@ -56,13 +56,14 @@ async function listed(samples: AsyncIterable<Sample>): Promise<Sample[]> {
   return list;
 }
 
-const meanOf = ({ runs }: ControlArm, of: (run: ControlArm["runs"][number]) => number | null, text: (value: number) => string): string => {
+/** Mean of a number over the seeds; "-" where a seed has none, or had nothing to find (-1). */
+function meanOf({ runs }: ControlArm, of: (run: ControlArm["runs"][number]) => number | null, text: (value: number) => string): string {
   const values = runs.map(of).filter((v) => v !== null);
-  return values.length < runs.length ? "-" : text(values.reduce((a, v) => a + v, 0) / values.length);
-};
+  const missing = values.length < runs.length || values.some((v) => v < 0);
+  return missing ? "-" : text(values.reduce((a, v) => a + v, 0) / values.length);
+}
 
 const figure = (value: number): string => String(Number(value.toPrecision(3)));
-const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
 
 function summaryOf(record: ControlsRecord): string {
   const { model, scheme, seeds, arms } = record;
@@ -70,13 +71,9 @@ function summaryOf(record: ControlsRecord): string {
     arm.name,
     meanOf(arm, (r) => r.scores, figure),
     meanOf(arm, (r) => r.boxes, figure),
-    meanOf(
-      arm,
-      (r) => r.ap50,
-      (v) => (100 * v).toFixed(1),
-    ),
-    meanOf(arm, (r) => r.width, share),
-    meanOf(arm, (r) => r.inlierShare, share),
+    meanOf(arm, (r) => r.ap50, points),
+    meanOf(arm, (r) => r.width, percent),
+    meanOf(arm, (r) => r.inlierShare, percent),
   ]);
   const head = ["", "score error", "box error", "AP50", "range", "inliers"];
   return [

@@ -1,4 +1,4 @@
-import type { Estimate } from "../job/index.ts";
+import { type Estimate, median } from "../job/index.ts";
 import type { UnitRecord } from "../quant/index.ts";
 import { clock } from "./progress.ts";
 import { short } from "./text.ts";
@@ -14,9 +14,8 @@ export function learningLines(units: readonly UnitRecord[], budgeted: boolean): 
   if (units.length === 0) return [];
   const { improved, error } = learningSummary(units);
   const lines = [`${improved} of ${units.length} units improved; mean held-out error ${error.toFixed(2)} of nearest rounding`];
-  const steps = units.map((u) => u.steps).sort((a, b) => a - b);
-  const median = steps[Math.floor(steps.length / 2)];
-  if (budgeted) lines.push(`steps a unit: least ${steps[0]}, median ${median}, most ${steps[steps.length - 1]}`);
+  const steps = units.map((u) => u.steps);
+  if (budgeted) lines.push(`steps a unit: least ${Math.min(...steps)}, median ${median(steps)}, most ${Math.max(...steps)}`);
   return lines;
 }
 

@@ -7,6 +7,7 @@ export { type Detections, detectAll, type EvaluateOptions, type EvaluateResult, 
 export { type Gate, type GateOutcome, parseGate } from "./gate.ts";
 export { type Inspection, inspect } from "./inspect.ts";
 export { detectInteger, type IntegerDetector, integerFileOf, loadInteger, type QuantizedFile, readQuantized } from "./integer.ts";
+export { median } from "./median.ts";
 export { describeMethods, type MethodDescription, type MethodOption } from "./methodList.ts";
 export { type BareModel, type LoadedModel, loadModel, loadNetwork } from "./model.ts";
 export { type QuantizeOptions, type QuantizeResult, quantize, type SampleDetections } from "./quantize.ts";

@@ -280,7 +280,7 @@ function recordOf(
     config: fullConfig(settings),
     versions: { inlierq: VERSION },
     macs: macsOf(model, calibration.plan.layers),
-    bytes: bytesOf(model, calibration),
+    bytes: bytesOf(model, calibration.plan),
     cost: costRecord(model, calibration.plan, fileBytes),
     sites: siteRecords(calibration),
     units: calibration.units,

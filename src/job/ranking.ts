@@ -21,6 +21,7 @@ import {
   type StepOptions,
   Steps,
   stagesOf,
+  withoutReconstruction,
 } from "../quant/index.ts";
 import type { BareModel, LoadedModel } from "./model.ts";
 
@@ -55,14 +56,8 @@ export const workOf = (stages: readonly Stage[]): number => stages.reduce((sum, 
 
 const partOf = ({ model, samples, method }: RankingJob, options: CalibrateOptions): Part => {
   const assignment = assign(model.graph, options.assign);
-  return { assignment, options, stages: stagesOf(model.graph, rangesOf(method), options, assignment, samples.names.length) };
+  return { assignment, options, stages: stagesOf(model.graph, withoutReconstruction(method), options, assignment, samples.names.length) };
 };
-
-/** The method without what it learns: ranks are of ranges, which take seconds where learning takes minutes. */
-function rangesOf(method: Method): Method {
-  const { reconstruction: _, ...ranges } = method;
-  return ranges;
-}
 
 /** The bits that are asked about; what is measured for a record is left out. */
 const lowPart = (job: RankingJob): Part => partOf(job, { ...job.calibration, measureSamples: 1 });
@@ -93,14 +88,14 @@ export const rankingWork = (job: RankingJob): number => rankingStages(job).work.
 
 /**
  * Ranks what a job would quantize: calibrates as asked for, and where the mode lifts items also at the bits they are lifted
- * to, then changes one item at a time. Errors: ArgumentError where nothing can be lifted; AbortError.
+ * to, then changes one item at a time. Nothing is learned: ranges take seconds where learning takes minutes. Errors: ArgumentError where nothing can be lifted; AbortError.
  */
 export async function rankItems(job: RankingJob, options: StepOptions): Promise<RankingResult> {
   const { low, high, items, work } = rankingStages(job);
   if (items.length === 0)
     throw new ArgumentError("lift", `something must have fewer than ${job.high} bits to be lifted, got nothing (see --scheme)`);
   const { model, samples, mode } = job;
-  const method = rangesOf(job.method);
+  const method = withoutReconstruction(job.method);
   const total = work[0] + work[1] + work[2];
   const [first, second] = [work[0] / total, (work[0] + work[1]) / total];
   const steps = (part: Part, from: number, to: number): Steps => new Steps(part.stages, portion(options, from, to));

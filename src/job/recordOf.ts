@@ -6,6 +6,7 @@ import {
   type CalibrationRecord,
   type CostRecord,
   costOfGraph,
+  emptyPlan,
   formatsOfPlan,
   type GraphModel,
   type LayerRecord,
@@ -72,22 +73,10 @@ export function layerRecords({ graph }: GraphModel, c: Calibration): LayerRecord
   });
 }
 
-/** Bytes of weights and biases: float32, and as packed codes with float32 scales and byte-packed zero points, or tables of levels. */
-export function bytesOf({ graph }: GraphModel, c: Calibration): CalibrationRecord["bytes"] {
-  let before = 0;
-  let saved = 0;
-  for (const tensor of graph.parameters.values()) before += 4 * tensor.size;
-  for (const layer of graph.layers) {
-    const weight = c.plan.layers.has(layer.name) ? c.plan.weights.get(layer.weight) : undefined;
-    if (!weight) continue;
-    const size = (graph.parameters.get(layer.weight) as Tensor).size;
-    const { bits } = weight.scheme;
-    const entries = weight.params.scale.size;
-    // Levels take the place of zero points.
-    const grid = weight.levels ? 4 * (entries + weight.levels.size) : entries * (4 + Math.ceil(bits / 8));
-    saved += 4 * size - Math.ceil((size * bits) / 8) - grid;
-  }
-  return { before, after: before - saved };
+/** Bytes of all parameters, each counted once: the float network's, and those of the quantized one as `costRecord` has them. */
+export function bytesOf({ graph }: GraphModel, plan: Plan): CalibrationRecord["bytes"] {
+  const of = (one: Plan): number => costOfGraph(graph, formatsOfPlan(one)).bytes.total;
+  return { before: of(emptyPlan), after: of(plan) };
 }
 
 /** Multiply-accumulates of all layers and of the quantized ones. */

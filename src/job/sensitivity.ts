@@ -1,6 +1,7 @@
 import { ArgumentError } from "../errors.ts";
 import type { Graph } from "../graph/index.ts";
 import {
+  assign,
   type Budget,
   type CalibrateOptions,
   formatScheme,
@@ -13,17 +14,20 @@ import {
   SENSITIVITY_VERSION,
   type SensitivityRecord,
   type StepOptions,
+  Steps,
   sensitivityItems,
   spend,
+  startingCost,
   tuneMethod,
 } from "../quant/index.ts";
 import { didYouMean } from "../suggest.ts";
 import { VERSION } from "../version.ts";
 import { defined, methodOf, parseConfig, type QuantizeConfig } from "./config.ts";
+import { equalizeModel, equalizeStages, requirePlaces } from "./equalize.ts";
 import { layersOf } from "./layers.ts";
 import { type BareModel, type LoadedModel, loadNetwork } from "./model.ts";
-import { type RankingResult, rankItems } from "./ranking.ts";
-import { collect, type Sample } from "./samples.ts";
+import { portion, type RankingJob, type RankingResult, rankItems, rankingWork, workOf } from "./ranking.ts";
+import { collect, type Sample, type Samples } from "./samples.ts";
 
 /** What `sensitivity` takes beside the model: what a configuration says about bits and ranges, and these. */
 export interface SensitivityOptions extends StepOptions, Omit<QuantizeConfig, "samples" | "promote" | "promoteBits" | "budget"> {
@@ -67,21 +71,24 @@ interface Settings {
 /**
  * Says which activation tensors and weights a quantized network suffers from most, without labels: each by itself is
  * quantized, or lifted to more bits, and the answers are held against the float network's. For a budget it proposes what to
- * lift. Deterministic.
+ * lift. What `equalize` names is done to the float network first, as `quantize` does it. Deterministic.
  *
- * Errors: ArgumentError for a refused model, sample or option, where nothing can be lifted, and for a budget that cannot be
- * met; AbortError.
+ * Errors: ArgumentError for a refused model, sample or option, where nothing can be lifted, and, before anything is
+ * calibrated, for a budget that cannot be met; AbortError.
  */
 export async function sensitivity(model: Uint8Array | Graph, options: SensitivityOptions): Promise<SensitivityResult> {
   const name = options.name ?? "model";
-  const loaded = loadNetwork(model, name, options.card);
-  const settings = resolve(options, loaded);
-  const samples = await collect(options.samples, options.sampleCount ?? 16, loaded);
-  const { calibration, mode, high } = settings;
-  const asked = { model: loaded, samples, method: methodOf(settings.config) };
-  const { method } = await tuneMethod({ ...asked, options: calibration }, { signal: options.signal });
-  const found = await rankItems({ ...asked, method, calibration, mode, high, wanted: () => true }, options);
-  const proposal = settings.budget ? propose(loaded, found, settings, settings.budget) : null;
+  const given = loadNetwork(model, name, options.card);
+  const settings = resolve(options, given);
+  const samples = await collect(options.samples, options.sampleCount ?? 16, given);
+  const { mode, high, budget } = settings;
+  const asked = { ...settings, samples, method: methodOf(settings.config), wanted: () => true };
+  const { rest, equalize, ...rewritten } = await equalized({ ...asked, model: given }, settings, samples, options);
+  const { model: loaded, calibration } = rewritten;
+  if (budget) startingCost(loaded.graph, assign(loaded.graph, calibration.assign), budget);
+  const { method } = await tuneMethod({ ...asked, ...rewritten, options: calibration }, { signal: options.signal });
+  const found = await rankItems({ ...asked, ...rewritten, method }, rest);
+  const proposal = budget ? propose(loaded, found, settings, budget) : null;
   const record: SensitivityRecord = {
     version: SENSITIVITY_VERSION,
     kind: "inlierq/sensitivity",
@@ -92,6 +99,7 @@ export async function sensitivity(model: Uint8Array | Graph, options: Sensitivit
     policy: settings.policy,
     seed: calibration.seed,
     samples: samples.names,
+    ...defined({ equalize }),
     mode: mode.name,
     high,
     versions: { inlierq: VERSION },
@@ -115,6 +123,19 @@ function resolve(options: SensitivityOptions, model: LoadedModel | BareModel): S
     throw new ArgumentError("high", `must be a whole number from 3 to 8, or "float", got ${high}`);
   const calibration = { assign, seed: config.seed ?? 0, ...defined({ biasCorrection, biasSamples: config.biasSamples }) };
   return { config, policy, calibration, mode, high, budget: budget === undefined ? undefined : parseBudget(budget) };
+}
+
+/** The network after the rewrites that were asked for, how it is to be calibrated, and the options of the rest of the job. */
+async function equalized(job: RankingJob, { config, calibration }: Settings, samples: Samples, options: StepOptions) {
+  const { graph } = job.model;
+  const { equalize: names = [] } = config;
+  const assignment = assign(graph, calibration.assign);
+  requirePlaces(graph, names, assignment);
+  const stages = equalizeStages(names, samples.names.length);
+  const work = workOf(stages);
+  const end = work === 0 ? 0 : work / (work + rankingWork(job));
+  const steps = new Steps(stages, portion(options, 0, end));
+  return { ...(await equalizeModel(job.model, { config, calibration }, assignment, samples, steps)), rest: portion(options, end, 1) };
 }
 
 function propose(model: LoadedModel | BareModel, { ranked, assignment }: RankingResult, { high }: Settings, budget: Budget): Proposal {

@@ -1,5 +1,5 @@
 import type { SensitivityResult } from "../job/index.ts";
-import { costText } from "../quant/index.ts";
+import { costText, damageText } from "../quant/index.ts";
 import { makeSensitivity } from "../report/index.ts";
 import { shownJson } from "../shown.ts";
 
@@ -10,6 +10,6 @@ export function sensitivityFiles({ record, config }: SensitivityResult): Map<str
   return new Map([
     ["sensitivity.json", `${shownJson(record, 2)}\n`],
     ...(config ? [["config.json", `${shownJson(config, 2)}\n`] as const] : []),
-    ...makeSensitivity(record, costs ?? undefined),
+    ...makeSensitivity(record, costs ?? undefined, damageText),
   ]);
 }

@@ -105,7 +105,7 @@ export {
   writeIntegerFile,
 } from "./integer/index.ts";
 export { type SiteError, SiteMeter } from "./measure.ts";
-export type { Method, Refinement, Selection, Tuning } from "./method.ts";
+export { type Method, type Refinement, type Selection, type Tuning, withoutReconstruction } from "./method.ts";
 export { isSeeded, type Need, needsOf } from "./methodParts.ts";
 export {
   type EntropyMethodOptions,
@@ -180,7 +180,9 @@ export {
   type Budget,
   costText,
   type Damage,
+  type DamageText,
   damageOf,
+  damageText,
   type High,
   type Item,
   itemsOf,
@@ -203,6 +205,7 @@ export {
   type Spending,
   sensitivityItems,
   spend,
+  startingCost,
 } from "./sensitivity/index.ts";
 export { sqnr } from "./sqnr.ts";
 export { type Progress, type Stage, type StepOptions, Steps } from "./steps.ts";

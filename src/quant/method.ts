@@ -85,6 +85,12 @@ export interface Method {
   readonly tuning?: Tuning;
 }
 
+/** The method that finds the same grids and rounds weights to nearest instead of learning them. */
+export function withoutReconstruction(method: Method): Method {
+  const { reconstruction: _, ...rest } = method;
+  return rest;
+}
+
 /** A method's maker: `make`, with the schema that reads the same options from JSON. Options left out take their defaults. */
 export const defineMethod = <O extends object, S extends z.core.$ZodLooseShape>(shape: S, make: (options: O) => Method) =>
   Object.assign((options?: O): Method => make(options ?? ({} as O)), { schema: z.strictObject(shape).partial() });

@@ -126,7 +126,7 @@ export interface CalibrationRecord {
   readonly versions: Readonly<Record<string, string>>;
   /** Multiply-accumulates of all layers and of the quantized ones, and their share. */
   readonly macs: { readonly total: number; readonly quantized: number; readonly fraction: number };
-  /** Bytes of all weights and biases: float32 before; packed codes, scales and zero points after. */
+  /** Bytes of all parameters, each counted once: of the float network, and as `cost.bytes.total` has them of the quantized one. */
   readonly bytes: { readonly before: number; readonly after: number };
   /** What it costs by named conventions. */
   readonly cost: CostRecord;

@@ -2,7 +2,7 @@ import type { Graph } from "../graph/index.ts";
 import { assign } from "./assign.ts";
 import { type CalibrateOptions, calibrate, stagesOf } from "./calibrate.ts";
 import type { GraphModel } from "./evidence.ts";
-import type { Method } from "./method.ts";
+import { type Method, withoutReconstruction } from "./method.ts";
 import { outputSqnr } from "./outputSqnr.ts";
 import type { SampleSource } from "./samples.ts";
 import { type Stage, type StepOptions, Steps } from "./steps.ts";
@@ -55,7 +55,7 @@ export async function tuneMethod({ model, samples, method, options }: TuneProble
   const quiet = new Steps([], { signal: steps.signal });
   const tried: { value: number; sqnr: number; method: Method }[] = [];
   for (const candidate of candidates) {
-    const { plan } = await calibrate(model, fitted, rangesOf(candidate.method), rangeOptions(options), quiet);
+    const { plan } = await calibrate(model, fitted, withoutReconstruction(candidate.method), rangeOptions(options), quiet);
     const sqnr = await outputSqnr(model, plan, heldOut, async () => {});
     tried.push({ ...candidate, sqnr });
     await after.after(STAGE, tried.length);
@@ -75,15 +75,9 @@ export function tuneStages(graph: Graph, { tuning }: Method, options: CalibrateO
   if (!tuning) return [];
   const assignment = assign(graph, options.assign);
   const half = Math.ceil(samples / 2);
-  const stages = stagesOf(graph, rangesOf(tuning.candidates[0].method), rangeOptions(options), assignment, half);
+  const stages = stagesOf(graph, withoutReconstruction(tuning.candidates[0].method), rangeOptions(options), assignment, half);
   const work = stages.reduce((sum, s) => sum + s.steps * s.work, 0) + 2.4 * half;
   return [{ name: STAGE, steps: tuning.candidates.length, work }];
-}
-
-/** The method without what it learns: ranges are what candidates differ in. */
-function rangesOf(method: Method): Method {
-  const { reconstruction: _, ...ranges } = method;
-  return ranges;
 }
 
 const rangeOptions = ({ journal: _, budget: __, ...options }: CalibrateOptions): CalibrateOptions => ({

@@ -75,7 +75,7 @@ const effectiveText = ({ effectiveFlops }: CalibrationRecord["cost"], total: num
     .join(", ");
 
 /** "cross-layer (12), smooth (3); float outputs kept to 120.4 dB". */
-function equalizeText({ applied, outputSqnr }: NonNullable<CalibrationRecord["equalize"]>): string {
+export function equalizeText({ applied, outputSqnr }: NonNullable<CalibrationRecord["equalize"]>): string {
   const done = applied.map(({ name, changed }) => `${name} (${changed.length} changed)`).join(", ");
   return `${done}; float outputs ${outputSqnr === null ? "the same" : `kept to ${outputSqnr.toFixed(1)} dB`}`;
 }

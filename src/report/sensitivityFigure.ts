@@ -31,12 +31,14 @@ export function drawSensitivity({ items, proposal }: Pick<SensitivityRecord, "it
   ].join("\n");
 }
 
-/** Whether the proposal lifts an item. */
-export function isLifted({ kind, name, layers }: SensitivityItem, proposal: SensitivityRecord["proposal"]): boolean {
+/** What a rule says about the layers of an item that it lifts. */
+const LIFTS = { activation: "activationBits", weight: "weightBits", layer: "float" } as const;
+
+/** Whether the proposal lifts an item: it has a rule for every layer of it. */
+export function isLifted({ kind, layers }: SensitivityItem, proposal: SensitivityRecord["proposal"]): boolean {
   if (!proposal) return false;
-  const names = kind === "activation" ? [name] : layers;
-  const by = kind === "activation" ? "tensor" : "layer";
-  return proposal.bits.some((rule) => rule.by === by && names.includes(rule.pattern));
+  const lifted = proposal.bits.filter((rule) => rule[LIFTS[kind]] !== undefined).map((rule) => rule.pattern);
+  return layers.every((name) => lifted.includes(name));
 }
 
 function bar(item: SensitivityItem, y: number, most: number, lifted: boolean): string {

@@ -1,25 +1,27 @@
-import type { SensitivityItem, SensitivityRecord } from "../quant/index.ts";
+import type { DamageText, SensitivityItem, SensitivityRecord } from "../quant/index.ts";
 import { shownJson } from "../shown.ts";
 import { number, plain, table } from "./markdown.ts";
+import { equalizeText } from "./reportText.ts";
 import { drawSensitivity, isLifted } from "./sensitivityFigure.ts";
 
 const FIGURE = "pictures/sensitivity.svg";
 
 /**
  * The report of a ranking: sensitivity.md and the figure of its bars. `costs` are the limit of the budget and what was
- * spent, as text. Files by path below the output folder.
+ * spent, as text; `about` says what damage is. Files by path below the output folder.
  */
 export function makeSensitivity(
   record: SensitivityRecord,
   costs: readonly [limit: string, spent: string] | undefined,
+  about: DamageText,
 ): Map<string, string> {
   const figure = drawSensitivity(record);
   const files: [string, string][] = figure === undefined ? [] : [[FIGURE, figure]];
-  return new Map([["sensitivity.md", textOf(record, costs, figure !== undefined)], ...files]);
+  return new Map([["sensitivity.md", textOf(record, costs, about, figure !== undefined)], ...files]);
 }
 
-function textOf(record: SensitivityRecord, costs: readonly [string, string] | undefined, figure: boolean): string {
-  const sections = [`# What ${plain(record.model)} at ${record.scheme} suffers from`, summary(record, costs), explanation(record)];
+function textOf(record: SensitivityRecord, costs: readonly [string, string] | undefined, about: DamageText, figure: boolean): string {
+  const sections = [`# What ${plain(record.model)} at ${record.scheme} suffers from`, summary(record, costs), explanation(record, about)];
   if (figure) sections.push(`![What lifting each tensor is worth](${FIGURE})`);
   sections.push(
     table(
@@ -40,6 +42,7 @@ function summary(record: SensitivityRecord, costs: readonly [string, string] | u
     ["detector card", plain(record.detector ?? "none")],
     ["method", `${record.method}, ${record.scheme}, policy ${record.policy}, seed ${record.seed}`],
     ["samples", String(record.samples.length)],
+    ...(record.equalize ? [["float network before calibration", equalizeText(record.equalize)] as [string, string]] : []),
     ["mode", `${record.mode}, lifted to ${record.high === "float" ? "float" : `${record.high} bits`}`],
     ["damage with everything quantized", `${number(whole.total)} (scores ${number(whole.scores)}, boxes ${number(whole.boxes)})`],
   ];
@@ -48,16 +51,15 @@ function summary(record: SensitivityRecord, costs: readonly [string, string] | u
   return table(["", ""], rows);
 }
 
-function explanation({ mode, detector }: SensitivityRecord): string {
+function explanation({ mode, detector }: SensitivityRecord, about: DamageText): string {
   const changed =
     mode === "isolated"
       ? "Each row is the network with only that tensor, weight or layer quantized; the gain of lifting it is the damage it does."
       : "Each row is the quantized network with only that tensor, weight or layer lifted; the gain is the damage that takes away.";
   const measure =
     detector === null
-      ? "Scores: mean over the outputs of sum (y' - y)^2 / sum y^2 against the float network."
-      : "Scores: sum max(H, H') (ln H' - ln H)^2 / sum H (ln H)^2 of the score maps H of the float network and H' of the changed one. " +
-        "Boxes: mean of (1 - IoU)^2 over the float network's visible detections, 1 for a lost one. Damage is their sum.";
+      ? `Scores: ${about.outputs}. Damage is the scores.`
+      : `Scores: ${about.scores}. Boxes: ${about.boxes}. Damage is ${about.total}.`;
   return `${changed} ${measure} No label was read.`;
 }
 

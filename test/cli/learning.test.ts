@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { learningLines } from "../../src/cli/learning.ts";
-import { parseDuration } from "../../src/job/index.ts";
+import { median, parseDuration } from "../../src/job/index.ts";
 import type { UnitRecord } from "../../src/quant/index.ts";
 import { cli, workplace } from "./bench.ts";
 
@@ -103,4 +103,12 @@ it("the lines about units", () => {
     "2 of 3 units improved; mean held-out error 0.70 of nearest rounding",
     "steps a unit: least 4, median 5, most 9",
   ]);
+  const even = [7, 5, 9, 4];
+  expect(
+    learningLines(
+      even.map((steps) => unit(steps, 0.5)),
+      true,
+    ),
+  ).toContain(`steps a unit: least 4, median ${median(even)}, most 9`);
+  expect(median(even)).toBe(5);
 });

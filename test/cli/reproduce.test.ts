@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -50,6 +50,24 @@ describe("inlierq reproduce", () => {
     expect(text).toMatch(/^random +[\d.e-]+ /m);
     expect(text).toMatch(/^Score error: selecting inliers .* \(gain .*, 2 seeds\)\.$/m);
     expect(readdirSync(out).sort()).toEqual(["controls.json", "controls.md"]);
+    place.clear();
+  });
+
+  it("prints no AP50 where there was nothing to find", async () => {
+    const place = workplace();
+    const out = place.path("controls");
+    const images = [{ id: 1, file_name: "0.png", width: 48, height: 48 }];
+    const categories = ["a", "b"].map((name, id) => ({ id, name }));
+    const annotations = place.write("none.json", JSON.stringify({ images, categories, annotations: [] }));
+    const job = ["reproduce", "controls", place.model, "--card", place.card, "--calibrate", place.photos, "--out", out];
+    const more = ["--images", place.photos, "--annotations", annotations, "--seeds", "0", "--samples", "1"];
+    const { code, out: text, err } = await cli(...job, ...more);
+    expect([code, err]).toEqual([0, ""]);
+    expect(text).toMatch(/^random( +[\d.e-]+){2} +- +[\d.]+ % /m);
+    const page = readFileSync(join(out, "controls.md"), "utf8");
+    expect(page).toContain("AP50 of the float network: -.");
+    expect(page).toMatch(/^\| random \|[^|]*\| [\d.e-]+ \| [\d.e-]+ \| - \| [\d.]+ % \|/m);
+    for (const shown of [text, page]) expect(shown).not.toMatch(/-100|^\**AP50: /m);
     place.clear();
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ARMS, armsFor, type ControlsJob, compareGains, runControls } from "../../src/experiments/index.ts";
 import type { Sample } from "../../src/job/index.ts";
+import { damageText } from "../../src/quant/index.ts";
 import { controlVerdicts, makeControls } from "../../src/report/index.ts";
 import { Rng } from "../../src/tensor/index.ts";
 import { tinyDetector } from "../quant/tiny.ts";
@@ -46,9 +47,10 @@ describe("runControls", () => {
     expect(record.comparisons.map((c) => c.measure)).toEqual(["scores", "ap50"]);
     expect(JSON.stringify(await runControls(job))).toBe(JSON.stringify(record));
 
-    const page = makeControls(record).get("controls.md") as string;
+    const page = makeControls(record, damageText).get("controls.md") as string;
     for (const { name } of record.arms) expect(page).toContain(`| ${name} |`);
     for (const line of controlVerdicts(record)) expect(page).toContain(`**${line}**`);
+    for (const text of [damageText.scores, damageText.boxes]) expect(page).toContain(text);
   });
 
   it("measures on the calibration samples and leaves AP50 out where there is nothing else", async () => {

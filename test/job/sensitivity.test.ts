@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { type QuantizeOptions, quantize, type Sample, type SensitivityOptions, sensitivity } from "../../src/job/index.ts";
+import { EQUALIZER_NAMES, type QuantizeOptions, quantize, type Sample, type SensitivityOptions, sensitivity } from "../../src/job/index.ts";
 import type { Progress } from "../../src/quant/index.ts";
+import { isLifted } from "../../src/report/index.ts";
+import { normChain } from "../quant/equalize/chains.ts";
 import { tinyDetector, tinyPair, tinyPairInput, tinySamples } from "../quant/tiny.ts";
 
 const { graph, card } = tinyDetector(4);
 const inputs = tinySamples(3, 6);
 const samples: Sample[] = inputs.names.map((name, i) => ({ name, tensors: inputs.input(i) }));
 const POLICY = { keep: ["size"] };
+/** Of the two readers of one tensor, one stays in float. */
+const HALF = { policy: { keep: [] }, bits: [{ pattern: "size", by: "layer" as const, float: true as const }] };
 const rankTiny = (options: Partial<SensitivityOptions> = {}) =>
   sensitivity(graph, { samples, card, name: "tiny", method: "minmax", scheme: "W3A3", policy: POLICY, ...options });
 const run = (options: Partial<QuantizeOptions> = {}) =>
@@ -51,6 +55,29 @@ describe("sensitivity", () => {
     expect(quantized.layers.find((l) => l.name === "heat")?.weightBits).toBe(5);
   });
 
+  it.each(["elements=100%", "bops=1G"])("leaves float what was asked to stay so, for %s", async (budget) => {
+    const { record, config } = await rankTiny({ budget, ...HALF });
+    expect(record.proposal?.lifted).toContain("relu_3");
+    const { samples: _, ...rest } = { ...config, samples: undefined };
+    const { record: quantized } = await run(rest);
+    expect(quantized.sites.find((s) => s.tensor === "relu_3")).toMatchObject({ bits: 8, readers: ["heat"] });
+    expect(quantized.layers.find((l) => l.name === "size")).toMatchObject({ quantized: false, weightBits: null });
+  });
+
+  it.each([
+    ["elements=50%", 8],
+    ["storage=480B", 8],
+    ["bops=1.5M", 8],
+    ["bops=2.5M", "float"],
+  ] as const)("marks what is lifted and nothing else, for %s to %s", async (budget, high) => {
+    const { record } = await rankTiny({ budget, high });
+    const marked = record.items.filter((item) => isLifted(item, record.proposal)).map((i) => i.name);
+    expect(marked.sort()).toEqual([...(record.proposal?.lifted ?? [])].sort());
+    expect(marked.length).toBeGreaterThan(0);
+    expect(marked.length).toBeLessThan(record.items.length);
+    expect(record.items.some((item) => isLifted(item, null))).toBe(false);
+  });
+
   it("proposes layers to leave out where all have 8 bits", async () => {
     const { record, config } = await rankTiny({ scheme: "W8A8", budget: "bops=1G" });
     expect(record.high).toBe("float");
@@ -77,7 +104,61 @@ describe("sensitivity", () => {
   });
 });
 
+describe("sensitivity with equalize", () => {
+  it.each(EQUALIZER_NAMES)("ranks the network that quantize calibrates after %s", async (name) => {
+    const { model, record: quantized } = await run({ equalize: [name] });
+    const { record } = await rankTiny({ equalize: [name] });
+    const known = graph.layers.map((l) => l.name);
+    const branches = model.graph.layers.map((l) => l.name).filter((layer) => !known.includes(layer));
+    const { record: alone } = await sensitivity(model.graph, {
+      ...{ samples, card, name: "tiny", method: "minmax", scheme: "W3A3", policy: POLICY, exclude: branches },
+    });
+    expect(record.equalize).toEqual(quantized.equalize);
+    expect([record.whole, record.items]).toEqual([alone.whole, alone.items]);
+  });
+
+  it("proposes a configuration that rewrites and lifts the same", async () => {
+    const { record, config } = await rankTiny({ equalize: ["low-rank", "smooth"], budget: "elements=60%" });
+    expect(config?.equalize).toEqual(["low-rank", "smooth"]);
+    const { samples: _, ...rest } = { ...config, samples: undefined };
+    const { record: quantized } = await run(rest);
+    const lifted = quantized.sites.filter((s) => s.bits === 8 && s.tensor !== "input").map((s) => s.tensor);
+    expect(lifted.length).toBeGreaterThan(0);
+    expect(lifted.sort()).toEqual([...(record.proposal?.lifted ?? [])].sort());
+  });
+
+  it("reports the rewriting too, and only goes forward", async () => {
+    const seen: Progress[] = [];
+    await rankTiny({ equalize: ["smooth"], onProgress: (p) => seen.push(p) });
+    const fractions = seen.map((p) => p.fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect([seen[0].stage, fractions.at(-1)]).toEqual(["equalize", 1]);
+  });
+
+  it("refuses a rewrite that finds nothing to work on", async () => {
+    const { graph: bare, x } = normChain(1);
+    const job = sensitivity(bare, { samples: [{ name: "s", tensors: x }], method: "minmax", scheme: "W4A4", equalize: ["absorb-bias"] });
+    await expect(job).rejects.toThrow(/^equalize: absorb-bias must find a layer with a bias/);
+  });
+});
+
+describe("a budget that cannot be met", () => {
+  it.each(["storage=1B", "bops=1"])("of %s is refused before anything is calibrated", async (budget) => {
+    const told: string[] = [];
+    const job = rankTiny({ budget, onProgress: ({ stage }) => told.push(stage) });
+    await expect(job).rejects.toThrow(/^budget: (storage|bops) must be at least .*, what it takes with nothing lifted, got 1/);
+    expect(told).toEqual([]);
+  });
+});
+
 describe("promotion", () => {
+  it("leaves float what was asked to stay so", async () => {
+    const { record, plan } = await run({ promote: 1, ...HALF });
+    expect(record.promotion?.tensors.map((t) => t.tensor)).toContain("relu_3");
+    expect(record.sites.find((s) => s.tensor === "relu_3")).toMatchObject({ bits: 8, readers: ["heat"] });
+    expect(plan.layers.has("size")).toBe(false);
+  });
+
   it("gives 8 bits to tensors within the share, and says which", async () => {
     const seen: Progress[] = [];
     const { record, onnx } = await run({ promote: 0.3, onProgress: (p) => seen.push(p) });

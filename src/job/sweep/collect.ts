@@ -1,5 +1,6 @@
 import { detectionsKept } from "../../detect/index.ts";
 import type { Spread, SweepRow } from "../../quant/index.ts";
+import { median } from "../median.ts";
 import type { RunResult } from "./measure.ts";
 import { FLOAT_RUN, type SweepRun } from "./plan.ts";
 
@@ -69,7 +70,3 @@ export function spread(values: readonly number[]): Spread | null {
   const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
   return { mean, deviation: Math.sqrt(squares / (values.length - 1)) };
 }
-
-/** The value in the middle, the lower of two; null of nothing. */
-const median = (values: readonly number[]): number | null =>
-  values.length === 0 ? null : [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)];

@@ -11,6 +11,8 @@ export interface CostFormats {
   readonly layers: ReadonlySet<string>;
   /** By name of the weight. */
   readonly weights: ReadonlyMap<string, Scheme>;
+  /** Numbers in the tables of levels, by name of the weight; a weight without one lies on a uniform grid. */
+  readonly levels?: ReadonlyMap<string, number>;
   /** By name of the activation tensor. */
   readonly activations: ReadonlyMap<string, Scheme>;
 }
@@ -18,7 +20,7 @@ export interface CostFormats {
 const schemesOf = <V extends { readonly scheme: Scheme }>(sites: ReadonlyMap<string, V>): Map<string, Scheme> =>
   new Map([...sites].map(([name, { scheme }]) => [name, scheme]));
 
-/** The formats that an assignment decides on. */
+/** The formats that an assignment decides on: uniform grids, whatever the method makes of them. */
 export const formatsOfAssignment = ({ layers, weights, sites }: Assignment): CostFormats => ({
   layers: new Set(layers.map((l) => l.name)),
   weights,
@@ -29,6 +31,7 @@ export const formatsOfAssignment = ({ layers, weights, sites }: Assignment): Cos
 export const formatsOfPlan = ({ layers, weights, activations }: Plan): CostFormats => ({
   layers,
   weights: schemesOf(weights),
+  levels: new Map([...weights].flatMap(([name, { levels }]) => (levels ? [[name, levels.size] as const] : []))),
   activations: schemesOf(activations),
 });
 
@@ -54,6 +57,7 @@ export function costLayers(graph: Graph, formats: CostFormats, layers: readonly 
       activationBits: (quantized ? formats.activations.get(layer.input)?.bits : undefined) ?? "float",
       biases: first(layer.bias, "bias"),
       grids: weight ? gridsOf(graph, layer, weight) : 1,
+      levels: weight && formats.levels?.get(layer.weight),
     };
   });
 }

@@ -17,6 +17,8 @@ export interface CostLayer {
   readonly biases?: number;
   /** Number of weight scales and zero points: 1, or the output channels. Default 1. */
   readonly grids?: number;
+  /** Float32 numbers in the table of levels that codes are indices into; zero points are left out then. Default: no table. */
+  readonly levels?: number | undefined;
   /** Further float32 numbers a grid needs: LLAQ stores 4 in all, so 3 beside its scale. Default 0. */
   readonly extraFloats?: number;
 }

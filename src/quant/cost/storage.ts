@@ -6,11 +6,11 @@ export interface StorageBytes {
   readonly weights: number;
   /** Scales of weight grids, float32. */
   readonly scales: number;
-  /** Zero points of weight grids, whole bytes each. */
+  /** Zero points of uniform weight grids, whole bytes each. */
   readonly zeroPoints: number;
   /** Biases, int32 or float32. */
   readonly biases: number;
-  /** Further float32 numbers of weight grids. */
+  /** Further float32 numbers of weight grids: tables of levels. */
   readonly extras: number;
   /** All of them. */
   readonly total: number;
@@ -19,14 +19,15 @@ export interface StorageBytes {
 const FLOAT = 4;
 
 /** Bytes of one layer; activation bits do not enter. */
-function bytesOfLayer({ weights, weightBits, biases = 0, grids = 1, extraFloats = 0 }: CostLayer): StorageBytes {
-  const counted = weightBits === "float" || weights === 0 ? 0 : grids;
+function bytesOfLayer({ weights, weightBits, biases = 0, grids = 1, levels, extraFloats = 0 }: CostLayer): StorageBytes {
+  const coded = weightBits !== "float" && weights > 0;
+  const counted = coded ? grids : 0;
   const parts = {
     weights: Math.ceil((weights * bitsOf(weightBits)) / 8),
     scales: FLOAT * counted,
-    zeroPoints: counted * Math.ceil(bitsOf(weightBits) / 8),
+    zeroPoints: levels === undefined ? counted * Math.ceil(bitsOf(weightBits) / 8) : 0,
     biases: FLOAT * biases,
-    extras: FLOAT * extraFloats * counted,
+    extras: FLOAT * (extraFloats * counted + (coded ? (levels ?? 0) : 0)),
   };
   return { ...parts, total: parts.weights + parts.scales + parts.zeroPoints + parts.biases + parts.extras };
 }

@@ -3,10 +3,10 @@ import { ArgumentError } from "../../errors.ts";
 import type { Graph, GraphInput } from "../../graph/index.ts";
 import { inputTensors } from "../../graph/index.ts";
 import { type Tap, tapFrom } from "../../nn/index.ts";
-import { Rng, sub, Tensor } from "../../tensor/index.ts";
+import { Rng, sub, type Tensor } from "../../tensor/index.ts";
 import { type Choice, type ChoiceOf, choiceRng } from "../choosers.ts";
 import { floatRuns, type GraphModel, type SaliencyLoss, saliencyLoss } from "../evidence.ts";
-import type { GlobalObjective } from "../objective/global.ts";
+import { copyOf, type GlobalObjective } from "../objective/global.ts";
 import { predictionDifference } from "../objective/predictionDifference.ts";
 import { type Plan, tapOf } from "../plan.ts";
 import { saliency } from "../saliency.ts";
@@ -89,7 +89,7 @@ export async function gatherWeights(
   for (let i = 0; i < samples.names.length; i++) {
     const found = run(samples.input(i));
     for (const name of names) {
-      const g = copy(found.gradients[name]);
+      const g = copyOf(found.gradients[name]);
       requireFinite(g, name, samples.names[i]);
       const x = found.values[name];
       gradients.get(name)?.push({ gradient: shelf.put(g), magnitudes: x && saliency(x), rng: choiceRng(seed, name, i) });
@@ -119,8 +119,6 @@ export async function gatherWeights(
 interface Gathered extends Pick<ChoiceOf, "magnitudes" | "rng"> {
   readonly gradient: Kept;
 }
-
-const copy = (x: Tensor): Tensor => new Tensor(x.shape, x.dtype, x.data.slice());
 
 function requireFinite(g: Tensor, name: string, sample: string): void {
   const bad = g.data.findIndex((v: number) => !Number.isFinite(v));

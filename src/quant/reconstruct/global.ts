@@ -1,7 +1,7 @@
 import { ArgumentError } from "../../errors.ts";
-import { add, mean, square, sub, Tensor } from "../../tensor/index.ts";
+import { add, mean, square, sub, type Tensor } from "../../tensor/index.ts";
 import type { GraphModel } from "../evidence.ts";
-import type { GlobalConstants, GlobalObjective, Predictions } from "../objective/global.ts";
+import { copyOf, type GlobalConstants, type GlobalObjective, type Predictions } from "../objective/global.ts";
 
 /** Outputs of a network by name. */
 export type Heads = Readonly<Record<string, Tensor>>;
@@ -24,7 +24,7 @@ export function globalOf({ detector }: GraphModel, objective: GlobalObjective): 
 }
 
 const outputDifference: OutputLoss = {
-  prepare: (float) => Object.fromEntries(Object.entries(float).map(([name, x]) => [name, new Tensor(x.shape, x.dtype, x.data.slice())])),
+  prepare: (float) => Object.fromEntries(Object.entries(float).map(([name, x]) => [name, copyOf(x)])),
   loss(constants, heads) {
     const errors = Object.entries(heads).map(([name, x]) => mean(square(sub(x, constants[name]))));
     return errors.reduce((a, b) => add(a, b));

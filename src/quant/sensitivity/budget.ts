@@ -98,6 +98,15 @@ export interface Spending {
   readonly spent: number;
 }
 
+/** What a network costs with nothing lifted. Errors: ArgumentError where that is more than the budget. */
+export function startingCost(graph: Graph, assignment: Assignment, budget: Budget): number {
+  const bill = costs[budget.cost].bill(graph, assignment);
+  const start = bill.constant + bill.of(graph.layers, formatsOfAssignment(assignment));
+  if (start <= budget.limit) return start;
+  const [least, got] = [costText(budget, start), costText(budget, budget.limit)];
+  throw new ArgumentError("budget", `${budget.cost} must be at least ${least}, what it takes with nothing lifted, got ${got}`);
+}
+
 /**
  * Lifts items one after the other, each time the one of most gain per cost that the budget still holds, ties in order of
  * execution. Items without a gain and items that cost nothing by this count stay.
@@ -109,13 +118,9 @@ export function spend(
   { graph, assignment, high }: { readonly graph: Graph; readonly assignment: Assignment; readonly high: High },
   budget: Budget,
 ): Spending {
+  const start = startingCost(graph, assignment, budget);
   const bill = costs[budget.cost].bill(graph, assignment);
   let formats = formatsOfAssignment(assignment);
-  const start = bill.constant + bill.of(graph.layers, formats);
-  if (start > budget.limit) {
-    const [least, got] = [costText(budget, start), costText(budget, budget.limit)];
-    throw new ArgumentError("budget", `${budget.cost} must be at least ${least}, what it takes with nothing lifted, got ${got}`);
-  }
   const left = new Map(ranked.filter(({ gain }) => gain > 0).map((r) => [r, touched(graph, r.item)]));
   const prices = new Map<Ranked, number>();
   const priceOf = (r: Ranked, layers: readonly Layer[]): number => bill.of(layers, lift(formats, r.item, high)) - bill.of(layers, formats);

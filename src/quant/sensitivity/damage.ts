@@ -114,6 +114,28 @@ function addOutput(sum: Ratio, wanted: Float32Array, got: Float32Array): void {
 /** What boxes count beside scores: choices of tensors leave the least damage on other samples at 0.1 to 0.3 (docs/decisions/009-promotion.md). */
 const BOX_WEIGHT = 0.25;
 
+/** What the numbers of a damage are, in words and formulas for pages. */
+export interface DamageText {
+  /** Of a network with a detector card. */
+  readonly scores: string;
+  /** Of such a network. */
+  readonly boxes: string;
+  /** How the two make one number. */
+  readonly total: string;
+  /** The scores of a network without a card. */
+  readonly outputs: string;
+}
+
+/** The sums of `DamageSums` for pages. */
+export const damageText: DamageText = {
+  scores: `sum max(H, H') (ln H' - ln H)^2 / sum H (ln H)^2 of the score maps H of the float network and H' of the changed one, both cut at ${LEAST_SCORE} from below`,
+  boxes:
+    "mean of (1 - IoU)^2 over all positions, weighed by the best score that the float network gives each, 0 up to " +
+    `${LEAST_SCORE}; where positions have no boxes of their own, over the float network's visible detections, 1 for a lost one`,
+  total: `scores + ${BOX_WEIGHT} boxes`,
+  outputs: "mean over the outputs of sum (y' - y)^2 / sum y^2 against the float network",
+};
+
 /** A ratio of sums. */
 interface Ratio {
   signal: number;

@@ -48,11 +48,14 @@ export function itemsOf(graph: Graph, { layers, weights, sites }: Assignment, hi
   return [...activations, ...coded].filter(({ bits }) => bits < high).sort((a, b) => a.at - b.at);
 }
 
-/** The rules that lift an item. */
-export function rulesOf({ kind, name, layers }: Item, high: High): BitRule[] {
-  if (high === "float") return layers.map((l) => ({ pattern: l.name, by: "layer", float: true }));
-  if (kind === "activation") return [{ pattern: name, by: "tensor", activationBits: high }];
-  return layers.map((l) => ({ pattern: l.name, by: "layer", weightBits: high }));
+/**
+ * The rules that lift an item: one for each of its layers, all of them quantized. A rule for a tensor would also reach the
+ * layers that read it in float, and give them bits.
+ */
+export function rulesOf({ kind, layers }: Item, high: High): BitRule[] {
+  const lifted: Omit<BitRule, "pattern"> =
+    high === "float" ? { float: true } : kind === "activation" ? { activationBits: high } : { weightBits: high };
+  return layers.map((l) => ({ pattern: l.name, by: "layer", ...lifted }));
 }
 
 const only = <V>(map: ReadonlyMap<string, V>, names: readonly string[]): Map<string, V> =>

@@ -1,4 +1,5 @@
 import type { BitRule } from "../bitRules.ts";
+import type { EqualizeRecord } from "../record.ts";
 import type { Damage } from "./damage.ts";
 import type { High, Item } from "./items.ts";
 import type { Ranked } from "./rank.ts";
@@ -57,6 +58,8 @@ export interface SensitivityRecord {
   readonly seed: number;
   /** Names of the samples, in order. */
   readonly samples: readonly string[];
+  /** What was done to the float network before; absent where nothing was asked for. */
+  readonly equalize?: EqualizeRecord;
   /** Name of the way items were changed. */
   readonly mode: string;
   /** What items are lifted to. */

@@ -25,6 +25,7 @@ const layer: fc.Arbitrary<CostLayer> = fc.record({
   biases: fc.nat(100),
   grids: fc.nat(100),
   extraFloats: fc.nat(4),
+  levels: fc.option(fc.nat(100), { nil: undefined }),
 });
 const layers = fc.array(layer, { maxLength: 6 });
 const order = (b: CostLayer["weightBits"]): number => (b === "float" ? 32 : b);
