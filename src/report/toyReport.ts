@@ -159,6 +159,8 @@ function weightTable({ seeds }: ToyRecord): string {
     ...[0, 1, 2, 3].map((layer) => overSeeds(seeds, (s) => s.weights[net].kurtosis[layer])),
     overSeeds(seeds, (s) => s.weights[net].hiddenKurtosis),
     overSeeds(seeds, (s) => s.weights[net].startKurtosis),
+    overSeeds(seeds, (s) => s.weights[net].trimmedKurtosis),
+    overSeeds(seeds, (s) => s.weights[net].largest),
     overSeeds(seeds, (s) => s.weights[net].hiddenEntropy),
   ];
   const head = [

@@ -119,6 +119,25 @@ describe("the rules", () => {
   });
 });
 
+describe("the page", () => {
+  it("has every number of the weights under its head", () => {
+    const marks = { hiddenKurtosis: 71, startKurtosis: 72, trimmedKurtosis: 73, largest: 74, hiddenEntropy: 75 };
+    const seeds = published.seeds.map((s) => ({ ...s, weights: { ...s.weights, classifier: { ...s.weights.classifier, ...marks } } }));
+    const lines = (makeToyReport({ ...published, seeds }).get("toy.md") ?? "").split("\n");
+    const cells = (line: string | undefined): string[] => (line ?? "").split(" | ").map((cell) => cell.replaceAll("|", "").trim());
+    const head = lines.findIndex((l) => l.startsWith("| excess kurtosis"));
+    const row = cells(lines.slice(head).find((l) => l.startsWith("| classifier")));
+    const of = Object.fromEntries(cells(lines[head]).map((name, i) => [name, row[i]]));
+    expect(of).toMatchObject({
+      "hidden (2, 3)": "71 ± 0",
+      "at the start": "72 ± 0",
+      "without the 5 largest": "73 ± 0",
+      "largest / rms": "74 ± 0",
+      "entropy, bits": "75 ± 0",
+    });
+  });
+});
+
 describe("docs/toy.md", () => {
   it("is the published record's, judged by the rules as they stand: run npm run toy", () => {
     expect(published.config).toEqual(TOY_CONFIG);
