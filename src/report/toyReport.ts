@@ -89,9 +89,9 @@ function toyText(record: ToyRecord): string {
       "supplement that we do not have: those here are ours, and so the verdicts are about this setting.",
     setting(record),
     "## Verdicts",
-    "A rule decides each claim. The rules were written before the first run: a rule is checked for each seed, and a claim **holds** when at least " +
-      "four fifths of the seeds satisfy it, **does not hold** when at most a fifth does, and is **mixed** otherwise. Claims are the paper's, in our " +
-      "words; controls are ours, and explain.",
+    "A rule decides each claim. The rules were written before the first run, but for those of the later controls, which were added to explain its " +
+      "numbers. A rule is checked for each seed, and a claim **holds** when at least four fifths of the seeds satisfy it, **does not hold** when at " +
+      "most a fifth does, and is **mixed** otherwise. Claims are the paper's, in our words; controls are ours, and explain.",
     summary(claims),
     table(
       ["", "claim", "of", "mean ± deviation", "seeds", "verdict"],
@@ -126,7 +126,9 @@ function summary(claims: readonly ClaimRecord[]): string {
     const count = (verdict: ClaimRecord["verdict"]): number => among.filter((c) => c.verdict === verdict).length;
     return `${what}: ${count("holds")} hold, ${count("mixed")} mixed, ${count("does not hold")} do not hold.`;
   };
-  return `${line("paper", "Of the paper's claims")} ${line("control", "Of the controls")}`;
+  return [line("paper", "Of the paper's claims"), line("control", "Of the controls"), line("later control", "Of the later controls")].join(
+    " ",
+  );
 }
 
 const openLine = ({ id, verdict, rule, mean: value, deviation, note, values, satisfied }: ClaimRecord): string =>

@@ -120,6 +120,13 @@ describe("the rules", () => {
 });
 
 describe("the page", () => {
+  it("counts every claim once in its summary", () => {
+    const summary = (makeToyReport(published).get("toy.md") ?? "").split("\n").find((l) => l.startsWith("Of the paper's claims")) ?? "";
+    const counts = [...summary.matchAll(/(\d+) (hold|mixed|do not hold)/g)].map(([, count]) => Number(count));
+    expect(counts.reduce((a, b) => a + b, 0)).toBe(CLAIMS.length);
+    for (const of of new Set(CLAIMS.map((c) => c.of))) expect(summary).toContain(`${of}s`.replace("papers", "paper's claims"));
+  });
+
   it("has every number of the weights under its head", () => {
     const marks = { hiddenKurtosis: 71, startKurtosis: 72, trimmedKurtosis: 73, largest: 74, hiddenEntropy: 75 };
     const seeds = published.seeds.map((s) => ({ ...s, weights: { ...s.weights, classifier: { ...s.weights.classifier, ...marks } } }));
