@@ -74,7 +74,9 @@ const SECTIONS: readonly Section[] = [
     heading: "Eq. 9 and 10: logarithmic-affine weights",
     text:
       "psi(w) = k log2|w| + a with k and a by the side of 0, fitted by the weight error; its integers from 0 to 6 and a level for 0 make 15 levels, " +
-      "as uniform INT4 has. Levels are the inverse of psi. Uniform INT4 takes its scale by the weight error, too.",
+      "as uniform INT4 has. Levels are the inverse of psi: the grid is that of the library's `logAffine` in mode `exact`, here with one pair a " +
+      "side and layer. Uniform INT4 takes its scale by the weight error, too. Histograms and entropies have psi from 0 at the 5 % quantile of a " +
+      "side's magnitudes to 6 at the largest.",
     figure: ["toy/logarithmic.svg", "Magnitudes before and after the transform, mean over the seeds"],
     more: (record) => [gridTable(record)],
   },
@@ -205,10 +207,22 @@ function gridTable({ seeds }: ToyRecord): string {
         of((r) => r.logTask),
         of((r) => r.entropy),
         of((r) => r.logEntropy),
+        of((r) => r.startEntropy),
+        of((r) => r.startLogEntropy),
       ],
     ];
   };
-  const head = ["net", "weight error, uniform", "logarithmic", "task loss added, uniform", "logarithmic", "entropy before, bits", "after"];
+  const head = [
+    "net",
+    "weight error, uniform",
+    "logarithmic",
+    "task loss added, uniform",
+    "logarithmic",
+    "entropy before psi, bits",
+    "after",
+    "untrained: before psi",
+    "after",
+  ];
   return table(head, NETS.map(row));
 }
 

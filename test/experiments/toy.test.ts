@@ -119,6 +119,22 @@ describe("the rules", () => {
   });
 });
 
+describe("the controls of the transform", () => {
+  it.each([
+    ["7g", "regressor"],
+    ["7h", "regressorL1"],
+  ] as const)("%s holds only where training adds to what untrained weights gain", (id, net) => {
+    const verdict = (more: number) => {
+      const seeds = published.seeds.map((s) => {
+        const own = { ...s.logAffine[net], entropy: 3 - more, logEntropy: 3.4, startEntropy: 3, startLogEntropy: 3.4 };
+        return { ...s, logAffine: { ...s.logAffine, [net]: own } };
+      });
+      return judge(CLAIMS.find((c) => c.id === id) as (typeof CLAIMS)[number], seeds).verdict;
+    };
+    expect([0, 0.05, 0.2].map(verdict)).toEqual(["does not hold", "does not hold", "holds"]);
+  });
+});
+
 describe("the page", () => {
   it("counts every claim once in its summary", () => {
     const summary = (makeToyReport(published).get("toy.md") ?? "").split("\n").find((l) => l.startsWith("Of the paper's claims")) ?? "";
