@@ -3,7 +3,8 @@
 export { ARMS, type Arm, armsFor } from "./controls/arms.ts";
 export type { ControlArm, ControlComparison, ControlRun, ControlsRecord, ControlVerdict } from "./controls/record.ts";
 export { type ControlsJob, compareGains, runControls } from "./controls/runControls.ts";
-export { CLAIMS, type Claim } from "./toy/claims.ts";
+export type { Claim } from "./toy/claim.ts";
+export { CLAIMS } from "./toy/claims.ts";
 export { judge, verdictOf } from "./toy/judge.ts";
 export {
   type ClaimRecord,

@@ -119,6 +119,48 @@ describe("the rules", () => {
   });
 });
 
+describe("the controls of the transform", () => {
+  it.each([
+    ["7g", "regressor"],
+    ["7h", "regressorL1"],
+  ] as const)("%s holds only where training adds to what untrained weights gain", (id, net) => {
+    const verdict = (more: number) => {
+      const seeds = published.seeds.map((s) => {
+        const own = { ...s.logAffine[net], entropy: 3 - more, logEntropy: 3.4, startEntropy: 3, startLogEntropy: 3.4 };
+        return { ...s, logAffine: { ...s.logAffine, [net]: own } };
+      });
+      return judge(CLAIMS.find((c) => c.id === id) as (typeof CLAIMS)[number], seeds).verdict;
+    };
+    expect([0, 0.05, 0.2].map(verdict)).toEqual(["does not hold", "does not hold", "holds"]);
+  });
+});
+
+describe("the page", () => {
+  it("counts every claim once in its summary", () => {
+    const summary = (makeToyReport(published).get("toy.md") ?? "").split("\n").find((l) => l.startsWith("Of the paper's claims")) ?? "";
+    const counts = [...summary.matchAll(/(\d+) (hold|mixed|do not hold)/g)].map(([, count]) => Number(count));
+    expect(counts.reduce((a, b) => a + b, 0)).toBe(CLAIMS.length);
+    for (const of of new Set(CLAIMS.map((c) => c.of))) expect(summary).toContain(`${of}s`.replace("papers", "paper's claims"));
+  });
+
+  it("has every number of the weights under its head", () => {
+    const marks = { hiddenKurtosis: 71, startKurtosis: 72, trimmedKurtosis: 73, largest: 74, hiddenEntropy: 75 };
+    const seeds = published.seeds.map((s) => ({ ...s, weights: { ...s.weights, classifier: { ...s.weights.classifier, ...marks } } }));
+    const lines = (makeToyReport({ ...published, seeds }).get("toy.md") ?? "").split("\n");
+    const cells = (line: string | undefined): string[] => (line ?? "").split(" | ").map((cell) => cell.replaceAll("|", "").trim());
+    const head = lines.findIndex((l) => l.startsWith("| excess kurtosis"));
+    const row = cells(lines.slice(head).find((l) => l.startsWith("| classifier")));
+    const of = Object.fromEntries(cells(lines[head]).map((name, i) => [name, row[i]]));
+    expect(of).toMatchObject({
+      "hidden (2, 3)": "71 ± 0",
+      "at the start": "72 ± 0",
+      "without the 5 largest": "73 ± 0",
+      "largest / rms": "74 ± 0",
+      "entropy, bits": "75 ± 0",
+    });
+  });
+});
+
 describe("docs/toy.md", () => {
   it("is the published record's, judged by the rules as they stand: run npm run toy", () => {
     expect(published.config).toEqual(TOY_CONFIG);

@@ -4,8 +4,9 @@ import { compile, grad } from "../../src/autograd/index.ts";
 import { dsq, softStaircase } from "../../src/quant/quantizer/dsq.ts";
 import { lsq } from "../../src/quant/quantizer/lsq.ts";
 import { pact, pactPenalty } from "../../src/quant/quantizer/pact.ts";
+import { uniformAffine } from "../../src/quant/quantizer/uniformAffine.ts";
 import { makeScheme, type Scheme } from "../../src/quant/scheme.ts";
-import { item, Rng, randn, sum, type Tensor, tensor } from "../../src/tensor/index.ts";
+import { item, Rng, randn, roundHalfEven, sum, type Tensor, tensor } from "../../src/tensor/index.ts";
 
 const list = (x: Tensor): number[] => Array.from(x.data as ArrayLike<number>);
 const f64 = (...values: number[]): Tensor => tensor(values, [values.length], "f64");
@@ -62,6 +63,24 @@ describe("LSQ", () => {
     expect(list(away)).toEqual([15]);
   });
 
+  test("a zero point beyond the codes keeps its gradient, so that it can come back", () =>
+    fc.assert(
+      fc.property(
+        schemes,
+        fc.double({ min: 0.01, max: 30, noNaN: true }),
+        fc.boolean(),
+        fc.boolean(),
+        (scheme, by, above, clippedAbove) => {
+          const z = above ? scheme.qmax + by : scheme.qmin - by;
+          const of = (x: number) =>
+            item(
+              grad((zero) => sum(lsq({ zeroPoint: true }).fakeQuant(f64(x), { scale: f64(0.5), zeroPoint: zero }, scheme)), [f64(z)])[0],
+            );
+          near([of(clippedAbove ? 1e4 : -1e4)], [-0.5 / Math.sqrt(scheme.qmax)]);
+        },
+      ),
+    ));
+
   test("a scale that crossed 0 is mirrored, and codes give back what was quantized, bit for bit", () =>
     fc.assert(
       fc.property(
@@ -110,6 +129,39 @@ describe("PACT", () => {
     expect(item(pactPenalty({ alpha: tensor([3]), negativeAlpha: tensor([-1]) }, 0.5))).toBeCloseTo(2.5, 6);
   });
 
+  const power = fc.integer({ min: -40, max: 40 }).map((e) => 2 ** e);
+  const signedSchemes = schemes.map((scheme) => makeScheme({ ...scheme, signed: true }));
+  const ends = (xs: readonly number[], c = 1) => range(c * Math.min(...xs), c * Math.max(...xs));
+
+  test("a range in other units starts the same clip in those units, for powers of two exactly", () =>
+    fc.assert(
+      fc.property(signedSchemes, values, power, (scheme, xs, c) => {
+        fc.pre(xs.some((v) => v !== 0));
+        const fitted = (unit: number) =>
+          list(pact().fakeQuant(tensor(xs.map((v) => unit * v)), pact().init(ends(xs, unit), scheme), scheme));
+        expect(fitted(c)).toEqual(fitted(1).map((v) => c * v));
+      }),
+    ));
+
+  test("values of a range below 0 survive to within a step", () =>
+    fc.assert(
+      fc.property(signedSchemes, values, power, (scheme, xs, c) => {
+        const x = tensor(xs.map((v) => -c * Math.abs(v)));
+        const params = pact().init(ends(list(x)), scheme);
+        fc.pre(list(x).some((v) => v < 0));
+        const step = -Math.min(...list(x)) / (scheme.qmax - scheme.qmin);
+        list(pact().fakeQuant(x, params, scheme)).forEach((v, i) => expect(Math.abs(v - x.data[i])).toBeLessThan(0.8 * step));
+      }),
+    ));
+
+  test("ends that start at 0, or crossed it, can come back", () => {
+    const { alpha, negativeAlpha } = pact().init(range(-3, 0), signed4);
+    const [up] = grad((a) => sum(pact().fakeQuant(tensor([1, 2]), { alpha: a, negativeAlpha }, signed4)), [alpha]);
+    expect(item(up)).toBe(2);
+    const [down] = grad((n) => sum(pact().fakeQuant(f64(-9, -0.5, 0.5), { alpha: f64(3), negativeAlpha: n }, signed4)), [f64(0.1)]);
+    expect(item(down)).toBe(2);
+  });
+
   test("codes give back what was quantized bit for bit; it is monotone and idempotent but for a clip between codes", () =>
     fc.assert(
       fc.property(schemes, values, values, (scheme, xs, ys) => {
@@ -145,6 +197,29 @@ describe("DSQ", () => {
     const beyond = grad((a, s) => sum(dsq().fakeQuant(a, { scale: s, zeroPoint: f64(0) }, signed4)), [f64(5), f64(0.5)]).map(item);
     near(beyond, [0, 7]);
   });
+
+  test("beyond the ends the scale gets LSQ's gradient, also with a zero point between codes, and no value is too large", () =>
+    fc.assert(
+      fc.property(
+        schemes,
+        fc.nat(100),
+        fc.double({ min: 0.1, max: 1, noNaN: true }).map(Math.fround),
+        fc.boolean(),
+        fc.boolean(),
+        (scheme, hundredths, scale, above, huge) => {
+          const { qmin, qmax } = scheme;
+          const zeroPoint = tensor([qmin + (hundredths / 100) * (qmax - qmin)]);
+          const x = tensor([(above ? 1 : -1) * (huge ? 3e38 : 1e3)]);
+          const slopes = (of: (s: Tensor) => Tensor): number => item(grad((s) => sum(of(s)), [tensor([scale])])[0]);
+          const soft = (s: Tensor): Tensor => dsq().fakeQuant(x, { scale: s, zeroPoint }, scheme);
+          const steps = (above ? qmax : qmin) - roundHalfEven(item(zeroPoint));
+          expect(slopes(soft)).toBe(steps);
+          expect(slopes((s) => uniformAffine.fakeQuant(x, { scale: s, zeroPoint }, scheme))).toBe(steps);
+          expect(item(soft(tensor([scale])))).toBe(Math.fround(steps * scale));
+        },
+      ),
+      { examples: [[makeScheme({ bits: 4 }), 28, 0.5, true, true]] },
+    ));
 
   test("alpha must lie in (0, 0.5)", () => {
     expect(() => dsq({ alpha: 0.5 })).toThrow("dsq: alpha must lie in (0, 0.5), got 0.5");

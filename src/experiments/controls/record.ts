@@ -6,7 +6,7 @@ export interface ControlRun {
   readonly seed: number;
   /** Relative squared error of the score map (`damageOf`), 0 where nothing changed. */
   readonly scores: number;
-  /** Mean of (1 - IoU)^2 over the float network's visible detections. */
+  /** Mean squared overlap error of the boxes, as `damageOf` counts it. */
   readonly boxes: number;
   /** COCO AP at IoU 0.5 in [0, 1]; null without annotations. */
   readonly ap50: number | null;

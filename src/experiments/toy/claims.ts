@@ -1,23 +1,8 @@
 import { exp, log } from "../../elementary.ts";
+import type { Claim } from "./claim.ts";
+import { LOG_AFFINE } from "./logAffineClaims.ts";
 import { mean } from "./measures.ts";
-import type { ClaimSource, EstimateName, NetName, NoiseName, ToySeed } from "./record.ts";
-
-/**
- * A claim of Reg-PTQ Sec. 3 in our words, and the rule that decides it. The rules were written before the first run and
- * are not fitted to it, but for those of a "later control"; `judge` applies them.
- */
-export interface Claim {
-  readonly id: string;
-  readonly of: ClaimSource;
-  readonly claim: string;
-  /** `measure` and `satisfied` in words. */
-  readonly rule: string;
-  /** One number from a seed's measurements. */
-  measure(seed: ToySeed): number;
-  /** Whether a seed with this number speaks for the claim. NaN must not. */
-  satisfied(value: number): boolean;
-  readonly note: string;
-}
+import type { EstimateName, NetName, NoiseName, ToySeed } from "./record.ts";
 
 /** exp of the mean logarithm of a / b over the sigmas at which something moves: a geometric mean ratio. */
 function ratio(a: readonly number[], b: readonly number[]): number {
@@ -227,63 +212,6 @@ const CURVATURE: readonly Claim[] = [
     measure: (s) => follows(s, "regressor", "modelFisher") - follows(s, "regressor", "fisher"),
     satisfied: (v) => v >= 0.05,
     note: "Gradients of a squared error vanish where the fit is good, whatever the curvature.",
-  },
-];
-
-const LOG_AFFINE: readonly Claim[] = [
-  {
-    id: "7a",
-    of: "paper",
-    claim: "A regressor's weights are more evenly spread after the logarithmic-affine transform.",
-    rule: "entropy of the magnitudes in 16 bins after the transform less before it, hidden layers: at least 0.1 bits",
-    measure: (s) => s.logAffine.regressor.logEntropy - s.logAffine.regressor.entropy,
-    satisfied: (v) => v >= 0.1,
-    note: "The logarithm of a Laplace variable is not uniform either.",
-  },
-  {
-    id: "7b",
-    of: "paper",
-    claim: "Logarithmic-affine INT4 has a smaller weight error on a regressor than uniform INT4.",
-    rule: "squared weight error over that of uniform INT4, each with its best parameters a layer: at most 0.9",
-    measure: (s) => s.logAffine.regressor.logError / s.logAffine.regressor.uniformError,
-    satisfied: (v) => v <= 0.9,
-    note: "Fifteen levels each, one set of parameters a layer. See 7e for a regressor without outliers.",
-  },
-  {
-    id: "7c",
-    of: "paper",
-    claim: "Logarithmic-affine INT4 costs a regressor less of its task than uniform INT4.",
-    rule: "increase of the task loss over that with uniform INT4, all layers quantized: at most 0.9",
-    measure: (s) => s.logAffine.regressor.logTask / s.logAffine.regressor.uniformTask,
-    satisfied: (v) => v <= 0.9,
-    note: "Weights only, biases and activations as they are. See 7f for a regressor without outliers.",
-  },
-  {
-    id: "7d",
-    of: "control",
-    claim: "A regressor gains more from it than a classifier.",
-    rule: "ratio of 7b for the regressor over that for the classifier: at most 0.9",
-    measure: ({ logAffine: { regressor: r, classifier: c } }) => r.logError / r.uniformError / (c.logError / c.uniformError),
-    satisfied: (v) => v <= 0.9,
-    note: "One large weight stretches a uniform grid for the whole layer; a logarithmic one hardly feels it. See 3e and 7e.",
-  },
-  {
-    id: "7e",
-    of: "later control",
-    claim: "Logarithmic-affine INT4 has a smaller weight error also on the regressor trained by absolute error.",
-    rule: "as 7b for the regressor trained by absolute error: at most 0.9",
-    measure: ({ logAffine: { regressorL1: r } }) => r.logError / r.uniformError,
-    satisfied: (v) => v <= 0.9,
-    note: "Its weights fit the same quadratic without outliers.",
-  },
-  {
-    id: "7f",
-    of: "later control",
-    claim: "Logarithmic-affine INT4 costs the regressor trained by absolute error less of its task than uniform INT4.",
-    rule: "as 7c for the regressor trained by absolute error: at most 0.9",
-    measure: ({ logAffine: { regressorL1: r } }) => r.logTask / r.uniformTask,
-    satisfied: (v) => v <= 0.9,
-    note: "A smaller weight error need not be a smaller loss: the logarithmic grid is coarse where weights are large.",
   },
 ];
 

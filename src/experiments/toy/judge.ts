@@ -1,4 +1,4 @@
-import type { Claim } from "./claims.ts";
+import type { Claim } from "./claim.ts";
 import { deviation, mean, rounded } from "./measures.ts";
 import type { ClaimRecord, ToySeed, Verdict } from "./record.ts";
 

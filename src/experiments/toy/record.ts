@@ -1,5 +1,5 @@
 /** Version of the layout of `ToyRecord`. */
-export const TOY_VERSION = 1;
+export const TOY_VERSION = 2;
 
 /** What a study of two toy nets runs on. */
 export interface ToyConfig {
@@ -108,6 +108,9 @@ export interface LogAffineRecord {
   /** Entropy in bits of the magnitudes' histograms in 16 bins, before and after psi: 4 is uniform. */
   readonly entropy: number;
   readonly logEntropy: number;
+  /** The same two of the weights before training. */
+  readonly startEntropy: number;
+  readonly startLogEntropy: number;
   /** Those histograms as shares, hidden layers. */
   readonly histogram: readonly number[];
   readonly logHistogram: readonly number[];

@@ -36,7 +36,8 @@ const stages = ({ seeds, epochs, sigmas, draws, candidates }: ToyConfig): Stage[
 
 /**
  * The toy study of Reg-PTQ Sec. 3: a regressor and a classifier of four layers, what weight noise and INT4 do to them, and
- * a verdict on each claim by a rule written down beforehand. The same configuration gives the same record.
+ * a verdict on each claim by a rule written down before the first run, but for the later controls, added to explain its numbers.
+ * The same configuration gives the same record.
  *
  * Unstated: nets, data and training of the paper's study; those here are ours.
  *

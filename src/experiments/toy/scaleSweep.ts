@@ -5,7 +5,7 @@ import { forwardWith, LAYERS, lossOf, type Net, type Weights, weightsOf, wrongSh
 import type { Argmins, SweepRecord } from "./record.ts";
 
 /** INT4 with codes -7 to 7. */
-const SCHEME = makeScheme({ bits: 4, mapping: "symmetricNarrow", signed: true });
+export const INT4 = makeScheme({ bits: 4, mapping: "symmetricNarrow", signed: true });
 const [LEAST, MOST] = [0.2, 1.2];
 
 /** The shrink factors tried. */
@@ -15,8 +15,8 @@ export const factorsOf = (candidates: number): number[] =>
 /** A weight on the uniform INT4 grid of scale factor · max|W| / 7. Unstated: the granularity; one scale a layer is ours. */
 export function uniformInt4(weight: Tensor, factor: number): Tensor {
   const largest = Array.from(weight.data).reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-  const scale = tensor([(factor * largest) / SCHEME.qmax], [1]);
-  return uniformAffine.fakeQuant(weight, { scale, zeroPoint: tensor([0], [1]) }, SCHEME);
+  const scale = tensor([(factor * largest) / INT4.qmax], [1]);
+  return uniformAffine.fakeQuant(weight, { scale, zeroPoint: tensor([0], [1]) }, INT4);
 }
 
 interface Candidate {

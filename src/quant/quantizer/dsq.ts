@@ -1,6 +1,6 @@
 import { log } from "../../elementary.ts";
 import { ArgumentError } from "../../errors.ts";
-import { add, clamp, detach, div, floor, mul, round, sub, type Tensor, tanh } from "../../tensor/index.ts";
+import { abs, add, clamp, detach, div, floor, maximum, minimum, mul, round, sub, type Tensor, tanh } from "../../tensor/index.ts";
 import type { QParams } from "../scheme.ts";
 import { paramsLike } from "./codes.ts";
 import { gradientOf, spread } from "./levels.ts";
@@ -47,9 +47,9 @@ export function dsq({ alpha = 0.4 }: DsqOptions = {}): Quantizer<QParams> {
       const onGrid = uniformAffine.fakeQuant(detach(x), { scale: detach(params.scale), zeroPoint: detach(params.zeroPoint) }, scheme);
       const own = paramsLike(x, params);
       const [scale, zero] = [spread(own.scale, x, axis), spread(own.zeroPoint, x, axis)];
-      // Beyond all codes only the side counts, and the cell must be finite.
-      const reach = qmax - qmin + 1;
-      const v = clamp(div(x, scale), { min: -reach, max: reach });
+      // Beyond all codes only the side counts, and the ratio, its slopes and the cell must be finite.
+      const reach = mul(abs(detach(scale)), qmax - qmin + 1);
+      const v = div(maximum(minimum(x, reach), mul(reach, -1)), scale);
       const settled = add(round(detach(zero)), gradientOf(zero));
       // The code is the rounded one; the slope of the soft staircase passes where the rounded code is among the codes.
       const code = add(add(round(detach(v)), gradientOf(softStaircase(v, alpha))), settled);

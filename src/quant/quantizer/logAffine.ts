@@ -90,7 +90,7 @@ const zeroMask = (level: Tensor): Tensor => cast(lessEqual(abs(detach(level)), 0
  *
  * Departure: Reg-PTQ writes psi of the density and decodes with 2^psi, which inverts it for k = 1 only; this is the consistent
  * form. Unstated: the code of zero; one is reserved from 3 bits on, for values nearer to mu than half the smallest level. A
- * value between two levels on a log scale belongs to the smaller one.
+ * value half-way between two levels on a log scale belongs to the smaller one.
  *
  * Source: Reg-PTQ eq. 9-11.
  *
@@ -182,7 +182,7 @@ export function searchPhase(x: Tensor, params: LogAffineParams, scheme: Scheme, 
   for (const list of Object.values(sides)) for (let c = 0; c < params.mu.size; c++) list.push([]);
   eachChannel(x, scheme.axis, (value, c) => {
     const d = value - params.mu.data[c];
-    if (d !== 0) sides[d > 0 ? "positive" : "negative"][c].push(d);
+    sides[d >= 0 ? "positive" : "negative"][c].push(d);
   });
   const moved = (values: readonly number[][], kappa: Tensor, a: Tensor): Tensor => {
     const found = values.map((own, c) => {

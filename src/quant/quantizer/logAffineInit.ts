@@ -33,27 +33,38 @@ export function sideError(d: SortedMagnitudes, fit: SideFit, shape: LogShape): n
 }
 
 /**
- * The encoder of one side whose levels run from d_lo to d_hi: d_hi the largest magnitude and d_lo the larger of the 5 %
- * quantile and d_hi 2^(-2 E), with 5 factors on d_lo and 10 on d_hi, by squared error. Undefined where the side is empty.
+ * Encoders of one side whose levels run from d_lo to d_hi: d_hi the largest magnitude and d_lo the larger of the 5 % quantile
+ * of those above 0 and d_hi 2^(-2 E), with 5 factors on d_lo and 10 on d_hi. None where there is no magnitude above 0.
  */
-function exactFit(d: SortedMagnitudes, shape: LogShape): SideFit | undefined {
-  if (d.largest === 0) return undefined;
+export function exactCandidates(magnitudes: readonly number[], shape: LogShape): SideFit[] {
+  const d = new SortedMagnitudes(magnitudes.filter((m) => m > 0));
+  if (d.count === 0) return [];
   const steps = Math.max(1, shape.largest);
   const low = Math.max(d.quantile(0.05), d.largest * 2 ** (-2 * steps));
-  let best: { fit: SideFit; error: number } | undefined;
-  for (const high of HIGH.map((h) => h * d.largest)) {
-    for (const factor of LOW) {
+  return HIGH.map((h) => h * d.largest).flatMap((high) =>
+    LOW.map((factor) => {
       const from = Math.min(low * factor, high / 2);
       const k = steps / (log2(high) - log2(from));
-      const fit = { k, a: -k * log2(from) };
-      const error = sideError(d, fit, shape);
-      if (!best || error < best.error) best = { fit, error };
-    }
+      return { k, a: -k * log2(from) };
+    }),
+  );
+}
+
+/** The candidate of least squared error on one side's magnitudes; zeros count with the level they get. */
+function exactFit(magnitudes: readonly number[], shape: LogShape): SideFit | undefined {
+  const d = new SortedMagnitudes(magnitudes);
+  let best: { fit: SideFit; error: number } | undefined;
+  for (const fit of exactCandidates(magnitudes, shape)) {
+    const error = sideError(d, fit, shape);
+    if (!best || error < best.error) best = { fit, error };
   }
   return best?.fit;
 }
 
-/** k = 1 and the phase a, both sides together, whose shifts fit best once their scale is refitted. */
+/** The same encoder for levels smaller by a factor. */
+const shrunk = ({ k, a }: SideFit, factor: number): SideFit => ({ k, a: a - k * log2(factor) });
+
+/** k = 1 and the phase a, both sides together, whose shifts fit best once their scale is refitted; zeros count with their level. */
 function shiftFit(d: SortedMagnitudes, shape: LogShape): { fit: SideFit; scale: number } | undefined {
   if (d.largest === 0) return undefined;
   let best: { fit: SideFit; scale: number; error: number } | undefined;
@@ -88,16 +99,20 @@ interface ChannelFit {
 function fitChannel(centred: readonly number[], mode: LogAffineMode, shape: LogShape, dead: number): ChannelFit {
   const none = { k: 1, a: shape.largest - log2(dead) };
   if (mode === "shift") {
-    const { fit, scale } = shiftFit(new SortedMagnitudes(centred.filter((d) => d !== 0)), shape) ?? { fit: none, scale: 2 ** -none.a };
+    const { fit, scale } = shiftFit(new SortedMagnitudes(centred), shape) ?? { fit: none, scale: 2 ** -none.a };
     return { positive: fit, negative: fit, scale: normal(scale) };
   }
-  const [up, down] = [1, -1].map((sign) => exactFit(new SortedMagnitudes(centred.filter((d) => sign * d > 0)), shape));
-  return { positive: up ?? down ?? none, negative: down ?? up ?? none, scale: 1 };
+  // What lies on the centre is on the positive side.
+  const [above, below] = [centred.filter((d) => d >= 0), centred.filter((d) => d < 0).map((d) => -d)];
+  const [up, down] = [exactFit(above, shape), exactFit(below, shape)];
+  const alone = !shape.zero && above.length > 0 && down && shrunk(down, DEAD_SHARE);
+  return { positive: up ?? (alone || down) ?? none, negative: down ?? up ?? none, scale: 1 };
 }
 
 /**
  * First parameters of every channel from its values. An empty side takes the other's encoder; a channel whose values all lie
- * on the centre gets levels next to it. In mode "shift" k is 1 and both sides share encoder and scale.
+ * on the centre gets levels next to it, and so does the positive side of one whose other values lie below, where no code stands
+ * for the centre. In mode "shift" k is 1 and both sides share encoder and scale.
  */
 export function initialLogAffine(
   x: Tensor,

@@ -37,6 +37,9 @@ export interface PactOptions {
   readonly alpha?: number;
 }
 
+/** A clip of nothing but negative values starts at this share of the lower end above 0: |0| would have no gradient. */
+const FIRST_SHARE = 2 ** -10;
+
 /** No clip is smaller, whichever way an optimiser pushes it. */
 const SMALLEST = 2 ** -100;
 
@@ -70,7 +73,8 @@ function clipped(x: Tensor, params: PactParams, scheme: Scheme): Tensor {
  * Alpha gets the gradient of the values at or above it, the lower end that of those at or below it, x the rest; the scale
  * has none.
  *
- * Departure: the clip starts at the end of the range. Unstated: the lower end of signed inputs; it is learned like alpha.
+ * Departure: the clip starts at the end of the range. Unstated: the lower end of signed inputs; it is learned like alpha. Where
+ * no value is above 0, alpha starts at a small share of it.
  *
  * Source: Choi et al. 2018.
  */
@@ -78,7 +82,7 @@ export function pact({ alpha }: PactOptions = {}): Quantizer<PactParams> {
   return {
     name: "pact",
     init: ({ min, max }, { signed }) => ({
-      alpha: f32(Array.from(max, (end) => alpha ?? normal(Math.max(end, 0)))),
+      alpha: f32(Array.from(max, (end, c) => alpha ?? normal(Math.max(end, signed ? -FIRST_SHARE * min[c] : 0)))),
       negativeAlpha: f32(Array.from(min, (end) => (signed ? (alpha === undefined ? Math.min(end, 0) : -alpha) : 0))),
     }),
     fakeQuant(x, params, scheme) {

@@ -15,7 +15,7 @@ import type { LevelQuantizer } from "../../../src/quant/quantizer/levels.ts";
 import { logAffine } from "../../../src/quant/quantizer/logAffine.ts";
 import { powerOfTwo } from "../../../src/quant/quantizer/powerOfTwo.ts";
 import { chooseQParams, makeScheme, type Scheme } from "../../../src/quant/scheme.ts";
-import { add, square, sum, type Tensor, tensor } from "../../../src/tensor/index.ts";
+import { add, item, square, sum, type Tensor, tensor } from "../../../src/tensor/index.ts";
 import { rangeOf } from "../integer/plans.ts";
 
 const GRIDS = { scale: 0.01, zeroPoint: 0.02 };
@@ -174,3 +174,23 @@ for (const learner of activationLearners) {
       }),
     ));
 }
+
+test("a learned zero point beyond the codes counts as the end and keeps a gradient, so that it can come back", () =>
+  fc.assert(
+    fc.property(fc.constantFrom(2, 4, 8), fc.double({ min: 0.01, max: 20, noNaN: true }), fc.boolean(), (bits, by, above) => {
+      const scheme = makeScheme({ bits, axis: 0 });
+      const [end, beyond] = above ? [scheme.qmax, scheme.qmax + by] : [scheme.qmin, scheme.qmin - by];
+      const x = tensor([above ? 1e4 : -1e4], [1, 1]);
+      const site = { params: { scale: tensor([0.5]), zeroPoint: tensor([end]) }, scheme };
+      const [activation, weight] = [gridParameters(GRIDS), freeWeights({ weight: 0.1, ...GRIDS })];
+      const softs = [
+        (zeroPoint: Tensor) => activation.soft(x, site, { ...activation.start(site), zeroPoint }),
+        (zeroPoint: Tensor) => weight.soft(x, site, { ...weight.start(x, site), zeroPoint }),
+      ];
+      for (const soft of softs) {
+        expect(list(soft(tensor([beyond])))).toEqual(list(soft(tensor([end]))));
+        const [slope] = grad((z) => sum(soft(z)), [tensor([beyond])]);
+        expect(item(slope)).toBeCloseTo(-0.5, 6);
+      }
+    }),
+  ));
