@@ -1,7 +1,25 @@
 import fc from "fast-check";
-import { chooseQParams, type Mapping, makeScheme, type QParams, type Quantizer, type Range, type Scheme } from "../quant/index.ts";
+import {
+  chooseQParams,
+  type LevelQuantizer,
+  type Mapping,
+  makeScheme,
+  type QParams,
+  type Quantizer,
+  type Range,
+  type Scheme,
+} from "../quant/index.ts";
 import { Tensor } from "../tensor/index.ts";
-import { type Block, channelAt, type FixedQuantizer, fixedQuantizer, type UniformQuantizer, uniformQuantizer } from "./fixedQuantizer.ts";
+import {
+  type Block,
+  channelAt,
+  channelsOf,
+  type FixedQuantizer,
+  fixedQuantizer,
+  shapeOf,
+  type UniformQuantizer,
+  uniformQuantizer,
+} from "./fixedQuantizer.ts";
 import { defineLaw, type Law } from "./law.ts";
 
 /** A rule that fits a quantizer to values, for every number format it takes. */
@@ -36,16 +54,33 @@ export function rangeOf({ x, shape }: Block, axis: number | null): Range {
   return { min, max };
 }
 
-/** One of our quantizers, fitted to the extremes of the values. Shapes: parameters [1] or [C], as `init` gives them. */
+/** How far the values of the lowest and the highest code lie from 0, one entry a channel; 1 where they say nothing. */
+function reachOfEnds(quantizer: FixedQuantizer): Float64Array {
+  const shape = shapeOf(quantizer, 1);
+  const reach = new Float64Array(channelsOf(quantizer));
+  for (const code of [quantizer.qmin, quantizer.qmax]) {
+    const values = quantizer.dequantize?.(new Int32Array(shape.reduce((n, d) => n * d, 1)).fill(code), shape) ?? [];
+    for (let i = 0; i < values.length; i++) {
+      const c = channelAt(quantizer, shape, i);
+      reach[c] = Math.max(reach[c], Math.abs(values[i]));
+    }
+  }
+  return reach.map((v) => (v > 0 && Number.isFinite(v) ? v : 1));
+}
+
+/**
+ * One of our quantizers, fitted to the extremes of the values. One on levels says by its grid how far they go; of any other
+ * the end codes do. Shapes: parameters as `init` gives them.
+ */
 export function familyOf<P extends Readonly<Record<string, Tensor>>>(
-  quantizer: Quantizer<P>,
+  quantizer: Quantizer<P> | LevelQuantizer<P>,
   { schemes = allSchemes, ...traits }: { readonly schemes?: readonly Scheme[] } & Pick<FixedQuantizer, "promises"> = {},
 ): QuantizerFamily {
   const fit = (block: Block, scheme: Scheme): FixedQuantizer => {
     const range = rangeOf(block, scheme.axis);
     const params = quantizer.init(range, scheme, new Tensor(block.shape, "f32", block.x));
-    const reach = Math.max(0, ...range.max, ...range.min.map((v) => -v)) || 1;
-    return fixedQuantizer(quantizer, params, scheme, { ...traits, fitted: block, reach, channels: range.min.length });
+    const fixed = fixedQuantizer(quantizer, params, scheme, { ...traits, fitted: block, channels: range.min.length });
+    return { ...fixed, reach: fixed.reach ?? reachOfEnds(fixed) };
   };
   return { name: quantizer.name, schemes, fit };
 }
@@ -122,17 +157,27 @@ export const shownFitting = ({ scheme: { bits, signed, mapping, axis }, block: {
   ...(axis === null ? {} : { axis, fittedShape: [...shape] }),
 });
 
-/** A law of single quantizers, held by whatever a family fits to any values in any of its formats. */
+/** Fits that a law is offered before it counts as not applicable, and the seed that draws them. */
+const OFFERED = { numRuns: 64, seed: 1 } as const;
+
+/**
+ * A law of single quantizers, held by whatever a family fits to any values in any of its formats. A fit it does not apply to
+ * is drawn again; where it applies to none of 64 it is not applicable.
+ */
 export const onEveryFit = <Q extends FixedQuantizer>(law: Law<Q>): Law<QuantizerFamily<Q>> =>
   defineLaw<QuantizerFamily<Q>, Fitting & { readonly input: unknown }>({
     ...{ name: law.name, source: law.source },
+    applies: (family) => fc.sample(fittings(family), OFFERED).some(({ block, scheme }) => law.applies(family.fit(block, scheme))),
     inputs: (family) =>
-      fittings(family).chain((fitting) =>
-        (law.inputs?.(family.fit(fitting.block, fitting.scheme)) ?? fc.constant(undefined)).map((input) => ({ ...fitting, input })),
-      ),
+      fittings(family).chain((fitting) => {
+        const quantizer = family.fit(fitting.block, fitting.scheme);
+        const input = (law.applies(quantizer) && law.inputs?.(quantizer)) || fc.constant(undefined);
+        return input.map((drawn) => ({ ...fitting, input: drawn }));
+      }),
     violation(family, { input, ...fitting }) {
       const quantizer = family.fit(fitting.block, fitting.scheme);
-      const found = law.applies(quantizer) ? law.violation(quantizer, input) : undefined;
+      fc.pre(law.applies(quantizer));
+      const found = law.violation(quantizer, input);
       return found && { ...found, at: { ...found.at, ...shownFitting(fitting) } };
     },
   });

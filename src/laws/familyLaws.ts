@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { makeScheme } from "../quant/index.ts";
+import type { Scheme } from "../quant/index.ts";
 import { type Fitting, fittings, onEveryFit, type QuantizerFamily, rangeOf, shownFitting, values } from "./family.ts";
 import { type Block, blockOf, channelAt, entry, type FixedQuantizer, type UniformQuantizer } from "./fixedQuantizer.ts";
 import { defineLaw, type Law } from "./law.ts";
@@ -90,58 +90,59 @@ const covers = defineLaw<QuantizerFamily<UniformQuantizer>, Fitting>({
   },
 });
 
-const ties = defineLaw<QuantizerFamily<UniformQuantizer>, { fitting: Fitting; exponent: number; share: number; k: number }>({
+/** Any of the integers from `min` to `max`, by a share of 0 to 1. */
+const atShare = (share: number, min: number, max: number): number => min + Math.floor(share * (max - min + 1 - 1e-9));
+const share = fc.double({ min: 0, max: 1, noNaN: true });
+const exponents = fc.integer({ min: -12, max: 12 });
+
+const ties = defineLaw<QuantizerFamily<UniformQuantizer>, { fitting: Fitting; exponent: number; zero: number; below: number }>({
   name: "rounds every tie to even where its scale is a power of two",
   source: "ONNX QuantizeLinear; IEEE 754 roundTiesToEven",
   applies: ({ at }) => at !== undefined,
-  inputs: (family) =>
-    fc.record({
-      fitting: fittings(family),
-      exponent: fc.integer({ min: -12, max: 12 }),
-      share: fc.double({ min: 0, max: 1, noNaN: true }),
-      k: fc.integer({ min: -300, max: 300 }),
-    }),
-  violation({ at }, { fitting, exponent, share, k }) {
+  inputs: (family) => fc.record({ fitting: fittings(family), exponent: exponents, zero: share, below: share }),
+  violation(family, { fitting, exponent, zero, below }) {
     const scheme = { ...fitting.scheme, axis: null };
-    const [s, z] = [2 ** exponent, scheme.qmin + Math.floor(share * (scheme.qmax - scheme.qmin))];
-    if (k + z < scheme.qmin || k + 1 + z > scheme.qmax) return undefined;
+    const { qmin, qmax, mapping } = scheme;
+    // Only an affine format takes any zero point; what a symmetric one takes, a fit says.
+    const z = mapping === "affine" ? atShare(zero, qmin, qmax) : entry(family.fit(fitting.block, scheme).zeroPoint, 0);
+    const [s, k] = [2 ** exponent, atShare(below, qmin, qmax - 1) - z];
     const x = s * (k + 0.5);
     const even = s * (k % 2 === 0 ? k : k + 1);
-    const got = at?.(s, z, scheme).fakeQuant(Float32Array.of(x), [1])[0];
-    const { qmin, qmax } = scheme;
+    const got = family.at?.(s, z, scheme).fakeQuant(Float32Array.of(x), [1])[0];
     return got === even
       ? undefined
       : { must: `fakeQuant(x) must be ${even}`, got: `${got}`, at: { x, scale: s, zeroPoint: z, qmin, qmax } };
   },
 });
 
-const moreBits = defineLaw<QuantizerFamily<UniformQuantizer>, { bits: number; xs: number[] }>({
-  name: "errs no more with one more bit, over all scales and zero points",
+/** Affine formats of one more bit beside those whose codes they contain. */
+const neighbours = (schemes: readonly Scheme[]): (readonly [few: Scheme, more: Scheme])[] => {
+  const affine = schemes.filter(({ mapping }) => mapping === "affine");
+  const contains = (more: Scheme, few: Scheme): boolean => more.qmin <= few.qmin && few.qmax <= more.qmax;
+  return affine.flatMap((few) =>
+    affine.filter((more) => more.bits === few.bits + 1 && contains(more, few)).map((more) => [few, more] as const),
+  );
+};
+
+const moreBits = defineLaw<
+  QuantizerFamily<UniformQuantizer>,
+  { formats: readonly [Scheme, Scheme]; exponent: number; zero: number; xs: number[] }
+>({
+  name: "errs no more with one more bit, at the same scale and zero point",
   source: "Definition: the levels of b bits are levels of b + 1",
-  applies: ({ at }) => at !== undefined,
-  inputs: () => fc.record({ bits: fc.integer({ min: 2, max: 4 }), xs: values }),
-  violation(family, { bits, xs }) {
-    const [few, more] = [leastError(family, bits, xs), leastError(family, bits + 1, xs)];
-    return more <= few
-      ? undefined
-      : { must: `the least error at ${bits + 1} bits must be at most ${few}, that at ${bits}`, got: `${more}`, at: { xs } };
+  applies: ({ at, schemes }) => at !== undefined && neighbours(schemes).length > 0,
+  inputs: ({ schemes }) => fc.record({ formats: fc.constantFrom(...neighbours(schemes)), exponent: exponents, zero: share, xs: values }),
+  violation({ at }, { formats, exponent, zero, xs }) {
+    const [few, more] = formats;
+    const [scale, zeroPoint] = [2 ** exponent, atShare(zero, few.qmin, few.qmax)];
+    const x = Float32Array.from(xs);
+    const [y, w] = [few, more].map((scheme) => at?.(scale, zeroPoint, { ...scheme, axis: null }).fakeQuant(x, [x.length]) ?? []);
+    const worse = x.findIndex((v, i) => !(Math.abs(w[i] - v) <= Math.abs(y[i] - v)));
+    if (worse < 0) return undefined;
+    const must = `fakeQuant(x) at ${more.bits} bits must be as near as ${y[worse]}, that at ${few.bits}`;
+    return { must, got: `${w[worse]}`, at: { x: x[worse], scale, zeroPoint, signed: few.signed } };
   },
 });
-
-/** Least sum of squares over a fixed ladder of scales and every zero point. */
-function leastError({ at }: QuantizerFamily<UniformQuantizer>, bits: number, xs: readonly number[]): number {
-  const scheme = makeScheme({ bits });
-  const x = Float32Array.from(xs);
-  let least = Number.POSITIVE_INFINITY;
-  for (let k = -4; k < 4; k++) {
-    for (let z = scheme.qmin; z <= scheme.qmax; z++) {
-      const y = at?.(2 ** (k / 2), z, scheme).fakeQuant(x, [x.length]) ?? [];
-      const error = Array.from(y).reduce((sum, v, i) => sum + (v - x[i]) ** 2, 0);
-      least = Math.min(least, error);
-    }
-  }
-  return least;
-}
 
 const ownCodes = defineLaw<FixedQuantizer>({
   name: "has integer codes in [qmin, qmax] for the values it is fitted to",

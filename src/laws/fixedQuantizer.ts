@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { QParams, Quantizer, Scheme } from "../quant/index.ts";
+import type { LevelParams, LevelQuantizer, QParams, Quantizer, Scheme } from "../quant/index.ts";
 import { Tensor } from "../tensor/index.ts";
 
 /** What non-uniform quantizers may promise beyond the laws of all: each promise switches a law of `nonUniformLaws` on. */
@@ -9,16 +9,19 @@ export type Promised = "zero is a level" | "odd" | "nearest level";
 export interface FixedQuantizer {
   /** As messages call it. */
   readonly name: string;
-  /** The lowest code. */
+  /** The lowest code in use. */
   readonly qmin: number;
-  /** The highest code. */
+  /** The highest code in use: each code from the lowest on has a level. */
   readonly qmax: number;
   /** The axis its parameters run along; null, the default, where all values share them. */
   readonly axis?: number | null;
   /** Entries of that axis. Default: as many as `scale` has, else 1. */
   readonly channels?: number;
-  /** Magnitude of the outermost level, in units of x; inputs go half as far again. Default: as scale and zero point have it, else 8. */
-  readonly reach?: number;
+  /**
+   * Magnitude of the outermost level, in units of x: one number, or one a channel. Inputs go half as far again. Default: as
+   * scale and zero point have it, else 8.
+   */
+  readonly reach?: number | ArrayLike<number>;
   /** Values on the grid: x row-major of `shape`, the result of the same length. */
   readonly fakeQuant: (x: Float32Array, shape: readonly number[]) => ArrayLike<number>;
   /** Integer codes of x, row-major of `shape`. */
@@ -60,7 +63,7 @@ export const entry = (values: ArrayLike<number>, c: number): number => values[va
 
 /** Magnitude of the outermost level of a channel; 1 where the parameters are too broken to say. */
 export function reachOf({ scale, zeroPoint, qmin, qmax, reach }: FixedQuantizer, c: number): number {
-  if (reach !== undefined) return reach;
+  if (reach !== undefined) return typeof reach === "number" ? reach : entry(reach, c);
   if (!scale) return 8;
   const z = zeroPoint ? entry(zeroPoint, c) : 0;
   const most = Math.abs(entry(scale, c)) * Math.max(Math.abs(qmin - z), Math.abs(qmax - z));
@@ -117,14 +120,25 @@ export function placeOf(quantizer: FixedQuantizer, { x, shape }: Block, i: numbe
 const list = (x: Tensor): ArrayLike<number> => x.data;
 const tensorOf = (x: Float32Array, shape: readonly number[]): Tensor => new Tensor(shape, "f32", x);
 
+/** What a grid of levels says of itself: codes past its last level are not in use, and each channel ends where its levels do. */
+function traitsOf({ scale, levels }: LevelParams, { qmin }: Scheme): Pick<FixedQuantizer, "qmax" | "channels"> & { reach: Float64Array } {
+  const count = levels.shape[levels.shape.length - 1];
+  const reach = Float64Array.from(scale.data, (s: number, c: number) => {
+    const first = levels.shape.length === 2 ? c * count : 0;
+    return s * Math.max(Math.abs(levels.data[first]), Math.abs(levels.data[first + count - 1]));
+  });
+  return { qmax: qmin + count - 1, channels: scale.size, reach };
+}
+
 /**
- * One of our quantizers with its parameters, as the laws see it. `traits` adds what the laws cannot see: reach, promises,
- * what it was fitted to, the quantizer of one channel.
+ * One of our quantizers with its parameters, as the laws see it. One on levels says by its grid which codes are in use and
+ * how far they reach. `traits` adds what the laws cannot see: reach, promises, what it was fitted to, the quantizer of one
+ * channel.
  *
  * Shapes: `params` as the quantizer's own.
  */
 export function fixedQuantizer<P extends Readonly<Record<string, Tensor>>>(
-  quantizer: Quantizer<P>,
+  quantizer: Quantizer<P> | LevelQuantizer<P>,
   params: P,
   scheme: Scheme,
   traits: Pick<FixedQuantizer, "channels" | "reach" | "promises" | "fitted" | "channel"> = {},
@@ -135,6 +149,7 @@ export function fixedQuantizer<P extends Readonly<Record<string, Tensor>>>(
     fakeQuant: (x, shape) => list(quantizer.fakeQuant(tensorOf(x, shape), params, scheme)),
     quantize: (x, shape) => list(quantizer.quantize(tensorOf(x, shape), params, scheme)),
     dequantize: (codes, shape) => list(quantizer.dequantize(new Tensor(shape, "i32", codes), params, scheme)),
+    ...("grid" in quantizer ? traitsOf(quantizer.grid(params, scheme), scheme) : {}),
     ...traits,
   };
 }

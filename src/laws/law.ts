@@ -71,7 +71,7 @@ export interface Named {
   readonly name: string;
 }
 
-/** Tries one law and says how the subject fared. Errors: StateError where no drawn input fits the law. */
+/** Tries one law and says how the subject fared. Errors: StateError where too few drawn inputs fit the law. */
 export function lawReport<S extends Named>(subject: S, law: Law<S>, { seed, runs }: LawOptions = {}): LawReport {
   const { name, source } = law;
   if (!law.applies(subject)) return { law: name, source, outcome: "not applicable", runs: 0, error: undefined };
@@ -82,11 +82,13 @@ export function lawReport<S extends Named>(subject: S, law: Law<S>, { seed, runs
     verbose: 0,
   });
   if (!details.failed) return { law: name, source, outcome: "holds", runs: details.numRuns, error: undefined };
-  if (details.counterexample === null)
+  if (details.counterexample === null) {
+    const { numRuns, numSkips } = details;
     throw new StateError(
       subject.name,
-      `"${name}" needs inputs it applies to, got none (of ${details.numSkips} drawn, seed ${details.seed})`,
+      `"${name}" needs more inputs it applies to, got ${numRuns} (of ${numRuns + numSkips} drawn, seed ${details.seed})`,
     );
+  }
   const [input] = details.counterexample;
   const error = new LawError(subject.name, law, judged(law, subject, input), details.seed);
   return { law: name, source, outcome: "broken", runs: details.numRuns, error };
@@ -104,8 +106,8 @@ function judged<S>(law: Law<S>, subject: S, input: unknown): Violation {
 /**
  * Tries every law on a subject and says how it fared, in the order of the laws: for any test runner, or none.
  *
- * A seed gives the same inputs, and so the same counterexamples, every time. Errors: StateError where no drawn input
- * fits a law.
+ * A seed gives the same inputs, and so the same counterexamples, every time. Errors: StateError where too few drawn inputs
+ * fit a law.
  */
 export const lawReports = <S extends Named>(subject: S, laws: readonly Law<S>[], options: LawOptions = {}): LawReport[] =>
   laws.map((law) => lawReport(subject, law, options));
@@ -114,7 +116,7 @@ export const lawReports = <S extends Named>(subject: S, laws: readonly Law<S>[],
  * Tries laws on a subject until one is broken.
  *
  * Errors: LawError with the name of the first broken law, its shrunk counterexample and the seed that replays it; StateError
- * where no drawn input fits a law.
+ * where too few drawn inputs fit a law.
  */
 export function checkLaws<S extends Named>(subject: S, laws: readonly Law<S>[], options: LawOptions = {}): void {
   for (const law of laws) {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { ArgumentError, StateError } from "../errors.ts";
-import { makeScheme, type Observer, type Range, uniformAffine } from "../quant/index.ts";
+import type { Observer, Range } from "../quant/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { defineLaw, type Law, type Violation } from "./law.ts";
 
@@ -187,19 +187,6 @@ const within = defineLaw<ObserverSubject, Stream>({
   },
 });
 
-const zero = defineLaw<ObserverSubject, Stream>({
-  name: "gives ranges whose grid keeps zero exact",
-  source: "Jacob et al. 2018, section 2.1: padding and ReLU need a code of 0",
-  inputs: () => onStreams,
-  violation(subject, { items, axis }) {
-    const scheme = makeScheme({ bits: 4, axis });
-    const range = observed(subject, axis, items);
-    const y = uniformAffine.fakeQuant(tensorOf(new Array(CHANNELS).fill(0), [1, CHANNELS, 1]), uniformAffine.init(range, scheme), scheme);
-    const bad = y.data.findIndex((v: number) => v !== 0);
-    return bad < 0 ? undefined : { must: `fakeQuant(0) on ${shown(range)} must be 0`, got: `${y.data[bad]}`, at: { items, axis } };
-  },
-});
-
 const perChannel = defineLaw<ObserverSubject, number[][]>({
   name: "is per channel what it is per tensor on every channel",
   source: "Krishnamoorthi 2018, section 2.4: per-channel quantization",
@@ -272,7 +259,6 @@ export const observerLaws: readonly Law<ObserverSubject>[] = [
   merges,
   scaling,
   within,
-  zero,
   perChannel,
   empties,
   refuses,

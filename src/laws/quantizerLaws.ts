@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { type Block, blockOf, channelAt, channelsOf, type FixedQuantizer, placeOf, reachOf, shares } from "./fixedQuantizer.ts";
+import { type Block, blockOf, channelAt, channelsOf, entry, type FixedQuantizer, placeOf, reachOf, shares } from "./fixedQuantizer.ts";
 import { defineLaw, type Law, type Violation } from "./law.ts";
 
 /** Sections of the literature's common ground: Nagel et al. 2021 and Krishnamoorthi 2018. */
@@ -96,28 +96,62 @@ const sameTwoWays = onBlocks<FixedQuantizer>(
   },
 );
 
-/** Points a level in a sweep over the reach, and the most points. */
-const SWEEP = { perLevel: 3, most: 2048 } as const;
+/** Points a level in a sweep, and the most codes that one sweep goes over. */
+const SWEEP = { perLevel: 3, codes: 1024 } as const;
+
+/** What is wrong where a channel's values, swept from one end to the other, fall on more levels than there are `codes`. */
+function tooMany(
+  quantizer: FixedQuantizer,
+  codes: number,
+  ends: (c: number) => readonly [from: number, to: number],
+): Violation | undefined {
+  const points = SWEEP.perLevel * codes + 1;
+  const channels = Array.from({ length: channelsOf(quantizer) }, (_, c) => ends(c));
+  // Element k of a channel is point k of the sweep: [C, n] for axis 0, [1, C, n] for axis 1.
+  const x = Float32Array.from({ length: points * channels.length }, (_, i) => {
+    const [from, to] = channels[Math.floor(i / points)];
+    return from + ((to - from) * (i % points)) / (points - 1);
+  });
+  const y = Array.from(quantizer.fakeQuant(x, sweepShape(quantizer, points)));
+  for (const [channel, [from, to]] of channels.entries()) {
+    const found = new Set(y.slice(channel * points, (channel + 1) * points)).size;
+    if (found > codes)
+      return { must: `${points} values must fall on at most ${codes} levels`, got: `${found}`, at: { from, to, points, channel } };
+  }
+  return undefined;
+}
+
+const codesOf = ({ qmin, qmax }: FixedQuantizer): number => qmax - qmin + 1;
 
 const fewLevels = defineLaw<FixedQuantizer>({
   name: "has at most as many levels as codes",
   source: WHITE_PAPER,
-  violation(quantizer) {
-    const codes = quantizer.qmax - quantizer.qmin + 1;
-    const points = Math.min(SWEEP.most, SWEEP.perLevel * codes + 1);
-    const sweep = Array.from({ length: points }, (_, k) => (3 * k) / points - 1.5);
-    const block = { x: new Float32Array(points * channelsOf(quantizer)), shape: sweepShape(quantizer, points) };
-    // Element k of a channel is point k of the sweep: [C, n] for axis 0, [1, C, n] for axis 1.
-    for (let i = 0; i < block.x.length; i++) block.x[i] = sweep[i % points] * reachOf(quantizer, Math.floor(i / points));
-    const y = quantizer.fakeQuant(block.x, block.shape);
-    for (let c = 0; c < channelsOf(quantizer); c++) {
-      const found = new Set(Array.from({ length: points }, (_, k) => y[c * points + k])).size;
-      if (found > codes) {
-        const at = { from: block.x[c * points], to: block.x[(c + 1) * points - 1], points, channel: c };
-        return { must: `${points} values must fall on at most ${codes} levels`, got: `${found}`, at };
-      }
-    }
-    return undefined;
+  applies: (quantizer) => codesOf(quantizer) <= SWEEP.codes,
+  violation: (quantizer) => tooMany(quantizer, codesOf(quantizer), (c) => [-1.5 * reachOf(quantizer, c), 1.5 * reachOf(quantizer, c)]),
+});
+
+/** The value of a code, for each channel: where `dequantize` or the scale says so. */
+function valuesOf(quantizer: FixedQuantizer, code: number): number[] {
+  const { dequantize, scale = [], zeroPoint = [0] } = quantizer;
+  const channels = Array.from({ length: channelsOf(quantizer) }, (_, c) => c);
+  if (!dequantize) return channels.map((c) => entry(scale, c) * (code - entry(zeroPoint, c)));
+  const values = dequantize(new Int32Array(channels.length).fill(code), sweepShape(quantizer, 1));
+  return channels.map((c) => values[c]);
+}
+
+/** Most codes from one to another, both counted. */
+const WINDOW = 64;
+
+const fewBetween = defineLaw<FixedQuantizer, { first: number; codes: number }>({
+  name: "has no levels but those of the codes between two codes",
+  source: WHITE_PAPER,
+  applies: ({ dequantize, scale }) => dequantize !== undefined || scale !== undefined,
+  inputs: ({ qmin, qmax }) => fc.record({ first: fc.integer({ min: qmin, max: qmax }), codes: fc.integer({ min: 2, max: WINDOW }) }),
+  violation(quantizer, { first, codes }) {
+    const last = Math.min(quantizer.qmax, first + codes - 1);
+    const [from, to] = [valuesOf(quantizer, first), valuesOf(quantizer, last)];
+    const found = tooMany(quantizer, last - first + 1, (c) => [from[c], to[c]]);
+    return found && { ...found, at: { ...found.at, codes: [first, last] } };
   },
 });
 
@@ -178,6 +212,7 @@ export const quantizerLaws: readonly Law<FixedQuantizer>[] = [
   integerCodes,
   sameTwoWays,
   fewLevels,
+  fewBetween,
   flat,
   permutes,
 ];

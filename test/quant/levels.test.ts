@@ -9,7 +9,7 @@ import { powerOfTwo } from "../../src/quant/quantizer/powerOfTwo.ts";
 import { SortedMagnitudes } from "../../src/quant/quantizer/sortedMagnitudes.ts";
 import { candidateSubsets, fitSubset, searchSubset, subset, UNIVERSAL_MAGNITUDES } from "../../src/quant/quantizer/subset.ts";
 import { makeScheme } from "../../src/quant/scheme.ts";
-import { item, Rng, randn, sum, type Tensor, tensor } from "../../src/tensor/index.ts";
+import { item, Rng, randn, sum, Tensor, tensor } from "../../src/tensor/index.ts";
 import { rangeOf } from "./integer/plans.ts";
 
 const list = (x: Tensor): number[] => Array.from(x.data as ArrayLike<number>);
@@ -208,6 +208,33 @@ describe("the logarithmic quantizer", () => {
     const [dx, ds] = grad((w, scale) => sum(shift.fakeQuant(w, { ...at(1, 2), scale }, signed(4))), [f64(1.1, -0.6, 99), f64(0.3)]);
     near(list(dx), [1, 1, 0]);
     near(list(ds), [4 - 2 + 128]);
+  });
+
+  test("shifts start where every level has its own code", () => {
+    const scheme = signed(2);
+    const shift = logAffine({ mode: "shift" });
+    const clipped = tensor([0, -0.125, 0, -0.5]);
+    for (const w of [clipped, tensor([8, 2, -0.625, -0.25]), randn([9], new Rng(3))]) {
+      for (const quantizer of [shift, logAffine({ mode: "shift", centre: "median" })]) {
+        const params = quantizer.init(rangeOf(w, null), scheme, w);
+        const codes = Int32Array.of(-2, -1, 0, 1);
+        const values = quantizer.dequantize(new Tensor([4], "i32", codes), params, scheme);
+        expect(list(quantizer.quantize(values, params, scheme))).toEqual([...codes]);
+      }
+    }
+  });
+
+  test("values all alike stay near themselves in any unit", () => {
+    for (const mode of ["exact", "shift"] as const) {
+      const quantizer = logAffine({ mode, centre: "median", zero: false });
+      fc.assert(
+        fc.property(fc.integer({ min: -30, max: 30 }), (power) => {
+          const w = tensor([1, 1, 1].map((v) => 1.5 * v * 2 ** power));
+          const y = quantizer.fakeQuant(w, quantizer.init(rangeOf(w, null), signed(4), w), signed(4));
+          w.data.forEach((v, i) => expect(Math.abs(y.data[i] / v - 1)).toBeLessThan(1e-3));
+        }),
+      );
+    }
   });
 
   test("searches of phase and scale never raise the error", () => {

@@ -64,7 +64,13 @@ function exactFit(magnitudes: readonly number[], shape: LogShape): SideFit | und
 /** The same encoder for levels smaller by a factor. */
 const shrunk = ({ k, a }: SideFit, factor: number): SideFit => ({ k, a: a - k * log2(factor) });
 
-/** k = 1 and the phase a, both sides together, whose shifts fit best once their scale is refitted; zeros count with their level. */
+/** How far log2 of a level may lie from its exponent: half of one would be on the threshold to the next. */
+const WITHIN = 0.499;
+
+/**
+ * k = 1 and the phase a, both sides together, whose shifts fit best once their scale is refitted; zeros count with their
+ * level, and no level leaves its code.
+ */
 function shiftFit(d: SortedMagnitudes, shape: LogShape): { fit: SideFit; scale: number } | undefined {
   if (d.largest === 0) return undefined;
   let best: { fit: SideFit; scale: number; error: number } | undefined;
@@ -73,7 +79,8 @@ function shiftFit(d: SortedMagnitudes, shape: LogShape): { fit: SideFit; scale: 
     const { thresholds } = sideTables(fit, shape);
     const powers = [...(shape.zero ? [0] : []), ...Array.from({ length: shape.largest + 1 }, (_, e) => 2 ** e)];
     const sums = d.sums(powers, thresholds);
-    const scale = sums.norm > 0 ? sums.dot / sums.norm : 2 ** -fit.a;
+    const refitted = sums.norm > 0 ? sums.dot / sums.norm : 2 ** -fit.a;
+    const scale = Math.min(2 ** (WITHIN - fit.a), Math.max(2 ** (-WITHIN - fit.a), refitted));
     const error = d.error(sums, scale);
     if (!best || error < best.error) best = { fit, scale, error };
   }
@@ -86,7 +93,10 @@ function median(values: readonly number[]): number {
   return sorted.length === 0 ? 0 : (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.floor(sorted.length / 2)]) / 2;
 }
 
-/** A channel without values away from its centre gets levels up to this share of the widest channel's: it may have no zero. */
+/**
+ * A channel without values away from its centre gets levels up to this share of the widest channel's, or of the largest value
+ * where none has any: it may have no zero.
+ */
 const DEAD_SHARE = 1e-4;
 
 /** Encoders of both sides and the scale of one channel, seen from its centre. */
@@ -126,8 +136,9 @@ export function initialLogAffine(
   eachChannel(x, axis, (v, c) => values[c].push(v));
   const mu = values.map((own) => (centre === "median" ? Math.fround(median(own)) : 0));
   const centred = values.map((own, c) => own.map((v) => v - mu[c]));
-  const widest = centred.reduce((most, own) => own.reduce((m, d) => Math.max(m, Math.abs(d)), most), 0);
-  const fits = centred.map((own) => fitChannel(own, mode, shape, DEAD_SHARE * (widest > 0 ? widest : 1)));
+  const largest = (lists: readonly (readonly number[])[]): number =>
+    lists.reduce((most, own) => own.reduce((m, d) => Math.max(m, Math.abs(d)), most), 0);
+  const fits = centred.map((own) => fitChannel(own, mode, shape, DEAD_SHARE * (largest(centred) || largest(values) || 1)));
   const f32 = (read: (fit: ChannelFit) => number): Tensor => new Tensor([channels], "f32", Float32Array.from(fits, read));
   return {
     kappaPositive: f32((f) => log(f.positive.k)),

@@ -7,13 +7,11 @@ import {
   defineLaw,
   LawError,
   lawReports,
-  observerLaws,
   perChannelLaws,
   quantizerLaws,
   separatorLaws,
   uniformLaws,
 } from "../../../src/laws/index.ts";
-import { minmaxObserver, type Observer } from "../../../src/quant/index.ts";
 import { plain, WRONG, WRONG_ANYHOW } from "./wrong.ts";
 
 const caught = (act: () => void): LawError => {
@@ -94,26 +92,26 @@ describe("a broken law", () => {
     );
   });
 
-  test("is told from one that never applies to an input", () => {
-    const picky = defineLaw<{ name: string }, number>({
-      ...{ name: "is picky", source: "none", inputs: () => fc.nat() },
-      violation() {
-        fc.pre(false);
-        return undefined;
-      },
-    });
-    expect(() => checkLaws({ name: "any" }, [picky], { seed: 1 })).toThrow(StateError);
+  test("is told from one that applies to no input, or to too few", () => {
+    const picky = (fit: number) => {
+      let drawn = 0;
+      return defineLaw<{ name: string }, number>({
+        ...{ name: "is picky", source: "none", inputs: () => fc.nat() },
+        violation() {
+          fc.pre(drawn++ < fit);
+          return undefined;
+        },
+      });
+    };
+    const any = { name: "any" };
+    expect(() => checkLaws(any, [picky(0)], { seed: 1 })).toThrow(StateError);
+    expect(() => checkLaws(any, [picky(2)], { seed: 1, runs: 4 })).toThrow(
+      new StateError("any", '"is picky" needs more inputs it applies to, got 2 (of 403 drawn, seed 1)'),
+    );
   });
 });
 
-describe("laws of observers and separators", () => {
-  test("tell an observer that forgets", () => {
-    const right = minmaxObserver({});
-    const last: Observer = { ...right, add: (_, sample) => right.add(right.init(), sample) };
-    const error = caught(() => checkLaws({ name: "last", make: () => last }, observerLaws, { seed: 1 }));
-    expect(error.law).toBe("does not depend on order unless it says so");
-  });
-
+describe("laws of separators", () => {
   test("tell a separator whose threshold is no share of the scores", () => {
     const right = kmeans1d();
     const absolute = { name: "absolute", fit: (scores: Float64Array) => ({ ...right.fit(scores), isInlier: (h: number) => h > 0.01 }) };
