@@ -23,7 +23,7 @@ const WORST = { promote: 0.25 } as const;
 const PLANS = [
   {
     model: "fastestdet-352",
-    budget: "45s",
+    budget: "40s",
     lists: [
       { methods: METHOD_NAMES, schemes: ["W8A8", "W6A6"], seeds: [0] },
       { methods: METHOD_NAMES, schemes: ["W4A8", "W4A4"], seeds: SEEDS },
@@ -41,7 +41,7 @@ const PLANS = [
   },
   {
     model: "yolox-nano-416",
-    budget: "120s",
+    budget: "90s",
     lists: [
       { methods: ["minmax", "mse", "adaround", "brecq", "qdrop", "inlierq"], schemes: ["W4A8", "W4A4"], seeds: [0] },
       { methods: ["adaround", "qdrop"], schemes: ["W4A4"], seeds: [0], options: WORST, label: "promote 25 %" },
