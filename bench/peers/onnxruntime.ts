@@ -10,7 +10,7 @@ import { serve } from "./serve.ts";
 interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  run(feeds: object): Promise<Readonly<Record<string, { readonly data: Float32Array }>>>;
+  run(feeds: object, options: object): Promise<Readonly<Record<string, { readonly data: Float32Array }>>>;
   release(): Promise<void>;
 }
 interface Runtime {
@@ -24,7 +24,11 @@ ort.env.wasm.numThreads = Number(process.argv[2] ?? 1);
 
 /** A session and its feeds: the named inputs of the file, in their order. */
 async function solution(model: Uint8Array, inputs: Inputs, names: readonly string[]): Promise<Solution> {
-  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ["wasm"],
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 4,
+  });
   const feeds = Object.fromEntries(
     session.inputNames.map((name, i) => {
       const { data, shape } = inputs[names[i]!]!;
@@ -32,9 +36,9 @@ async function solution(model: Uint8Array, inputs: Inputs, names: readonly strin
     }),
   );
   return {
-    run: () => session.run(feeds),
+    run: () => session.run(feeds, { logSeverityLevel: 4 }),
     async outputs() {
-      const results = await session.run(feeds);
+      const results = await session.run(feeds, { logSeverityLevel: 4 });
       return session.outputNames.map((name) => results[name]!.data);
     },
     release: () => void session.release(),

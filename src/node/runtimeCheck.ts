@@ -15,12 +15,21 @@ interface Runtime {
 interface RuntimeSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  run(feeds: Record<string, unknown>): Promise<Record<string, { readonly data: Float32Array; readonly dims: readonly number[] }>>;
+  run(
+    feeds: Record<string, unknown>,
+    options: object,
+  ): Promise<Record<string, { readonly data: Float32Array; readonly dims: readonly number[] }>>;
   release(): Promise<void>;
 }
 
 /** What the runtime calls our element types. */
 const TYPES: Readonly<Record<DType, string>> = { f32: "float32", f64: "float64", i32: "int32", i8: "int8", u8: "uint8" };
+
+/**
+ * Only what is fatal is printed: the runtime writes to the descriptors themselves, which fails with EAGAIN where a pipe is
+ * full (a file may earn hundreds of warnings); its errors are thrown as well.
+ */
+const QUIET = { logSeverityLevel: 4 };
 
 /** The runtime could not be loaded, or refused or failed to run a file. */
 export class RuntimeError extends InlierqError {}
@@ -62,12 +71,14 @@ export async function openInRuntime(model: Uint8Array): Promise<Foreign | undefi
         `must run the file, got ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`,
       );
     });
-  const session = await told(runtime.InferenceSession.create(model, { executionProviders: ["wasm"], graphOptimizationLevel: "all" }));
+  const session = await told(
+    runtime.InferenceSession.create(model, { executionProviders: ["wasm"], graphOptimizationLevel: "all", ...QUIET }),
+  );
   return {
     async run(x) {
       const named = x instanceof Tensor ? { [session.inputNames[0]]: x } : x;
       const feeds = Object.entries(named).map(([name, { dtype, data, shape }]) => [name, new runtime.Tensor(TYPES[dtype], data, shape)]);
-      const outputs = await told(session.run(Object.fromEntries(feeds)));
+      const outputs = await told(session.run(Object.fromEntries(feeds), { ...QUIET }));
       return Object.fromEntries(
         session.outputNames.map((name) => {
           const found = Object.hasOwn(outputs, name) ? outputs[name] : undefined;

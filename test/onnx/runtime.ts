@@ -4,6 +4,9 @@ import { sameShape, Tensor } from "../../src/tensor/index.ts";
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "fatal";
 
+/** As in src/node/runtimeCheck.ts: warnings would be written to a pipe that may be full. */
+const QUIET = { logSeverityLevel: 4 } as const;
+
 export type Level = "disabled" | "basic" | "extended" | "all";
 
 /** Runs a model in onnxruntime-web; outputs by name. */
@@ -12,12 +15,12 @@ export async function runInRuntime(
   inputs: Readonly<Record<string, Tensor>>,
   level: Level = "all",
 ): Promise<Record<string, Tensor>> {
-  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"], graphOptimizationLevel: level });
+  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"], graphOptimizationLevel: level, ...QUIET });
   try {
     const feeds = Object.fromEntries(
       Object.entries(inputs).map(([k, x]) => [k, new ort.Tensor("float32", x.data as Float32Array, x.shape)]),
     );
-    const outputs = await session.run(feeds);
+    const outputs = await session.run(feeds, { ...QUIET });
     return Object.fromEntries(
       session.outputNames.map((k) => [k, new Tensor([...outputs[k].dims], "f32", Float32Array.from(outputs[k].data as Float32Array))]),
     );
