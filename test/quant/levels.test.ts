@@ -125,6 +125,20 @@ describe("the search of a subset", () => {
     expect(() => subset.init(range, makeScheme({ bits: 3 }), tensor([1]))).toThrow("subset: codes must be signed, got [0, 7]");
   });
 
+  test("channels with scales of their own are fitted one by one, however far apart they lie", () =>
+    fc.assert(
+      fc.property(weights, fc.integer({ min: -12, max: 12 }), (ws, power) => {
+        const largest = Math.max(...ws.map(Math.abs));
+        fc.pre(largest > 1e-3);
+        const ends = (...most: number[]) => ({ min: Float64Array.from(most, (v) => -v), max: Float64Array.from(most) });
+        const both = tensor([...ws, ...ws.map((v) => v * 2 ** power)], [2, ws.length]);
+        const { scale, levels } = subset.init(ends(largest, largest * 2 ** power), signed(3, 0), both);
+        const alone = subset.init(ends(largest), signed(3), tensor(ws));
+        expect(levels.data).toEqual(alone.levels.data);
+        expect(list(scale)).toEqual([item(alone.scale), item(alone.scale) * 2 ** power]);
+      }),
+    ));
+
   test("4 bits search all 6435 sets", () => {
     const w = randn([400], new Rng(3));
     const found = searchSubset(w.data, 4);

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../../errors.ts";
-import { formatShape } from "../../tensor/index.ts";
-import { scalesFor } from "./clip.ts";
+import { formatShape, type Tensor } from "../../tensor/index.ts";
+import { eachChannel, scalesFor } from "./clip.ts";
 import { type LevelParams, type LevelQuantizer, mirrored, nearestLevel } from "./levels.ts";
 import { SortedMagnitudes } from "./sortedMagnitudes.ts";
 
@@ -79,18 +79,29 @@ export function searchSubset(values: ArrayLike<number>, bits: number, codes = 2 
   return best;
 }
 
+/** The values of each channel as shares of its largest magnitude, and those magnitudes. */
+function relativeChannels(x: Tensor, count: number, axis: number | null): { shares: number[][]; largest: number[] } {
+  const shares = Array.from({ length: count }, (): number[] => []);
+  eachChannel(x, axis, (value, c) => void shares[c].push(value));
+  const largest = shares.map((values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0));
+  return { shares: shares.map((values, c) => values.map((v) => (largest[c] > 0 ? v / largest[c] : 0))), largest };
+}
+
 /**
- * A sign and the 2^(bits - 1) of 15 universal magnitudes that fit a layer's weights best; the scale is one per channel where
- * the scheme says so, and starts the same for all. Levels are whole 32nds, so that the layer may run on integers.
+ * A sign and the 2^(bits - 1) of 15 universal magnitudes that fit a layer's weights best, with one scale per channel where
+ * the scheme says so. Levels are whole 32nds, so that the layer may run on integers.
  *
- * Source: Oh et al. 2022 (SubSetQ).
+ * Source: Oh et al. 2022 (SubSetQ). Departure: channels with scales of their own count relative to their largest magnitude
+ * and are fitted one by one, where the source starts them all from one scale: depthwise layers have channels 100 times apart.
  *
  * Errors: ArgumentError without the weights, for unsigned codes, or more than 4 bits.
  */
-export const subset: LevelQuantizer<LevelParams> = /* @__PURE__ */ nearestLevel("subset", (range, { bits, signed, qmin, qmax }, x) => {
+export const subset: LevelQuantizer<LevelParams> = /* @__PURE__ */ nearestLevel("subset", (range, scheme, x) => {
+  const { bits, signed, qmin, qmax, axis } = scheme;
   if (!x) throw new ArgumentError("subset", "init needs the weights, got none");
   if (!signed) throw new ArgumentError("subset", `codes must be signed, got [${qmin}, ${qmax}] (weights ${formatShape(x.shape)})`);
-  const { magnitudes, top } = searchSubset(x.data, bits, qmax - qmin + 1);
-  const clips = Array.from(range.min, () => top);
+  const { shares, largest } = relativeChannels(x, range.min.length, axis);
+  const { magnitudes } = searchSubset(shares.flat(), bits, qmax - qmin + 1);
+  const clips = shares.map((values, c) => fitSubset(new SortedMagnitudes(values), magnitudes).alpha * largest[c]);
   return { scale: scalesFor(clips, magnitudes[magnitudes.length - 1]), levels: mirrored(magnitudes, true) };
 });
