@@ -9,10 +9,10 @@ export type Need = "scores" | "boxes" | "blocks" | "normalisations";
  */
 export function needsOf({ selection, reconstruction }: Method): Need[] {
   const stages = reconstruction?.stages ?? [];
-  const scores = selection !== undefined || stages.some((s) => s.global?.detections || s.objective.weighing?.evidence.detections);
+  const scores = selection !== undefined || stages.some((s) => s.global?.objective.detections || s.objective.weighing?.evidence.detections);
   const needs: readonly (readonly [Need, boolean])[] = [
     ["scores", scores],
-    ["boxes", stages.some((s) => s.global?.boxes === true)],
+    ["boxes", stages.some((s) => s.global?.objective.boxes === true)],
     ["blocks", reconstruction?.unit === "block"],
     ["normalisations", stages.some((s) => s.correction)],
   ];

@@ -26,6 +26,23 @@ export interface LearningOptions extends DescentSettings {
   readonly biasRate?: number;
 }
 
+/** The option of methods with a loss of the predictions. */
+export const GLOBAL_SHAPE = { globalEvery: z.int().min(1) };
+
+/** What methods with a loss of the predictions let a user set. */
+export interface GlobalOptions {
+  /**
+   * Steps from one that sends its batch through the rest of the network to the next. Default 16.
+   *
+   * Departure: 1 in the sources. As many steps end as low with 16, in less than half of the time
+   * (docs/decisions/008-learning.md).
+   */
+  readonly globalEvery?: number;
+}
+
+/** Steps from one that looks at the predictions to the next. */
+export const GLOBAL_EVERY = 16;
+
 /**
  * Learning rate of rounding variables. Departure: 1e-3 to 5e-3 in the sources, whose descents are a hundred times as long
  * (docs/decisions/008-learning.md).

@@ -6,10 +6,20 @@ import { pseudoLabels } from "../objective/pseudoLabels.ts";
 import { outputError } from "../objective/reconstruction.ts";
 import { mse } from "../observer/mse.ts";
 import { descentOf, settingsOf } from "../reconstruct/settings.ts";
-import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDING_RATE, SCALE_RATE } from "./learning.ts";
+import {
+  BIAS_RATE,
+  GLOBAL_EVERY,
+  GLOBAL_SHAPE,
+  type GlobalOptions,
+  LEARNING_SHAPE,
+  type LearningOptions,
+  learningBiases,
+  ROUNDING_RATE,
+  SCALE_RATE,
+} from "./learning.ts";
 
 /** Options of the method. */
-export interface LidarptqOptions extends LearningOptions {
+export interface LidarptqOptions extends LearningOptions, GlobalOptions {
   /** What learns at a time. Default "layer". */
   readonly unit?: "layer" | "block" | "network";
   /** Least score of a pseudo label. Default 0.1. */
@@ -24,6 +34,7 @@ export interface LidarptqOptions extends LearningOptions {
 
 const SHAPE = {
   ...LEARNING_SHAPE,
+  ...GLOBAL_SHAPE,
   gamma: z.number().min(0).max(1),
   topK: z.int().min(1),
   alpha: z.number().min(0),
@@ -45,13 +56,14 @@ export const lidarptq = defineMethod(SHAPE, (options: LidarptqOptions) => {
     rate = ROUNDING_RATE,
     biasRate = BIAS_RATE,
     scaleRate = SCALE_RATE,
+    globalEvery = GLOBAL_EVERY,
     ...descent
   } = options;
   return {
     name: "lidarptq",
     cite: "LiDAR-PTQ, ICLR 2024",
     about: "Rounding and scales learned layer by layer, with a loss against the boxes that the float network finds.",
-    options: { unit, gamma, topK, alpha, rate, biasRate, scaleRate, ...settingsOf(descent) },
+    options: { unit, gamma, topK, alpha, rate, biasRate, scaleRate, globalEvery, ...settingsOf(descent) },
     weightObserver: (scheme) => mse({ scheme, p: 2, seed: 0 }),
     activationObserver: (scheme, seed) => mse({ scheme, p: 2, seed }),
     reconstruction: {
@@ -65,7 +77,7 @@ export const lidarptq = defineMethod(SHAPE, (options: LidarptqOptions) => {
           quantizesActivations: true,
           input: "quantized",
           objective: outputError(),
-          global: pseudoLabels({ gamma, topK, alpha }),
+          global: { objective: pseudoLabels({ gamma, topK, alpha }), every: globalEvery },
         },
       ],
       descent: descentOf(descent),

@@ -2,11 +2,11 @@ import { z } from "zod";
 import { defineMethod } from "../method.ts";
 import { predictionDifference } from "../objective/predictionDifference.ts";
 import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
-import { searchedRanges } from "./learning.ts";
+import { GLOBAL_EVERY, GLOBAL_SHAPE, type GlobalOptions, searchedRanges } from "./learning.ts";
 import { DROPPING_SHAPE, type DroppingOptions, dropped, dropping } from "./qdrop.ts";
 
 /** Options of the method. */
-export interface PdquantOptions extends DescentSettings, DroppingOptions {
+export interface PdquantOptions extends DescentSettings, DroppingOptions, GlobalOptions {
   /** What learns at a time. Default "block". */
   readonly unit?: "layer" | "block" | "network";
   /** Divides the logits of the scores that are compared. Default 1. */
@@ -24,6 +24,7 @@ export interface PdquantOptions extends DescentSettings, DroppingOptions {
 
 const SHAPE = {
   ...DROPPING_SHAPE,
+  ...GLOBAL_SHAPE,
   temperature: z.number().positive(),
   distribution: z.boolean(),
   correctionSteps: z.int().min(0),
@@ -47,16 +48,16 @@ const CORRECTION_RATE = 3e-3;
  * they are, without correction. Source: Liu et al. 2023 (PD-Quant), eq. 5-8.
  */
 export const pdquant = defineMethod(SHAPE, (given: PdquantOptions) => {
-  const { unit = "block", temperature = 1, kept, rate, biasRate, scaleRate, ...others } = given;
+  const { unit = "block", temperature = 1, globalEvery = GLOBAL_EVERY, kept, rate, biasRate, scaleRate, ...others } = given;
   const { distribution = false, correctionSteps = 20, correctionShare = 0.02, ...descent } = others;
   const options = dropped({ kept, rate, biasRate, scaleRate });
-  const stage = { ...dropping(options), global: predictionDifference({ temperature }) };
+  const stage = { ...dropping(options), global: { objective: predictionDifference({ temperature }), every: globalEvery } };
   const correction = { steps: correctionSteps, rate: CORRECTION_RATE, share: correctionShare };
   return {
     name: "pdquant",
     cite: "PD-Quant, CVPR 2023",
     about: "QDrop with the difference of the predictions beside the error of each unit.",
-    options: { unit, temperature, distribution, correctionSteps, correctionShare, ...options, ...settingsOf(descent) },
+    options: { unit, temperature, globalEvery, distribution, correctionSteps, correctionShare, ...options, ...settingsOf(descent) },
     ...searchedRanges,
     reconstruction: { unit, stages: [distribution ? { ...stage, correction } : stage], descent: descentOf(descent) },
   };

@@ -11,11 +11,11 @@ import { againstFloat } from "../reconstruct/evidence.ts";
 import type { LearningStage } from "../reconstruct/reconstruction.ts";
 import { type DescentSettings, descentOf, settingsOf } from "../reconstruct/settings.ts";
 import type { Scheme } from "../scheme.ts";
-import { searchedRanges } from "./learning.ts";
+import { GLOBAL_EVERY, GLOBAL_SHAPE, type GlobalOptions, searchedRanges } from "./learning.ts";
 import { DROPPING_SHAPE, type DroppingOptions, dropped, dropping } from "./qdrop.ts";
 
 /** Options of the method. */
-export interface RegptqOptions extends DescentSettings, DroppingOptions {
+export interface RegptqOptions extends DescentSettings, DroppingOptions, GlobalOptions {
   /** What learns at a time. Default "block". */
   readonly unit?: "layer" | "block" | "network";
   /** Whether units learn with the filtered global loss and its gradients (FGIC), or as QDrop does. Default true. */
@@ -49,6 +49,7 @@ const GRID_RATE = 3e-4;
 
 const SHAPE = {
   ...DROPPING_SHAPE,
+  ...GLOBAL_SHAPE,
   filteredGlobal: z.boolean(),
   logAffine: z.enum(["shift", "exact", "none"]),
   gridRate: z.number().min(0),
@@ -72,6 +73,7 @@ export const regptq = defineMethod(SHAPE, (options: RegptqOptions) => {
     filteredGlobal: global = true,
     logAffine: mode = "shift",
     gridRate = GRID_RATE,
+    globalEvery = GLOBAL_EVERY,
     kept,
     rate,
     biasRate,
@@ -87,13 +89,26 @@ export const regptq = defineMethod(SHAPE, (options: RegptqOptions) => {
     ...dropping(drop),
     weights: byGrid(rounding(drop.rate), levels),
     objective: global ? fisherError(againstFloat(loss), { share: rho }) : outputError(),
-    ...(global && { global: loss }),
+    ...(global && { global: { objective: loss, every: globalEvery } }),
   };
   return {
     name: "regptq",
     cite: "Reg-PTQ, CVPR 2024",
     about: "QDrop with errors weighed by gradients of a filtered loss of scores and boxes; logarithmic grids for the head.",
-    options: { unit, filteredGlobal: global, logAffine: mode, gridRate, thetaC, thetaI, lambda, p, rho, ...drop, ...settingsOf(descent) },
+    options: {
+      unit,
+      filteredGlobal: global,
+      logAffine: mode,
+      gridRate,
+      globalEvery,
+      thetaC,
+      thetaI,
+      lambda,
+      p,
+      rho,
+      ...drop,
+      ...settingsOf(descent),
+    },
     ...searchedRanges,
     ...(mode !== "none" && {
       weightLevels: (_: unknown, { signed }: Scheme, { head }: LayerRole) => (head && signed ? onLevels(logAffine({ mode })) : undefined),

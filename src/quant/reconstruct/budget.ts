@@ -2,7 +2,7 @@
 export interface Budget {
   /** Steps for a unit whose first steps took `milliseconds` each; units left to do weigh `costs`, this one first. */
   steps(milliseconds: number, costs: readonly number[]): number;
-  /** Steps after which `steps` is asked; 0 where the answer does not depend on time. */
+  /** Steps after which `steps` is asked at the earliest; 0 where the answer does not depend on time. */
   readonly probe: number;
   /** Milliseconds since any moment. */
   now(): number;

@@ -4,10 +4,10 @@ import { type Graph, type GraphInput, runNode, type Unit } from "../../graph/ind
 const ROUNDS = 3;
 
 /**
- * What a step of each unit takes beside one of the others: the least time of a forward on one input, and where `global` is
- * set of all nodes behind it too, through which its loss goes. Depends on the clock.
+ * What a step of each unit takes beside one of the others: the least time of a forward on one input, and a share
+ * `behind` of all nodes behind it, through which a global loss goes now and then. Depends on the clock.
  */
-export function timedCosts(graph: Graph, units: readonly Unit[], input: GraphInput, now: () => number, global: boolean): number[] {
+export function timedCosts(graph: Graph, units: readonly Unit[], input: GraphInput, now: () => number, behind: number): number[] {
   const best = new Map(graph.nodes.map((node) => [node, Number.POSITIVE_INFINITY]));
   for (let round = 0; round < ROUNDS; round++) {
     const env = graph.begin(input);
@@ -22,9 +22,8 @@ export function timedCosts(graph: Graph, units: readonly Unit[], input: GraphInp
   const place = new Map(graph.nodes.map((node, i) => [node, i]));
   return units.map(({ nodes }) => {
     const own = sum(nodes);
-    if (!global) return Math.max(own, LEAST);
     const end = nodes.reduce((last, node) => Math.max(last, place.get(node) as number), 0);
-    return Math.max(own + sum(graph.nodes.slice(end + 1)), LEAST);
+    return Math.max(own + behind * sum(graph.nodes.slice(end + 1)), LEAST);
   });
 }
 

@@ -80,8 +80,8 @@ export async function correctSamples(
   const record = { steps: 0, before: 0, after: 0 };
   for (const [k, group] of groups.entries()) {
     const inputs = group.map(inputsOf);
-    const course = k === 0 ? { budget, stepsOf, rest } : { budget: fixedSteps(allowed), stepsOf: () => allowed, rest };
-    const moved = await moveGroup(graph, unit, inputs, correction, course);
+    const limit = k === 0 ? { budget, stepsOf } : { budget: fixedSteps(allowed), stepsOf: () => allowed };
+    const moved = await moveGroup(graph, unit, inputs, correction, { ...limit, period: 1, rest });
     record.steps = Math.max(record.steps, moved.steps);
     record.before += moved.before / groups.length;
     record.after += moved.after / groups.length;

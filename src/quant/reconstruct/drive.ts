@@ -4,8 +4,10 @@ import type { Budget } from "./budget.ts";
 /** How long a descent goes on. */
 export interface Course {
   readonly budget: Budget;
-  /** Steps of the descent, once it is known how many milliseconds one takes; of 0 where time does not decide. */
-  readonly stepsOf: (milliseconds: number) => number;
+  /** Steps of the whole descent, once it is known how many milliseconds one takes; of 0, and none taken, where time does not decide. */
+  readonly stepsOf: (milliseconds: number, taken: number) => number;
+  /** Steps after which what a step costs repeats, >= 1. */
+  readonly period: number;
   /** Awaited now and then, with the share of the steps that is done. */
   readonly rest: (share: number) => Promise<void>;
 }
@@ -21,10 +23,11 @@ const SLOW = 2;
  */
 export async function drive(
   start: Parameters,
-  { budget, stepsOf, rest }: Course,
+  { budget, stepsOf, period, rest }: Course,
   descent: (total: () => number) => Generator<MinimizeStep, Minimum>,
 ): Promise<{ params: Parameters; steps: number; loss: number }> {
-  let total = budget.probe > 0 ? Number.MAX_SAFE_INTEGER : stepsOf(0);
+  const probe = budget.probe > 0 ? Math.max(budget.probe, SLOW + period) : 0;
+  let total = probe > 0 ? Number.MAX_SAFE_INTEGER : stepsOf(0, 0);
   const run = descent(() => total);
   let began = budget.now();
   let [params, steps, loss] = [start, 0, Number.NaN];
@@ -35,7 +38,7 @@ export async function drive(
       if (steps === 0) loss = next.value.loss;
       steps++;
       if (steps === SLOW) began = budget.now();
-      if (steps === budget.probe) total = Math.max(steps, stepsOf((budget.now() - began) / (steps - SLOW)));
+      if (steps === probe) total = Math.max(steps, stepsOf((budget.now() - began) / (steps - SLOW), steps));
       if (steps >= total) params = next.value.params;
       else if (steps % REST === 0) await rest(steps / total);
     }

@@ -8,6 +8,7 @@ import type { Budget } from "./budget.ts";
 import { drive } from "./drive.ts";
 import type { MaskPool } from "./masks.ts";
 import type { DescentOptions, UnitRecord } from "./reconstruction.ts";
+import type { BehindSample } from "./restLoss.ts";
 import { withoutShifts } from "./shift.ts";
 import { hardened, runUnit, sitesOf, startOf, type UnitTask, type UnitValues, unlearned } from "./unitTask.ts";
 
@@ -19,10 +20,10 @@ export type UnitSample = {
   readonly targets: readonly Tensor[];
   /** Weights of errors, in the order of its outputs; empty where the objective takes none. */
   readonly weights: readonly Tensor[];
-  /** What else the part of the network behind the unit reads, and what its loss keeps of the float network. */
-  readonly beside: Readonly<Record<string, Tensor>>;
-  readonly constants: Readonly<Record<string, Tensor>>;
 };
+
+/** A sample where a loss is computed; with `behind`, the global one too. */
+type LossSample = UnitSample & { readonly behind?: BehindSample };
 
 /** The samples of a unit: those it learns on, and those its result is judged on. */
 export interface UnitSamples {
@@ -34,6 +35,8 @@ export interface UnitSamples {
   taught(sample: number): UnitSample;
   /** Float inputs that belong to those targets, where elements are dropped. */
   float(sample: number): UnitSample["inputs"];
+  /** What the part behind the unit takes, where the stage has a global loss. */
+  behind(sample: number): BehindSample;
 }
 
 export interface UnitOutcome {
@@ -64,15 +67,15 @@ const START_SAMPLES = 8;
  */
 export async function learnUnit(task: UnitTask, samples: UnitSamples, descent: UnitDescent): Promise<UnitOutcome> {
   const start = startOf(task);
-  const held = errorsOf(task, unlearned, samples.at, samples.held);
+  const held = errorsOf(task, unlearned, samples, samples.held);
   const record = { unit: task.unit.name, stage: task.stage.name, layers: task.layers.map((l) => l.name), start: held[0] };
-  const errorOf = (plan: Plan, values: UnitValues) => relative(errorsOf({ ...task, plan }, values, samples.at, samples.held), held);
+  const errorOf = (plan: Plan, values: UnitValues) => relative(errorsOf({ ...task, plan }, values, samples, samples.held), held);
   const before: Judged = { plan: task.plan, error: 1 };
   const base = descent.options.steps > 0 && held[0] > 0 ? withBiases(task, samples, before, errorOf) : before;
   const unit = { ...task, plan: base.plan };
   const idle = { ...record, steps: 0, biases: base.error, soft: base.error, hard: base.error, kept: false };
   const first = evenIndices(samples.train.length, START_SAMPLES).map((k) => samples.train[k]);
-  const train = errorsOf(unit, unlearned, samples.taught, first);
+  const train = errorsOf(unit, unlearned, { ...samples, at: samples.taught }, first);
   // What is exact on the samples it is judged on can only lose.
   if (flatten(start).size === 0 || !(held[0] > 0) || !(train[0] > 0)) return { plan: base.plan, record: idle };
   const { values, steps } = await descendUnit(unit, start, train, samples, descent);
@@ -99,10 +102,10 @@ function withBiases(task: UnitTask, samples: UnitSamples, before: Judged, errorO
 }
 
 /** The terms of the objective of the unit as `values` has it, means over samples, nothing dropped. */
-function errorsOf(task: UnitTask, values: UnitValues, at: UnitSamples["at"], chosen: readonly number[]): number[] {
+function errorsOf(task: UnitTask, values: UnitValues, samples: UnitSamples, chosen: readonly number[]): number[] {
   const sums: number[] = [];
   for (const i of chosen) {
-    termsOn(task, values, at(i), {}).forEach((term, k) => {
+    termsOn(task, values, { ...samples.at(i), behind: samples.behind(i) }, {}).forEach((term, k) => {
       sums[k] = (sums[k] ?? 0) + item(term);
     });
   }
@@ -115,19 +118,19 @@ function relative(terms: readonly number[], start: readonly number[]): number {
   return shares.reduce((a, b) => a + b, 0) / Math.max(1, shares.length);
 }
 
-/** The error of the outputs of the unit on one sample, and behind it the global loss where the stage has one. */
-function termsOn(task: UnitTask, values: UnitValues, sample: UnitSample, masks: Readonly<Record<string, Tensor>>): Tensor[] {
+/** The error of the outputs of the unit on one sample, and behind it the global loss where there is one and the sample is for it. */
+function termsOn(task: UnitTask, values: UnitValues, sample: LossSample, masks: Readonly<Record<string, Tensor>>): Tensor[] {
   const { unit, stage, rest } = task;
   const env = runUnit(task, values, sample.inputs, masks);
   const local = unit.outputs
     .map((name, k) => stage.objective.loss(sample.targets[k], env.get(name) as Tensor, sample.weights[k]))
     .reduce((a, b) => add(a, b));
-  return rest ? [local, rest.at(env, sample)] : [local];
+  return rest && sample.behind ? [local, rest.at(env, sample.behind)] : [local];
 }
 
 /** One step's data: structures of tensors only, so that the step can be replayed. */
 type Batch = {
-  readonly samples: readonly (UnitSample & { readonly masks: Readonly<Record<string, Tensor>> })[];
+  readonly samples: readonly (LossSample & { readonly masks: Readonly<Record<string, Tensor>> })[];
   readonly sharpness: Tensor;
   readonly pull: Tensor;
 };
@@ -141,13 +144,14 @@ async function descendUnit(
 ): Promise<{ values: UnitValues; steps: number }> {
   const draw = drawing(task, samples, options, rng, masks);
   const rates = ratesOf(task, start);
-  const course = { budget, stepsOf: (each: number) => budget.steps(each, costs), rest };
+  const every = task.stage.global?.every ?? 1;
+  const course = { budget, stepsOf: (each: number, taken: number) => taken + budget.steps(each, costs), period: every, rest };
   const { params, steps } = await drive(flatten(start), course, (total) => {
     return descend((learned, b: Batch) => lossOf(task, unflatten(start, learned), b, before), flatten(start), {
       optimizer: adam(),
       lr: new Map([...rates].map(([name, rate]): [string, Rate] => [name, (step) => rate(step, total())])),
       steps: Number.MAX_SAFE_INTEGER,
-      batch: (step): Batch => ({ samples: draw(), ...pullAt(step, total(), options) }),
+      batch: (step): Batch => ({ samples: draw(task.rest !== undefined && step % every === 0), ...pullAt(step, total(), options) }),
     });
   });
   return { values: unflatten(start, params), steps };
@@ -229,14 +233,14 @@ function pullAt(step: number, total: number, { pull, sharpness }: DescentOptions
   return { pull: tensor(begun ? pull : 0), sharpness: tensor(betaAt(step, { ...sharpness, total })) };
 }
 
-/** Batches without end: every sample once, in an order drawn anew each time round. */
+/** Batches without end, with what is behind the unit or without: every sample once, in an order drawn anew each time round. */
 function drawing(
   task: UnitTask,
-  { train, taught, float }: UnitSamples,
+  { train, taught, float, behind }: UnitSamples,
   { batch }: DescentOptions,
   rng: Rng,
   masks: MaskPool | undefined,
-): () => Batch["samples"] {
+): (global: boolean) => Batch["samples"] {
   const sites = masks ? sitesOf(task) : [];
   // The order does not depend on whether elements are dropped.
   const orders = rng.split("order");
@@ -245,15 +249,15 @@ function drawing(
     if (queue.length === 0) queue = shuffled(train, orders);
     return queue.pop() as number;
   };
-  const drawn = (i: number): Batch["samples"][number] => {
-    const sample = taught(i);
+  const drawn = (i: number, global: boolean): Batch["samples"][number] => {
+    const sample = { ...taught(i), ...(global && { behind: behind(i) }) };
     if (!masks) return { ...sample, masks: {} };
     const other = float(i);
     const inputs = Object.entries(sample.inputs).map(([name, x]) => [name, mixed(other[name], x, masks.draw(x.shape, rng))]);
     const drops = sites.map((name) => [name, masks.draw(task.graph.metas.get(name)?.shape ?? [], rng)]);
     return { ...sample, inputs: Object.fromEntries(inputs), masks: Object.fromEntries(drops) };
   };
-  return () => Array.from({ length: Math.min(batch, train.length) }, () => drawn(next()));
+  return (global) => Array.from({ length: Math.min(batch, train.length) }, () => drawn(next(), global));
 }
 
 function shuffled(values: readonly number[], rng: Rng): number[] {

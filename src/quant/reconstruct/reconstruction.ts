@@ -15,6 +15,13 @@ export interface UnitObjective {
   loss(target: Tensor, output: Tensor, weights: Tensor | undefined): Tensor;
 }
 
+/** A loss of the outputs of the network, whose part behind the unit is in float. */
+export interface GlobalTerm {
+  readonly objective: GlobalObjective;
+  /** Steps from one that looks at it to the next, >= 1: those between have the unit's own error alone, and cost far less. */
+  readonly every: number;
+}
+
 /** How what units learn from is made more like what the network was trained on. */
 export interface DistributionCorrection {
   /** Steps of each group of samples, where no budget says otherwise. */
@@ -43,8 +50,8 @@ export interface LearningStage {
   readonly kept?: number;
   /** What the descent lowers. */
   readonly objective: UnitObjective;
-  /** What it lowers besides: a loss of the outputs of the network, whose part behind the unit is in float. */
-  readonly global?: GlobalObjective;
+  /** What it lowers besides. */
+  readonly global?: GlobalTerm;
   /** How float inputs and targets are corrected by the statistics of batch normalisations; absent: they stay. */
   readonly correction?: DistributionCorrection;
 }

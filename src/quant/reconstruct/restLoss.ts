@@ -2,15 +2,22 @@ import { compile } from "../../autograd/index.ts";
 import { type Graph, type Node, runNode, type Unit } from "../../graph/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { OutputLoss } from "./global.ts";
-import type { UnitSample } from "./learn.ts";
 import { readsOf } from "./route.ts";
+
+/** What the part of a network behind a unit takes from one sample. */
+export type BehindSample = {
+  /** What it reads that the unit does not write. */
+  readonly beside: Readonly<Record<string, Tensor>>;
+  /** What its loss keeps of the float network. */
+  readonly constants: Readonly<Record<string, Tensor>>;
+};
 
 /** The loss of the outputs of a network as a function of what a unit writes: the part behind it is in float. */
 export interface RestLoss {
   /** What the part behind the unit reads that the unit does not write. */
   readonly beside: readonly string[];
   /** A scalar, in ops. `written`: the tensors of the unit, by name. */
-  at(written: ReadonlyMap<string, Tensor>, sample: Pick<UnitSample, "beside" | "constants">): Tensor;
+  at(written: ReadonlyMap<string, Tensor>, sample: BehindSample): Tensor;
   /** Hands the memory of the recording on to others. */
   release(): void;
 }

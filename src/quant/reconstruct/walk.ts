@@ -13,7 +13,7 @@ import { learnUnit, type UnitSample, type UnitSamples } from "./learn.ts";
 import { MaskPool } from "./masks.ts";
 import type { ReconstructContext } from "./reconstruct.ts";
 import type { DescentOptions, LearningStage, UnitRecord } from "./reconstruction.ts";
-import { restLossOf } from "./restLoss.ts";
+import { type BehindSample, restLossOf } from "./restLoss.ts";
 import { routeOf, type Stop } from "./route.ts";
 import type { Kept } from "./shelf.ts";
 import { Stream } from "./stream.ts";
@@ -64,7 +64,8 @@ export class Walk {
     const { stage, model, units, seed, budget, samples } = context;
     this.#c = context;
     this.#rng = new Rng(seed).split("reconstruct").split(stage.name);
-    this.#costs = budget.probe > 0 ? timedCosts(model.graph, units, samples.input(0), budget.now, stage.global !== undefined) : [];
+    const behind = stage.global ? 1 / stage.global.every : 0;
+    this.#costs = budget.probe > 0 ? timedCosts(model.graph, units, samples.input(0), budget.now, behind) : [];
     const largest = [...model.graph.metas.values()].reduce((most, { shape }) => Math.max(most, sizeOf(shape)), 0);
     this.#masks = stage.kept === undefined ? undefined : new MaskPool(largest, stage.kept, this.#rng.split("masks"));
   }
@@ -118,7 +119,7 @@ export class Walk {
   #constants(): ReadonlyMap<string, Kept>[] {
     const { model, samples, shelf, stage } = this.#c;
     if (!stage.global) return [];
-    const loss = globalOf(model, stage.global);
+    const loss = globalOf(model, stage.global.objective);
     const run = floatRuns(model, new Set());
     const all = samples.names.map(
       (_, i) => new Map(Object.entries(loss.prepare(run(samples.input(i)).heads)).map(([name, x]) => [name, shelf.put(x)])),
@@ -155,7 +156,7 @@ export class Walk {
     const { plan, behind, done, settled } = around;
     const { graph } = model;
     const layers = unit.layers.filter((l) => plan.layers.has(l.name));
-    const behindIt = stage.global && restLossOf(graph, unit, behind, globalOf(model, stage.global));
+    const behindIt = stage.global && restLossOf(graph, unit, behind, globalOf(model, stage.global.objective));
     const task: UnitTask = { graph, unit, stage, plan, layers, settled, rest: behindIt };
     const corrected = await this.#corrected(unit, around);
     const outcome = await learnUnit(task, this.#samplesOf(unit, around, corrected, behindIt?.beside ?? []), {
@@ -194,16 +195,15 @@ export class Walk {
       inputs: read.pick(i, unit.inputs),
       targets: unit.outputs.map((name) => float.get(i, name)),
       weights: unit.outputs.flatMap((name) => weights.get(name)?.[i].get() ?? []),
-      beside: read.pick(i, beside),
-      constants: unshelved(constants[i]),
     });
+    const behind = (i: number): BehindSample => ({ beside: read.pick(i, beside), constants: unshelved(constants[i]) });
     const floats = (i: number): UnitSample["inputs"] =>
       corrected ? unshelved(corrected.samples.get(i)?.inputs) : float.pick(i, unit.inputs);
     const taught = (i: number): UnitSample => {
       const targets = corrected?.samples.get(i)?.targets.map((kept) => kept.get());
       return targets ? { ...at(i), ...(read === float && { inputs: floats(i) }), targets } : at(i);
     };
-    return { ...split(this.#c.samples.names.length), at, taught, float: floats };
+    return { ...split(this.#c.samples.names.length), at, taught, float: floats, behind };
   }
 }
 

@@ -20,7 +20,7 @@ export function learningStages(graph: Graph, reconstruction: Reconstruction, lay
   const weighing = stages.filter((s) => s.objective.weighing).length;
   const steps = stages.length * UNIT_STEPS * units;
   // A loss behind the unit runs the rest of the network, half of it on average.
-  const passes = stages.reduce((sum, s) => sum + (s.global ? (units + 1) / 2 : 1), 0);
+  const passes = stages.reduce((sum, s) => sum + 1 + (s.global ? (units - 1) / (2 * s.global.every) : 0), 0);
   const corrected = learning.filter((unit) => isCorrectable(graph, unit)).length / Math.max(1, units);
   const corrections = stages.reduce((sum, s) => sum + (s.correction?.steps ?? 0) * samples * corrected, 0);
   const work = BOTH_WAYS * (descent.steps * descent.batch * passes + corrections) + 2 * samples * stages.length;
@@ -74,6 +74,6 @@ export function requireLearnable(model: GraphModel, reconstruction: Reconstructi
 /** Names of the losses of detections that a reconstruction lowers: a network without a detector card has none. */
 export const lossesOfDetections = ({ stages }: Pick<Reconstruction, "stages">): string[] =>
   stages.flatMap(({ global, objective }) => [
-    ...(global?.detections ? [global.name] : []),
+    ...(global?.objective.detections ? [global.objective.name] : []),
     ...(objective.weighing?.evidence.detections ? [objective.name] : []),
   ]);

@@ -21,7 +21,7 @@ const METHODS = {
   brecq: brecq({ unit: "block", steps }),
   qdrop: qdrop({ unit: "block", steps }),
   network: qdrop({ unit: "network", steps }),
-  pdquant: pdquant({ unit: "layer", steps }),
+  pdquant: pdquant({ unit: "layer", steps, globalEvery: 4 }),
 };
 const NAMES = Object.keys(METHODS) as (keyof typeof METHODS)[];
 const seeds = Array.from({ length: runs(2) }, (_, i) => i);
@@ -123,6 +123,16 @@ it("dropping nothing is not dropping", async () => {
   ];
   expect(plainPlan(a.plan)).toEqual(plainPlan(b.plan));
   expect(a.units).toEqual(b.units);
+});
+
+it("a loss behind the unit is looked at every so many steps, and not between", async () => {
+  const { model, samples } = network(2);
+  const start = await startPlan(model, samples);
+  const after = async (steps: number, globalEvery: number) =>
+    (await learned(model, samples, start, learningOf(pdquant({ unit: "layer", steps, globalEvery })))).units.map((u) => u.soft);
+  expect(await after(6, 6)).toEqual(await after(6, 100));
+  expect(await after(7, 6)).not.toEqual(await after(7, 100));
+  expect(await after(6, 6)).not.toEqual(await after(6, 1));
 });
 
 it("a loss of detections needs a network that makes some", async () => {

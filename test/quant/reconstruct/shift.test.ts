@@ -19,10 +19,11 @@ async function shiftsAt(activationBits: number): Promise<number> {
   const [unit] = findUnits(graph, "network");
   const [stage] = learningOf(qdrop()).stages;
   const inputs = (i: number): Readonly<Record<string, Tensor>> => ({ x: samples.input(i) });
-  const at = (i: number) => ({ inputs: inputs(i), targets: [], weights: [], beside: {}, constants: {} });
+  const at = (i: number) => ({ inputs: inputs(i), targets: [], weights: [] });
+  const behind = () => ({ beside: {}, constants: {} });
   const train = samples.names.map((_, i) => i);
   const task = { graph, unit, stage, plan, layers: unit.layers, settled: new Set<string>() };
-  const { biases } = withoutShifts(task, { train, held: train, at, taught: at, float: inputs });
+  const { biases } = withoutShifts(task, { train, held: train, at, taught: at, float: inputs, behind });
   const moved = unit.layers.flatMap((layer) => {
     const [before, after] = [graph.parameters.get(layer.bias as string), biases.get(layer.name)];
     return Array.from(after?.data ?? [], (b, c) => Math.abs(b - before!.data[c]));
