@@ -78,7 +78,7 @@ export async function gatherWeights(
     steps,
   }: { model: GraphModel; plan: Plan; samples: SampleSource; seed: number; shelf: Shelf; steps: Steps },
 ): Promise<ErrorWeights> {
-  const run = gradientsAt(evidence, model, plan, names);
+  const run = gradientsAt(evidence, model, plan, names, samples.input(0));
   const gradients = new Map(names.map((name) => [name, [] as Gathered[]]));
   const scores = new Map(
     names.map((name) => [
@@ -127,12 +127,13 @@ function requireFinite(g: Tensor, name: string, sample: string): void {
 
 /**
  * The gradients at the named tensors for one network input after the other, and their values where volumes are chosen by
- * them; true until the next.
+ * them; true until the next. `example` is any input.
  */
-function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: readonly string[]) {
+function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: readonly string[], example: GraphInput) {
   const { graph } = model;
   const float = floatRuns(model, new Set());
-  let constants: readonly string[] = [];
+  const prepared = (x: GraphInput) => evidence.prepare(model, float(x).heads);
+  const constants = Object.keys(prepared(example));
   const quantized = evidence.network === "start" ? tapOf(graph, { ...plan, activations: new Map() }) : undefined;
   const count = graph.inputs.length;
   const program = compileViews((...tensors: Tensor[]) => {
@@ -140,14 +141,13 @@ function gradientsAt(evidence: Evidence, model: GraphModel, plan: Plan, names: r
       graph.inputs.map((p) => p.name),
       tensors.slice(0, count),
     );
-    const prepared = named(constants, tensors.slice(count));
-    const { gradients, values } = slopes(graph, x, new Set(names), quantized, (heads) => evidence.loss(model, prepared, heads));
+    const kept = named(constants, tensors.slice(count));
+    const { gradients, values } = slopes(graph, x, new Set(names), quantized, (heads) => evidence.loss(model, kept, heads));
     return { gradients, values: evidence.selection?.chooser.looksAtValues ? values : {} };
   });
   const at = (x: GraphInput): Slopes => {
-    const prepared = evidence.prepare(model, float(x).heads);
-    constants = Object.keys(prepared);
-    return program(...inputTensors(graph, x), ...Object.values(prepared));
+    const kept = prepared(x);
+    return program(...inputTensors(graph, x), ...constants.map((name) => kept[name]));
   };
   return Object.assign(at, { release: () => [float, program].map((p) => p.release()) });
 }

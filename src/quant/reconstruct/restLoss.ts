@@ -22,12 +22,11 @@ export interface RestLoss {
   release(): void;
 }
 
-/** The part `nodes` behind a unit, recorded once: it is the same whatever the unit learns. */
-export function restLossOf(graph: Graph, unit: Unit, nodes: readonly Node[], loss: OutputLoss): RestLoss {
+/** The part `nodes` behind a unit, recorded once: it is the same whatever the unit learns. `constants` are names of what its loss keeps. */
+export function restLossOf(graph: Graph, unit: Unit, nodes: readonly Node[], loss: OutputLoss, constants: readonly string[]): RestLoss {
   const own = new Set(unit.nodes.flatMap((n) => n.outputs));
   const reads = readsOf(graph, nodes);
   const [fromUnit, beside] = [reads.filter((name) => own.has(name)), reads.filter((name) => !own.has(name))];
-  let constants: readonly string[] = [];
   const run = compile((...tensors: Tensor[]): Tensor => {
     const env = new Map([...fromUnit, ...beside].map((name, i) => [name, tensors[i]]));
     for (const node of nodes) runNode(graph, node, env);
@@ -37,9 +36,8 @@ export function restLossOf(graph: Graph, unit: Unit, nodes: readonly Node[], los
   return {
     beside,
     at(written, sample) {
-      constants = Object.keys(sample.constants);
       const given = fromUnit.map((name) => written.get(name) as Tensor);
-      return run(...given, ...beside.map((name) => sample.beside[name]), ...Object.values(sample.constants));
+      return run(...given, ...beside.map((name) => sample.beside[name]), ...constants.map((name) => sample.constants[name]));
     },
     release: run.release,
   };

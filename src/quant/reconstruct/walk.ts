@@ -153,10 +153,11 @@ export class Walk {
 
   async #learn(unit: Unit, around: Surroundings): Promise<UnitEntry> {
     const { model, stage, descent, budget, rest } = this.#c;
-    const { plan, behind, done, settled } = around;
+    const { plan, behind, constants, done, settled } = around;
     const { graph } = model;
     const layers = unit.layers.filter((l) => plan.layers.has(l.name));
-    const behindIt = stage.global && restLossOf(graph, unit, behind, globalOf(model, stage.global.objective));
+    const kept = [...(constants[0]?.keys() ?? [])];
+    const behindIt = stage.global && restLossOf(graph, unit, behind, globalOf(model, stage.global.objective), kept);
     const task: UnitTask = { graph, unit, stage, plan, layers, settled, rest: behindIt };
     const corrected = await this.#corrected(unit, around);
     const outcome = await learnUnit(task, this.#samplesOf(unit, around, corrected, behindIt?.beside ?? []), {
