@@ -1,6 +1,7 @@
 import type { KernelRow } from "../../bench/kernels.ts";
 import type { PeerRow } from "../../bench/peers.ts";
 import { medianOf, overRounds, timeRatio } from "../../bench/statistics.ts";
+import { figureTable } from "../figureTable.ts";
 import { ATTEMPTS, type Attempt } from "./attempts.ts";
 import { Figures, nodeOf, type Run, roundsOf, timesOf } from "./figures.ts";
 import { missedBy, TARGETS, type Target } from "./targets.ts";
@@ -8,8 +9,6 @@ import { missedBy, TARGETS, type Target } from "./targets.ts";
 const OURS = "inlierq";
 const three = (value: number): string => String(Number(value.toPrecision(3)));
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, i) => (i === 0 ? "---" : "---:")), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 /** The whole page, from runs of any number of Nodes. */
 export function render(runs: readonly Run[], targets: readonly Target[] = TARGETS, attempts: readonly Attempt[] = ATTEMPTS): string {
@@ -51,7 +50,7 @@ function machinePart(runs: readonly Run[]): string[] {
   );
   return [
     "## Runs",
-    table(["run", "runtime", "processor", "memory", "load", "commit", "date"], rows),
+    figureTable(["run", "runtime", "processor", "memory", "load", "commit", "date"], rows),
     ...(peaks.length > 0 ? [`Limits of one thread's instructions, 10^9 operations per second:\n\n${peaks.join("\n")}`] : []),
     "A `+` behind a commit: files differed from it.",
     ...underLoad(runs),
@@ -105,7 +104,7 @@ function targetPart(targets: readonly Target[], byNode: ReadonlyMap<string, Figu
       return [target.what, goalOf(target), ...cells];
     });
   const summary = `${reached} of ${measured} measured targets are reached.`;
-  return ["## Targets", summary, table(["what", "target", ...nodes.map((node) => `Node ${node}`)], rows)];
+  return ["## Targets", summary, figureTable(["what", "target", ...nodes.map((node) => `Node ${node}`)], rows)];
 }
 
 const shown = (value: number, { unit }: Target): string => (unit === "" ? percent(value) : `${value.toFixed(2)}${unit}`);
@@ -129,7 +128,7 @@ function peerPart(node: string, { peers }: Figures): string[] {
   return [
     `## Against peers, Node ${node}`,
     `Milliseconds a call, in brackets the multiple of ours. ${versions.join("; ")}.`,
-    table(["problem", ...engines], rows),
+    figureTable(["problem", ...engines], rows),
     ...refusals(peers.rows),
   ];
 }
@@ -148,7 +147,7 @@ function kernelPart(byNode: ReadonlyMap<string, Figures>): string[] {
   const names = [...new Set(measured.flatMap(([, { kernels }]) => kernels!.rows.map((row) => row.name)))];
   const head = measured.flatMap(([node]) => [`Node ${node}: median ms`, "best ms", "rate", "of limit", "x reference"]);
   const rows = names.map((name) => [name, ...measured.flatMap(([, figures]) => kernelCells(figures.row(name)))]);
-  return ["## Kernels", "Rates are GFLOP/s, or ns per element where a row has no unit of its own.", table(["row", ...head], rows)];
+  return ["## Kernels", "Rates are GFLOP/s, or ns per element where a row has no unit of its own.", figureTable(["row", ...head], rows)];
 }
 
 function kernelCells(row: KernelRow | undefined): string[] {

@@ -1,5 +1,6 @@
 import type { Agreement } from "../../src/node/index.ts";
 import type { SweepRecord } from "../../src/quant/index.ts";
+import { figureTable } from "../figureTable.ts";
 import type { Measured } from "./measure.ts";
 import { DETECTORS, type Detector } from "./models.ts";
 import { methodsPart } from "./renderMethods.ts";
@@ -13,8 +14,6 @@ const signed = (difference: number): string => {
   const tenths = Math.round(10 * difference) / 10;
   return `${tenths < 0 ? "" : "+"}${tenths.toFixed(1)}`;
 };
-const table = (rows: readonly (readonly string[])[]): string =>
-  [rows[0], rows[0].map((_, i) => (i === 0 ? "---" : "---:")), ...rows.slice(1)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 /** The whole page. Rows not measured are named as such. */
 export function render(results: Results, methods: Readonly<Record<string, SweepRecord>>): string {
@@ -38,7 +37,7 @@ function modelPart({ name: model, schemes, runtime }: Detector, results: Results
     const m = results.get(row.id);
     return [nameOf(row), ...(m ? cells(row, m) : ["not measured", "", "", "", "", ""])];
   });
-  return [`## ${model}`, table([head, ...body]), ...verdicts(model, schemes, results), ...agreementPart(runtime, rows, results)];
+  return [`## ${model}`, figureTable(head, body), ...verdicts(model, schemes, results), ...agreementPart(runtime, rows, results)];
 }
 
 const nameOf = ({ method, scheme, variant }: Row): string =>
@@ -92,5 +91,5 @@ function agreementPart(runtime: Detector["runtime"], rows: readonly Row[], resul
   const gap = float.first8 && Math.max(...Object.values(float.first8.gap));
   const outputs =
     gap === undefined ? [] : [`Float outputs on the first 8 photos: largest |ours - theirs| / max |theirs| = ${gap.toExponential(2)}.`];
-  return ["Agreement of our engine with other runtimes on the same 100 photos, per output:", table([head, ...body]), ...outputs];
+  return ["Agreement of our engine with other runtimes on the same 100 photos, per output:", figureTable(head, body), ...outputs];
 }

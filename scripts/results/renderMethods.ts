@@ -1,8 +1,6 @@
 import type { Spread, SweepRecord, SweepRow } from "../../src/quant/index.ts";
+import { figureTable } from "../figureTable.ts";
 import { REMARKS } from "./remarks.ts";
-
-const table = (rows: readonly (readonly string[])[]): string =>
-  [rows[0], rows[0].map((_, i) => (i === 0 ? "---" : "---:")), ...rows.slice(1)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 /** The part of the page that compares all methods, a table a model and scheme. */
 export function methodsPart(records: Readonly<Record<string, SweepRecord>>): string[] {
@@ -25,10 +23,10 @@ function modelPart({ model, budget, rows }: SweepRecord): string[] {
   return schemes.flatMap((scheme) => [
     `## ${model}, ${scheme}, all methods`,
     `Float AP50 ${float?.AP50 ? points(float.AP50.mean) : "-"}; ${budget ?? "no limit"} to learn.`,
-    table([
+    figureTable(
       ["", "AP50", "of float", "AP", "kept", "score error", "steps", "seconds", "file"],
-      ...rows.filter((r) => r.scheme === scheme).map((row) => cells(row, float)),
-    ]),
+      rows.filter((r) => r.scheme === scheme).map((row) => cells(row, float)),
+    ),
     verdicts(
       rows.filter((r) => r.scheme === scheme),
       float,
