@@ -2,15 +2,16 @@
  * Compares all methods on the detectors in INLIERQ_DATA with equal time to learn, and writes docs/methods.json, which
  * `npm run results -- --render` puts on docs/results.md: `npm run methods`.
  *
- *   --only TEXT   models whose name contains TEXT
- *   --again       measure runs again that out/methods already has: needed after a change of code
+ *   --only TEXT     models whose name contains TEXT
+ *   --method NAME   runs of this method alone, whose rows replace those on record: after a change of nothing else
+ *   --again         measure runs again that out/methods already has: needed after a change of code
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { METHOD_NAMES } from "../src/job/index.ts";
 import { runSweep } from "../src/node/index.ts";
-import type { SweepRecord } from "../src/quant/index.ts";
+import type { SweepRecord, SweepRow } from "../src/quant/index.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const PAGE = join(ROOT, "docs/methods.json");
@@ -50,16 +51,34 @@ const PLANS = [
   },
 ] as const;
 
-const { values } = parseArgs({ options: { only: { type: "string" }, again: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: { only: { type: "string" }, method: { type: "string" }, again: { type: "boolean", default: false } },
+});
 const data = process.env.INLIERQ_DATA;
 if (!data) {
   console.error("methods: INLIERQ_DATA must name the folder with voc100, coco-calib64 and models, got nothing");
   process.exit(2);
 }
+if (values.method !== undefined && !METHOD_NAMES.includes(values.method)) {
+  console.error(`methods: --method must be one of ${METHOD_NAMES.join(", ")}, got "${values.method}"`);
+  process.exit(2);
+}
+const wanted = (method: string): boolean => values.method === undefined || values.method === method;
+
+/** A record with the rows of another in place of its own of the same method, the best of a scheme first. */
+function replaced({ rows, ...rest }: SweepRecord, by: SweepRecord): SweepRecord {
+  const all = [...rows.filter((row) => !wanted(row.method)), ...by.rows.filter((row) => wanted(row.method))];
+  const schemes = [...new Set(rows.map((row) => row.scheme))];
+  const place = (row: SweepRow): number => schemes.indexOf(row.scheme);
+  return { ...rest, rows: all.sort((a, b) => place(a) - place(b) || (b.AP50?.mean ?? -2) - (a.AP50?.mean ?? -2)) };
+}
+
 const known: Record<string, SweepRecord> = existsSync(PAGE) ? JSON.parse(readFileSync(PAGE, "utf8")) : {};
-for (const { model, budget, lists } of PLANS) {
+for (const { model, budget, lists: planned } of PLANS) {
   if (values.only !== undefined && !model.includes(values.only)) continue;
-  const out = join(ROOT, "out/methods", model);
+  const lists = planned.map((list) => ({ ...list, methods: list.methods.filter(wanted) })).filter((list) => list.methods.length > 0);
+  if (lists.length === 0) continue;
+  const out = join(ROOT, "out/methods", [model, ...(values.method === undefined ? [] : [values.method])].join("-"));
   const { record } = await runSweep({
     model: join(data, "models", `${model}.onnx`),
     calibrate: join(data, "coco-calib64"),
@@ -70,6 +89,6 @@ for (const { model, budget, lists } of PLANS) {
     onStart: ({ runs, kept, jobs }) => console.log(`${model}: ${runs} runs, ${kept} of them kept, ${jobs} at once`),
     onRun: ({ id }, outcome) => console.log(`${id}: ${"result" in outcome ? (100 * outcome.result.AP50).toFixed(1) : outcome.message}`),
   });
-  known[model] = record;
+  known[model] = values.method !== undefined && known[model] ? replaced(known[model], record) : record;
   writeFileSync(PAGE, `${JSON.stringify(known, null, 1)}\n`);
 }

@@ -11,7 +11,7 @@ import { BIAS_RATE, LEARNING_SHAPE, type LearningOptions, learningBiases, ROUNDI
 export interface SubsetqOptions extends LearningOptions {
   /** What learns at a time. Default "block". */
   readonly unit?: "layer" | "block" | "network";
-  /** Learning rate of the factors on weights and scales. Default 0.002. */
+  /** Learning rate of the factors on weights and scales. Default 0.006 (docs/decisions/008-learning.md). */
   readonly rate?: number;
 }
 
@@ -27,7 +27,7 @@ const MOST_BITS = 4;
  */
 export const subsetq = defineMethod(
   LEARNING_SHAPE,
-  ({ unit = "block", rate = 0.002, biasRate = BIAS_RATE, ...descent }: SubsetqOptions) => ({
+  ({ unit = "block", rate = 0.006, biasRate = BIAS_RATE, ...descent }: SubsetqOptions) => ({
     name: "subsetq",
     cite: "SubSetQ, ECCV 2022",
     about: "Weights on few magnitudes that suit bit shifts, chosen for each layer; then factors learned.",
