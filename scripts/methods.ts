@@ -59,7 +59,7 @@ if (!data) {
   console.error("methods: INLIERQ_DATA must name the folder with voc100, coco-calib64 and models, got nothing");
   process.exit(2);
 }
-if (values.method !== undefined && !METHOD_NAMES.includes(values.method)) {
+if (values.method !== undefined && !METHOD_NAMES.some((name) => name === values.method)) {
   console.error(`methods: --method must be one of ${METHOD_NAMES.join(", ")}, got "${values.method}"`);
   process.exit(2);
 }
